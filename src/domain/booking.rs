@@ -1,0 +1,143 @@
+//! What is known of a booking: who, when, for what, and the state the provider says it is in.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Timestamp;
+use super::ids::{SeatId, Uid};
+use super::owner::Owner;
+
+/// The state of a booking at the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Waits for payment; nobody is asked yet.
+    PendingPayment,
+    /// Waits for an answer.
+    Pending,
+    /// Stands.
+    Accepted,
+    /// Was declined while pending.
+    Rejected,
+    /// Was called off.
+    Cancelled,
+}
+
+impl Status {
+    /// The state as it is written in answers and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PendingPayment => "pending_payment",
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the booking is over: rejected or cancelled.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Rejected | Self::Cancelled)
+    }
+}
+
+/// Who did something to a booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// The person who booked.
+    Booker,
+    /// The person whose calendar it is, or someone acting for them.
+    Host,
+}
+
+/// What the booker answered to one question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// One text; numbers and booleans are written as text.
+    Text(String),
+    /// Several texts.
+    Many(Vec<String>),
+}
+
+/// The person who booked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Booker {
+    /// The address, normalised. `None` if the provider named none that is an address.
+    pub email: Option<Owner>,
+    /// The name as typed; untrusted.
+    pub name: String,
+    /// IANA time zone, as the provider says.
+    pub time_zone: Option<String>,
+    /// Language tag, such as `en`.
+    pub locale: Option<String>,
+}
+
+/// What a booking is about. Every text comes from strangers: never trusted, never logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// Start of the appointment.
+    pub start: Timestamp,
+    /// End of the appointment.
+    pub end: Timestamp,
+    /// The title the provider gives it.
+    pub title: String,
+    /// The event type's numeric id, if it has one.
+    pub event_type_id: Option<i64>,
+    /// The event type's slug.
+    pub event_type_slug: Option<String>,
+    /// Who booked.
+    pub booker: Booker,
+    /// Further people the booker invited, normalised; those without an address are left out.
+    pub guests: Vec<Owner>,
+    /// Answers by field name. Fields without a value are absent.
+    pub answers: BTreeMap<String, Answer>,
+    /// Metadata, values as text (booker-supplied in part).
+    pub metadata: BTreeMap<String, String>,
+    /// Where it takes place.
+    pub location: Option<String>,
+    /// The booker's notes.
+    pub notes: Option<String>,
+    /// Whether several people share one booking, each with a seat.
+    pub seated: bool,
+    /// Whether it is one occurrence of a series.
+    pub recurring: bool,
+}
+
+impl Details {
+    /// Length in whole minutes, never negative.
+    pub fn length_min(&self) -> i64 {
+        (self.end.as_second() - self.start.as_second()).max(0) / 60
+    }
+}
+
+/// What one read of the provider's API says of one booking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The booking.
+    pub uid: Uid,
+    /// Its numeric id, where the provider has one.
+    pub number: Option<i64>,
+    /// Its state.
+    pub status: Status,
+    /// Start and end as the API has them.
+    pub start: Timestamp,
+    /// See `start`.
+    pub end: Timestamp,
+    /// The booking that replaced it, if it was moved.
+    pub moved_to: Option<Uid>,
+    /// The booking it replaced.
+    pub moved_from: Option<Uid>,
+    /// The series it belongs to.
+    pub series: Option<String>,
+    /// When the provider made the booking, by its own clock.
+    pub created_at: Option<Timestamp>,
+    /// The seats that are taken, where the provider lists them.
+    pub seats: Option<Vec<SeatId>>,
+    /// The reason it was cancelled with, where the provider shows it.
+    pub cancellation_reason: Option<String>,
+    /// Who, what and why, where the answer carries enough to decide on.
+    pub details: Option<Box<Details>>,
+}

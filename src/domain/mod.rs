@@ -1,0 +1,10 @@
+//! The vocabulary: plain values that every other room speaks. Nothing here does I/O, is async, or
+//! asks the machine for the time, so it can only fail by its input.
+
+pub mod amount;
+pub mod booking;
+pub mod clock;
+pub mod decision;
+pub mod event;
+pub mod ids;
+pub mod owner;

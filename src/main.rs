@@ -1,0 +1,2 @@
+//! The bookgate binary.
+fn main() {}

@@ -1,0 +1,143 @@
+//! The outside: what a scheduling provider is to bookgate. One folder each, one line in
+//! [`registry`], and nothing else in the crate knows a provider's name.
+
+use async_trait::async_trait;
+
+use crate::domain::booking::Reading;
+use crate::domain::clock::Timestamp;
+use crate::domain::decision::Action;
+use crate::domain::event::BookingEvent;
+use crate::domain::ids::{SeatId, Uid};
+
+/// A webhook as it came in: verified, not yet understood.
+#[derive(Debug, Clone, Copy)]
+pub struct RawDelivery<'a> {
+    /// The exact bytes that were signed.
+    pub body: &'a [u8],
+    /// The `Content-Type` header, if one was sent.
+    pub content_type: Option<&'a str>,
+}
+
+/// What a delivery turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed {
+    /// Something happened to a booking.
+    Event(Box<BookingEvent>),
+    /// Understood, and not for us: its trigger.
+    Ignored(String),
+    /// Not understood: why. Kept, listed, and parsed again after an upgrade.
+    Unparsed(String),
+}
+
+/// Which booking a call is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The booking's id.
+    pub uid: Uid,
+    /// Its numeric id, which some dialects need.
+    pub number: Option<i64>,
+    /// The seat, if the call is about one.
+    pub seat: Option<SeatId>,
+}
+
+/// A call that changes something at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// What is asked.
+    pub action: Action,
+    /// Of which booking.
+    pub target: Target,
+    /// The reason for the booker, for a decline or a cancel.
+    pub reason: Option<String>,
+    /// Whether the booking is pending at this moment (just read): some dialects answer a seat that
+    /// is pending by another call than one that stands.
+    pub pending: bool,
+}
+
+/// What the provider said to a call that it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The booking as the answer shows it, if it does.
+    pub reading: Option<Reading>,
+    /// HTTP status, for the record.
+    pub http_status: u16,
+}
+
+/// Why a call gave no answer that settles it. The classes say what may be done next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The provider asks for patience (429), or our own limit does; nothing was done. Not an attempt.
+    #[error("rate limit reached, wait {wait_ms} ms")]
+    Limited {
+        /// How long to wait before the next call, clamped to sane bounds.
+        wait_ms: i64,
+    },
+    /// Nothing was done for sure, and it may work later: connection refused, DNS, 503 before work.
+    #[error("{detail}")]
+    Transient {
+        /// HTTP status, if there was an answer.
+        http_status: Option<u16>,
+        /// What happened, without addresses, names or keys.
+        detail: String,
+    },
+    /// The provider refused for good: 400, 401, 403, 422.
+    #[error("{detail}")]
+    Rejected {
+        /// HTTP status.
+        http_status: u16,
+        /// What happened, without addresses, names or keys.
+        detail: String,
+    },
+    /// There is no such booking, or none that this key may see.
+    #[error("the provider has no such booking (HTTP {http_status})")]
+    NotFound {
+        /// HTTP status.
+        http_status: u16,
+    },
+    /// It may or may not have been done: timeout, reset after sending, 5xx, an unreadable answer.
+    #[error("{detail}")]
+    Unknown {
+        /// HTTP status, if there was an answer.
+        http_status: Option<u16>,
+        /// What happened, without addresses, names or keys.
+        detail: String,
+    },
+}
+
+/// A scheduling provider, as one configured source sees it.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Understands a verified delivery. Never fails: what it cannot read is [`Parsed::Unparsed`].
+    fn parse(&self, delivery: RawDelivery<'_>) -> Parsed;
+
+    /// Reads one booking. Where the provider answers with a whole series, all of it, the one asked
+    /// for first.
+    ///
+    /// # Errors
+    /// See [`CallError`]; a read that fails is never [`CallError::Unknown`], because nothing changed.
+    async fn read(&self, target: &Target) -> Result<Vec<Reading>, CallError>;
+
+    /// Confirms, declines or cancels.
+    ///
+    /// # Errors
+    /// See [`CallError`]. "Already done" as far as the HTTP status tells is `Rejected`: the caller
+    /// reads the booking back and sees.
+    async fn act(&self, call: &Call) -> Result<Answer, CallError>;
+
+    /// How a booking that is refused while pending is told so: `Decline`, or `Cancel` where the
+    /// dialect has no decline.
+    fn refusal_of_pending(&self) -> Action;
+
+    /// Whether the API names the series that an occurrence belongs to. Where it does not, a series
+    /// is left to a person.
+    fn names_series(&self) -> bool;
+
+    /// Longest time one call may take, in milliseconds: a call without an answer is unknown until
+    /// then.
+    fn call_timeout_ms(&self) -> i64;
+
+    /// The earliest time at which the limiter would let the next call go; `None` means now.
+    fn next_call_at(&self) -> Option<Timestamp> {
+        None
+    }
+}
