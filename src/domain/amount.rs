@@ -107,18 +107,14 @@ impl Unit {
             .then(|| Decimal::from_str_exact(trimmed).ok())
             .flatten()
             .ok_or_else(|| AmountError::NotANumber(text.to_owned()))?;
-        self.from_decimal(decimal)
+        self.amount(decimal)
     }
 
     /// A decimal number of units as an amount.
     ///
     /// # Errors
     /// As [`Unit::parse`].
-    #[expect(
-        clippy::wrong_self_convention,
-        reason = "a unit makes amounts of itself"
-    )]
-    pub fn from_decimal(&self, decimal: Decimal) -> Result<Amount, AmountError> {
+    pub fn amount(&self, decimal: Decimal) -> Result<Amount, AmountError> {
         let range = || AmountError::Range(decimal.to_string());
         let factor = Decimal::from(10_u64.pow(self.scale.min(SCALE_MAX)));
         let scaled = decimal.checked_mul(factor).ok_or_else(range)?;
