@@ -81,12 +81,20 @@ row_id! {
     DecisionId
 }
 row_id! {
+    /// An account of the ledger.
+    AccountId
+}
+row_id! {
+    /// One try at a command.
+    AttemptId
+}
+row_id! {
     /// A command for the provider (an outbox row).
     CommandId
 }
 row_id! {
-    /// What one revision of a booking holds or has captured of an account.
-    ChargeId
+    /// Credit set aside for one decided booking: held, then captured or released.
+    HoldId
 }
 
 /// One thing that can be decided: a booking, or one seat of it.

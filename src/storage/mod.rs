@@ -1,1 +1,3 @@
-//! storage
+//! The only room with SQL.
+
+pub mod records;
