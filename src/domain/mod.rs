@@ -3,6 +3,7 @@
 
 pub mod amount;
 pub mod booking;
+pub mod chain;
 pub mod clock;
 pub mod decision;
 pub mod event;

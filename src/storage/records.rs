@@ -1,15 +1,17 @@
-//! What the store gives and takes: plain rows, without a trace of SQL.
+//! What the store gives and takes beside the values of `domain::chain`: plain rows, without a trace
+//! of SQL.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::amount::Amount;
-use crate::domain::booking::Reading;
+pub use crate::domain::chain::{
+    Attempt, AttemptResult, ChainRecord, Command, CommandState, Decider, Decision, Fact, FactBody,
+    Hold, HoldState, Purpose,
+};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::{Action, Outcome, Terms};
-use crate::domain::event::BookingEvent;
 use crate::domain::ids::{
-    AttemptId, ChainId, CommandId, DecisionId, DeliveryId, HoldId, SeatId, SourceName, Uid, UnitKey,
+    ChainId, CommandId, DecisionId, DeliveryId, SeatId, SourceName, Uid, UnitKey,
 };
 use crate::domain::owner::Owner;
 
@@ -74,44 +76,6 @@ pub struct DeliveryRow {
     pub note: Option<String>,
 }
 
-/// Something known about a chain: what its timeline is folded from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FactBody {
-    /// The provider told us.
-    Event(Box<BookingEvent>),
-    /// We asked.
-    Reading(Box<Reading>),
-    /// We asked, and the provider knows no such booking.
-    Missing {
-        /// The booking asked for.
-        uid: Uid,
-    },
-}
-
-/// A stored fact.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
-    /// When we received or read it, by our clock.
-    pub received_at: Timestamp,
-    /// What it says.
-    pub body: FactBody,
-}
-
-/// Who decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decider {
-    /// The policies.
-    Policy,
-    /// The host, by hand at the provider; we follow.
-    Host,
-    /// The host moved a booking that was decided before.
-    Carried,
-    /// A person, here.
-    Person(String),
-}
-
 /// A decision to be stored.
 #[derive(Debug, Clone)]
 pub struct NewDecision {
@@ -149,98 +113,6 @@ pub struct NewDecision {
     pub decided_at: Timestamp,
 }
 
-/// A stored decision; facts and trace are read where they are shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// Its id.
-    pub id: DecisionId,
-    /// What was decided.
-    pub unit: UnitKey,
-    /// Start of the decided revision.
-    pub start: Timestamp,
-    /// End of the decided revision.
-    pub end: Timestamp,
-    /// See [`NewDecision::round`].
-    pub round: i64,
-    /// The outcome.
-    pub outcome: Outcome,
-    /// Who decided.
-    pub decider: Decider,
-    /// The reason for the booker.
-    pub message: Option<String>,
-    /// Price and refund schedule.
-    pub terms: Terms,
-    /// When, by our clock.
-    pub decided_at: Timestamp,
-}
-
-/// Why a command exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// It carries out a decision.
-    Decision,
-    /// It takes back what a confirm of ours revived.
-    Compensation,
-}
-
-/// Where a command stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CommandState {
-    /// To be done.
-    Open,
-    /// In force at the provider.
-    Done,
-    /// No longer wanted; why is in its note.
-    Obsolete,
-    /// Given up; a person must look.
-    Dead,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttemptResult {
-    /// The provider did it.
-    Ok,
-    /// No answer came, and reading the booking back showed that it was done.
-    Settled,
-    /// Reading the booking first showed that nothing was left to do.
-    NotNeeded,
-    /// A rate limit; does not count.
-    Limited,
-    /// Not done, may work later.
-    Transient,
-    /// Refused for good.
-    Rejected,
-    /// Nobody knows: read before anything else.
-    Unknown,
-}
-
-/// One call to the provider, written down before it is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// Its id.
-    pub id: AttemptId,
-    /// 1, 2, … of its command.
-    pub number: i64,
-    /// The worker that makes it.
-    pub worker: String,
-    /// When it was written down.
-    pub started_at: Timestamp,
-    /// When its call is over at the latest, answer or not.
-    pub deadline_at: Timestamp,
-    /// When the answer was recorded.
-    pub answered_at: Option<Timestamp>,
-    /// The answer; `None` while nobody knows.
-    pub result: Option<AttemptResult>,
-    /// The HTTP status, if there was one.
-    pub http_status: Option<i64>,
-    /// What went wrong.
-    pub detail: Option<String>,
-}
-
 /// A command to be stored.
 #[derive(Debug, Clone)]
 pub struct NewCommand {
@@ -262,37 +134,6 @@ pub struct NewCommand {
     pub due_at: Timestamp,
 }
 
-/// A command with its attempts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
-    /// Its id.
-    pub id: CommandId,
-    /// The decision it carries out.
-    pub decision: Option<DecisionId>,
-    /// The booking or seat it is about.
-    pub unit: UnitKey,
-    /// The booking's numeric id.
-    pub number: Option<i64>,
-    /// What is asked.
-    pub action: Action,
-    /// Why.
-    pub purpose: Purpose,
-    /// The reason for the booker.
-    pub reason: Option<String>,
-    /// Where it stands.
-    pub state: CommandState,
-    /// Attempts that count against the schedule.
-    pub tries: i64,
-    /// When it is due.
-    pub due_at: Timestamp,
-    /// Why it is obsolete or dead.
-    pub note: Option<String>,
-    /// When it was written.
-    pub created_at: Timestamp,
-    /// Its attempts, oldest first.
-    pub attempts: Vec<Attempt>,
-}
-
 /// How to change a command after a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandChange {
@@ -310,43 +151,6 @@ pub struct CommandChange {
     pub note: Option<String>,
 }
 
-/// Where a hold stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HoldState {
-    /// Set aside.
-    Held,
-    /// Spent; part of it may have been refunded.
-    Captured,
-    /// Given back unspent.
-    Released,
-    /// Its credit went on to the booking that replaced this one.
-    Carried,
-}
-
-/// Credit set aside for one decided booking.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Hold {
-    /// Its id.
-    pub id: HoldId,
-    /// The decision that made it.
-    pub decision: DecisionId,
-    /// The booking or seat.
-    pub unit: UnitKey,
-    /// Whose credit.
-    pub owner: Owner,
-    /// How much.
-    pub amount: Amount,
-    /// Minor units spent.
-    pub captured: i64,
-    /// Minor units given back unspent.
-    pub released: i64,
-    /// Minor units given back after they were spent.
-    pub refunded: i64,
-    /// Where it stands.
-    pub state: HoldState,
-}
-
 /// A worker's right to a chain. Nothing about a chain is changed without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -358,27 +162,6 @@ pub struct Lease {
     pub fence: i64,
     /// Until when.
     pub until: Timestamp,
-}
-
-/// Everything stored about one chain, in one consistent reading.
-#[derive(Debug, Clone)]
-pub struct ChainRecord {
-    /// The chain.
-    pub chain: ChainId,
-    /// Its source.
-    pub source: SourceName,
-    /// Goes up with every fact.
-    pub version: i64,
-    /// What is known, oldest first.
-    pub facts: Vec<Fact>,
-    /// What was decided.
-    pub decisions: Vec<Decision>,
-    /// What the provider was or is to be told.
-    pub commands: Vec<Command>,
-    /// What is or was held.
-    pub holds: Vec<Hold>,
-    /// Decisions whose price was waived.
-    pub waivers: Vec<DecisionId>,
 }
 
 /// A booking's line in lists.
