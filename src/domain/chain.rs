@@ -230,3 +230,20 @@ pub struct ChainRecord {
     /// Decisions whose price was waived.
     pub waivers: Vec<DecisionId>,
 }
+
+/// How to change a command after a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandChange {
+    /// Which command.
+    pub id: CommandId,
+    /// Where it stands now.
+    pub state: CommandState,
+    /// What it asks now: a decline becomes a cancel when the booking was accepted meanwhile.
+    pub action: Action,
+    /// When it is due next.
+    pub due_at: Timestamp,
+    /// Attempts that count.
+    pub tries: i64,
+    /// Why it is obsolete or dead.
+    pub note: Option<String>,
+}

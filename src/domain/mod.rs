@@ -9,3 +9,7 @@ pub mod decision;
 pub mod event;
 pub mod ids;
 pub mod owner;
+pub mod plan;
+#[cfg(test)]
+mod testing;
+pub mod timeline;

@@ -1,1 +1,227 @@
-//! gate
+//! Joins the other rooms: receive, drain, decide, deliver. Holds no rule (`policy`), no arithmetic
+//! (`ledger`) and no order of events (`domain::timeline`, `domain::plan`) of its own.
+
+mod accounts;
+mod advance;
+mod decide;
+mod deliver;
+mod drain;
+mod error;
+mod inbox;
+mod keys;
+mod query;
+mod receive;
+mod report;
+mod source;
+mod views;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::amount::{Unit, UnitCode};
+use crate::domain::clock::{Clock, Timestamp};
+use crate::journal::Journal;
+use crate::policy::PolicySet;
+use crate::storage::Storage;
+
+pub use accounts::{TopUpAnswer, TopUpRequest};
+pub use error::GateError;
+pub use query::{BookingsAsked, PAGE_MAX};
+pub use receive::{Received, Refused};
+pub use source::Source;
+pub use views::{
+    AccountView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView, EntryView, Page,
+};
+
+/// Limits and times of the gate's own work.
+#[derive(Debug, Clone)]
+pub struct GateSettings {
+    /// Where a verified delivery must be before it is answered.
+    pub acknowledge: Acknowledge,
+    /// Whether the journal takes over when the store does not answer.
+    pub journal_when_store_is_down: bool,
+    /// How long a delivery waits for the store before the journal takes over, in ms.
+    pub store_patience_ms: u64,
+    /// Chains worked on at the same time.
+    pub concurrency: usize,
+    /// How long a worker may hold a chain without renewing, in ms.
+    pub lease_ms: i64,
+    /// Deliveries taken from the journal at once.
+    pub drain_batch_max: usize,
+    /// Waits between attempts, in ms; after the last one a command is dead.
+    pub retry_schedule_ms: Vec<i64>,
+    /// This process, in leases and attempts.
+    pub worker_name: String,
+}
+
+/// Where a verified delivery must be before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// In the journal, on this machine's disk.
+    Journal,
+    /// In the store, committed.
+    Database,
+}
+
+/// The gate. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Gate(Arc<Inner>);
+
+pub(crate) struct Inner {
+    storage: Storage,
+    journal: Journal,
+    policies: ArcSwap<PolicySet>,
+    units: BTreeMap<UnitCode, Unit>,
+    sources: BTreeMap<String, Source>,
+    clock: Arc<dyn Clock>,
+    settings: GateSettings,
+    /// Rung when a chain may have become due.
+    work: Notify,
+    /// Rung when a worker became idle or the drain caught up: tests and shutdown wait for it.
+    idle: watch::Sender<Activity>,
+}
+
+/// How much is under way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Activity {
+    /// Chains being worked on.
+    working: usize,
+    /// Deliveries in the journal when this process began, and those it added since.
+    journalled: u64,
+    /// Deliveries drained from the journal since this process began.
+    drained: u64,
+}
+
+/// What a gate is made of.
+pub struct Parts {
+    /// The store.
+    pub storage: Storage,
+    /// The journal in front of it.
+    pub journal: Journal,
+    /// How many records the journal held when it was opened.
+    pub recovered: u64,
+    /// The policies in force.
+    pub policies: PolicySet,
+    /// Units of account.
+    pub units: Vec<Unit>,
+    /// The sources, by name.
+    pub sources: Vec<Source>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Limits and times.
+    pub settings: GateSettings,
+}
+
+impl Gate {
+    /// Puts a gate together. Nothing runs until [`Gate::run`].
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner {
+            storage: parts.storage,
+            journal: parts.journal,
+            policies: ArcSwap::from_pointee(parts.policies),
+            units: parts
+                .units
+                .into_iter()
+                .map(|unit| (unit.code.clone(), unit))
+                .collect(),
+            sources: parts
+                .sources
+                .into_iter()
+                .map(|source| (source.name.as_str().to_owned(), source))
+                .collect(),
+            clock: parts.clock,
+            settings: parts.settings,
+            work: Notify::new(),
+            idle: watch::Sender::new(Activity {
+                journalled: parts.recovered,
+                ..Activity::default()
+            }),
+        }))
+    }
+
+    /// Works until `shutdown` is cancelled: drains the journal into the inbox and works the chains
+    /// that are due. Returns once every chain in hand was finished or given back.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        tokio::join!(
+            drain::run(&self.0, &shutdown),
+            worker::run(&self.0, &shutdown)
+        );
+    }
+
+    /// Looks at the clock and the queue again; for tests that moved a clock by hand.
+    pub fn wake(&self) {
+        self.0.work.notify_one();
+    }
+
+    /// Waits until nothing is left to do now: the journal is drained and no chain is due. What waits
+    /// for a later time stays.
+    pub async fn settle(&self) {
+        let mut idle = self.0.idle.subscribe();
+        loop {
+            self.wake();
+            let quiet = {
+                let now = idle.borrow_and_update();
+                now.working == 0 && now.drained >= now.journalled
+            };
+            if quiet && self.0.journal.depth().records == 0 && self.0.nothing_due().await {
+                let still = idle.borrow();
+                if still.working == 0 && still.drained >= still.journalled {
+                    return;
+                }
+            }
+            // The timeout only bounds a missed wake-up; progress itself rings the bell.
+            let patience = std::time::Duration::from_millis(20);
+            let _ = tokio::time::timeout(patience, idle.changed()).await;
+        }
+    }
+
+    /// The time, by the gate's clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Whether deliveries can be stored at all, and whether everything is as it should be.
+    pub async fn health(&self) -> Health {
+        let store = self.0.storage.healthy().await;
+        let journal = self.0.journal.is_writable();
+        match (store, journal) {
+            (true, true) => Health::Ok,
+            (true, false) | (false, true) => Health::Degraded,
+            (false, false) => Health::Down,
+        }
+    }
+}
+
+/// Whether deliveries can be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Yes, and all is well.
+    Ok,
+    /// Yes, but the journal or the store is in trouble.
+    Degraded,
+    /// No.
+    Down,
+}
+
+impl Inner {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn nothing_due(&self) -> bool {
+        let due = self
+            .storage
+            .read(|tx| Box::pin(async move { tx.next_due().await }))
+            .await;
+        matches!(due, Ok(due) if due.is_none_or(|at| at > self.now()))
+    }
+
+    fn changed(&self, change: impl FnOnce(&mut Activity)) {
+        self.idle.send_modify(change);
+    }
+}

@@ -5,14 +5,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use crate::domain::chain::{
-    Attempt, AttemptResult, ChainRecord, Command, CommandState, Decider, Decision, Fact, FactBody,
-    Hold, HoldState, Purpose,
+    Attempt, AttemptResult, ChainRecord, Command, CommandChange, CommandState, Decider, Decision,
+    Fact, FactBody, Hold, HoldState, Purpose,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::{Action, Outcome, Terms};
-use crate::domain::ids::{
-    ChainId, CommandId, DecisionId, DeliveryId, SeatId, SourceName, Uid, UnitKey,
-};
+use crate::domain::ids::{ChainId, DecisionId, DeliveryId, SeatId, SourceName, Uid, UnitKey};
 use crate::domain::owner::Owner;
 
 /// Whether an insert that may repeat found its row there already.
@@ -132,23 +130,6 @@ pub struct NewCommand {
     pub reason: Option<String>,
     /// When it is due.
     pub due_at: Timestamp,
-}
-
-/// How to change a command after a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandChange {
-    /// Which command.
-    pub id: CommandId,
-    /// Where it stands now.
-    pub state: CommandState,
-    /// What it asks now: a decline becomes a cancel when the booking was accepted meanwhile.
-    pub action: Action,
-    /// When it is due next.
-    pub due_at: Timestamp,
-    /// Attempts that count.
-    pub tries: i64,
-    /// Why it is obsolete or dead.
-    pub note: Option<String>,
 }
 
 /// A worker's right to a chain. Nothing about a chain is changed without one.

@@ -1,0 +1,144 @@
+//! What the credit set aside for a chain's bookings should become, given where they stand.
+
+use super::{CreditStep, Plan, decision_of, revived_by_us};
+use crate::domain::amount::percent_of;
+use crate::domain::booking::{Party, Status};
+use crate::domain::chain::{ChainRecord, Hold, HoldState};
+use crate::domain::clock::{Timestamp, ms_between, plus_ms};
+use crate::domain::decision::{Outcome, Terms};
+use crate::domain::ids::UnitKey;
+use crate::domain::timeline::{AcceptedBy, End, EndedBy, Rules, Standing, Timeline, Unit};
+
+pub(super) fn plan(
+    plan: &mut Plan,
+    record: &ChainRecord,
+    timeline: &Timeline<'_>,
+    rules: &Rules,
+    now: Timestamp,
+) {
+    let deciding = |key: &UnitKey| plan.decide.iter().any(|one| one.units.contains(key));
+    let mut steps = Vec::new();
+    let mut wake = None;
+    for hold in &record.holds {
+        let Some(unit) = timeline.unit(&hold.unit) else {
+            continue;
+        };
+        let head = timeline.final_heir(&unit.key);
+        // A decision about to be made carries what its forebears hold; nothing is done before it.
+        if deciding(&unit.key) || deciding(head) {
+            continue;
+        }
+        match next_step(record, timeline, unit, hold, rules, now) {
+            Next::Do(step) => steps.push(step),
+            Next::LookAgain(at) => wake = Some(wake.map_or(at, |w: Timestamp| w.min(at))),
+            Next::Nothing => {}
+        }
+    }
+    plan.credit = steps;
+    if let Some(at) = wake {
+        plan.wake_no_later_than(at);
+    }
+}
+
+enum Next {
+    Do(CreditStep),
+    LookAgain(Timestamp),
+    Nothing,
+}
+
+fn next_step(
+    record: &ChainRecord,
+    timeline: &Timeline<'_>,
+    unit: &Unit<'_>,
+    hold: &Hold,
+    rules: &Rules,
+    now: Timestamp,
+) -> Next {
+    match unit.standing {
+        Standing::Superseded => {
+            if heir_has_no_claim(record, timeline, unit) {
+                return give_back(hold, 100, "moved");
+            }
+            Next::Nothing
+        }
+        Standing::At(Status::Accepted) if hold.state == HoldState::Held => {
+            Next::Do(CreditStep::Capture(hold.id))
+        }
+        Standing::At(Status::Rejected | Status::Cancelled) => {
+            let Some(end) = unit.end else {
+                return Next::Nothing;
+            };
+            let stood = matches!(unit.accepted, Some(AcceptedBy::Provider | AcceptedBy::Host));
+            let called_off = end.status == Status::Cancelled && end.by != EndedBy::Us;
+            if hold.state == HoldState::Held && stood && called_off {
+                return Next::Do(CreditStep::Capture(hold.id));
+            }
+            if hold.state == HoldState::Held || revived_by_us(record, timeline, &unit.key, rules) {
+                return give_back(hold, 100, "not standing");
+            }
+            let settled_at = plus_ms(end.heard_at, rules.settle_ms);
+            if end.only_read && settled_at > now && hold.state == HoldState::Captured {
+                return Next::LookAgain(settled_at);
+            }
+            let terms = decision_of(record, &unit.key).map(|decision| &decision.terms);
+            let (percent, reason) =
+                terms.map_or((100, "no terms"), |terms| refund(terms, unit, end, rules));
+            give_back(hold, percent, reason)
+        }
+        _ => Next::Nothing,
+    }
+}
+
+/// Whether the booking at the end of the moves can no longer carry this one's credit: it was decided
+/// (and then carried or refused it), or it is over.
+fn heir_has_no_claim(record: &ChainRecord, timeline: &Timeline<'_>, unit: &Unit<'_>) -> bool {
+    let head = timeline.final_heir(&unit.key);
+    let decided = decision_of(record, head)
+        .is_some_and(|decision| matches!(decision.outcome, Outcome::Accept | Outcome::Reject));
+    decided
+        || timeline
+            .unit(head)
+            .is_some_and(|head| head.standing.is_over())
+}
+
+/// Percent that comes back, by who ended the booking and how early.
+fn refund(terms: &Terms, unit: &Unit<'_>, end: End, rules: &Rules) -> (u8, &'static str) {
+    let by_notice = || {
+        let start = unit.details.map_or(end.heard_at, |details| details.start);
+        let cancelled_at = end.provider_time.unwrap_or(end.heard_at);
+        terms.booker_percent(ms_between(cancelled_at, start))
+    };
+    match (end.by, rules.unknown_canceller) {
+        (EndedBy::Us, _) => (100, "cancelled by bookgate"),
+        (_, _) if end.status == Status::Rejected => (100, "declined"),
+        (EndedBy::Booker, _) => (by_notice(), "cancelled by the booker"),
+        (EndedBy::Host, _) => (terms.organizer_percent, "cancelled by the host"),
+        (EndedBy::Unknown, Party::Host) => (
+            terms.organizer_percent,
+            "cancelled, the provider does not say by whom",
+        ),
+        (EndedBy::Unknown, Party::Booker) => {
+            (by_notice(), "cancelled, the provider does not say by whom")
+        }
+    }
+}
+
+/// The step that brings the hold to where `percent` of it is given back; what was given back before
+/// is never taken again.
+fn give_back(hold: &Hold, percent: u8, reason: &'static str) -> Next {
+    match hold.state {
+        HoldState::Held => Next::Do(CreditStep::Release(hold.id)),
+        HoldState::Captured => {
+            let minor = percent_of(hold.captured, percent) - hold.refunded;
+            if minor <= 0 {
+                return Next::Nothing;
+            }
+            Next::Do(CreditStep::Refund {
+                hold: hold.id,
+                minor,
+                reason,
+            })
+        }
+        HoldState::Released | HoldState::Carried => Next::Nothing,
+    }
+}

@@ -1,0 +1,239 @@
+use super::*;
+use crate::domain::booking::{Party, Status};
+use crate::domain::chain::{AttemptResult, CommandState, HoldState, Purpose};
+use crate::domain::decision::Outcome;
+use crate::domain::event::EventKind;
+use crate::domain::testing::*;
+
+fn plan_at(record: &ChainRecord, now: i64) -> Plan {
+    let rules = rules();
+    let timeline = Timeline::fold(record, &rules);
+    Plan::make(record, &timeline, &rules, at(now))
+}
+
+fn accepted_and_held() -> ChainRecord {
+    let mut record = chain([(0, event(EventKind::Requested, "a", 0))]);
+    let decision = decided(&mut record, key("a"), Outcome::Accept);
+    held(&mut record, key("a"), decision, HoldState::Held);
+    record
+}
+
+#[test]
+fn a_request_is_decided_then_confirmed_then_captured() {
+    let record = chain([(0, event(EventKind::Requested, "a", 0))]);
+    assert_eq!(plan_at(&record, 1).decide[0].how, How::Policy);
+
+    let mut record = accepted_and_held();
+    let plan = plan_at(&record, 1);
+    assert_eq!(plan.commands[0].action, Action::Confirm);
+    assert!(plan.credit.is_empty());
+
+    told(
+        &mut record,
+        key("a"),
+        Action::Confirm,
+        Some(AttemptResult::Ok),
+        5,
+    );
+    let plan = plan_at(&record, 7);
+    assert_eq!(plan.credit, [CreditStep::Capture(HoldId(1))]);
+    assert!(plan.commands.is_empty());
+}
+
+#[test]
+fn a_refused_booking_is_declined_while_pending_and_cancelled_once_it_stands() {
+    let mut record = chain([(0, event(EventKind::Requested, "a", 0))]);
+    decided(&mut record, key("a"), Outcome::Reject);
+    assert_eq!(plan_at(&record, 1).commands[0].action, Action::Decline);
+
+    let mut record = chain([(0, event(EventKind::Created, "a", 0))]);
+    decided(&mut record, key("a"), Outcome::Reject);
+    assert_eq!(plan_at(&record, 1).commands[0].action, Action::Cancel);
+}
+
+#[test]
+fn nothing_is_done_while_a_call_may_be_under_way() {
+    let mut record = accepted_and_held();
+    told(&mut record, key("a"), Action::Confirm, None, 5);
+    let plan = plan_at(&record, 20);
+    assert_eq!((plan.deliver, plan.wake_at), (None, Some(at(40))));
+    let plan = plan_at(&record, 40);
+    assert_eq!(plan.expired.len(), 1);
+}
+
+#[test]
+fn a_cancel_between_our_look_and_our_confirm_is_made_good() {
+    for result in [AttemptResult::Ok, AttemptResult::Unknown] {
+        let mut record = accepted_and_held();
+        record
+            .facts
+            .extend(chain([(8, event(EventKind::Cancelled, "a", 4))]).facts);
+        told(&mut record, key("a"), Action::Confirm, Some(result), 5);
+        let plan = plan_at(&record, 60);
+        assert_eq!(plan.credit, [CreditStep::Release(HoldId(1))]);
+        assert_eq!(plan.commands[0].purpose, Purpose::Compensation);
+        assert_eq!(plan.commands[0].action, Action::Cancel);
+    }
+}
+
+#[test]
+fn a_move_between_our_look_and_our_confirm_is_made_good() {
+    let mut record = accepted_and_held();
+    let moved = moved_from(event(EventKind::Requested, "b", 4), "a");
+    record.facts.extend(chain([(8, moved)]).facts);
+    told(
+        &mut record,
+        key("a"),
+        Action::Confirm,
+        Some(AttemptResult::Ok),
+        5,
+    );
+    let plan = plan_at(&record, 9);
+    assert_eq!(plan.commands[0].purpose, Purpose::Compensation);
+    assert_eq!(plan.commands[0].unit, key("a"));
+    assert_eq!(plan.decide[0].units, [key("b")]);
+    assert_eq!(plan.decide[0].carry_from, [HoldId(1)]);
+}
+
+#[test]
+fn a_cancel_long_after_our_confirm_is_just_a_cancel_and_refunds_by_notice() {
+    for (sent, minor) in [(10_000, 200), (90_000, 100)] {
+        let mut record = accepted_and_held();
+        record.holds[0].state = HoldState::Captured;
+        record.holds[0].captured = 200;
+        told(
+            &mut record,
+            key("a"),
+            Action::Confirm,
+            Some(AttemptResult::Ok),
+            5,
+        );
+        let mut cancelled = event(EventKind::Cancelled, "a", sent);
+        cancelled.cancelled_by = Some(Party::Booker);
+        record.facts.extend(chain([(sent, cancelled)]).facts);
+        let plan = plan_at(&record, sent + 1);
+        assert!(plan.commands.is_empty());
+        let refund = CreditStep::Refund {
+            hold: HoldId(1),
+            minor,
+            reason: "cancelled by the booker",
+        };
+        assert_eq!(plan.credit, [refund], "sent at {sent}");
+    }
+}
+
+#[test]
+fn the_late_cancel_fee_does_not_depend_on_the_order_of_receiving() {
+    let mut cancelled = event(EventKind::Cancelled, "a", 90_000);
+    cancelled.cancelled_by = Some(Party::Booker);
+    let record = chain([
+        (90_000, cancelled),
+        (90_001, event(EventKind::Created, "a", 0)),
+    ]);
+    assert_eq!(
+        plan_at(&record, 90_002).decide.len(),
+        1,
+        "decided although it is over"
+    );
+    let mut record = record;
+    let decision = decided(&mut record, key("a"), Outcome::Accept);
+    held(&mut record, key("a"), decision, HoldState::Held);
+    assert_eq!(
+        plan_at(&record, 90_003).credit,
+        [CreditStep::Capture(HoldId(1))]
+    );
+}
+
+#[test]
+fn a_refused_move_returns_what_was_captured() {
+    let mut record = accepted_and_held();
+    record.holds[0].state = HoldState::Captured;
+    record.holds[0].captured = 200;
+    told(
+        &mut record,
+        key("a"),
+        Action::Confirm,
+        Some(AttemptResult::Ok),
+        5,
+    );
+    let moved = moved_from(event(EventKind::Requested, "b", 500), "a");
+    record.facts.extend(chain([(500, moved)]).facts);
+    assert!(
+        plan_at(&record, 501).credit.is_empty(),
+        "kept while the move waits"
+    );
+    decided(&mut record, key("b"), Outcome::Reject);
+    let plan = plan_at(&record, 502);
+    assert!(matches!(
+        plan.credit[..],
+        [CreditStep::Refund { minor: 200, .. }]
+    ));
+}
+
+#[test]
+fn a_host_who_confirms_by_hand_overtakes_our_refusal() {
+    let mut record = chain([(0, event(EventKind::Requested, "a", 0))]);
+    decided(&mut record, key("a"), Outcome::Reject);
+    record
+        .facts
+        .extend(chain([(3, event(EventKind::Created, "a", 3))]).facts);
+    let plan = plan_at(&record, 4);
+    assert_eq!(plan.decide[0].how, How::HostConfirm);
+    assert_eq!(plan.decide[0].round, 2);
+    assert!(plan.commands.is_empty());
+}
+
+#[test]
+fn a_move_by_the_host_carries_the_decision() {
+    let mut record = accepted_and_held();
+    let mut moved = moved_from(event(EventKind::Rescheduled, "b", 50), "a");
+    moved.moved_by = Some(Party::Host);
+    record.facts.extend(chain([(50, moved)]).facts);
+    let plan = plan_at(&record, 51);
+    assert_eq!(plan.decide[0].how, How::Carry(DecisionId(1)));
+    assert_eq!(plan.decide[0].carry_from, [HoldId(1)]);
+}
+
+#[test]
+fn a_series_is_read_settled_and_decided_together() {
+    let occurrence = |uid: &str, sent: i64| {
+        let mut event = event(EventKind::Requested, uid, sent);
+        if let Some(details) = &mut event.details {
+            details.recurring = true;
+        }
+        (sent, event)
+    };
+    let mut record = chain([occurrence("a", 0), occurrence("b", 1)]);
+    assert_eq!(plan_at(&record, 2).read, Some(key("a")));
+    for uid in ["a", "b"] {
+        let mut seen = reading(uid, Status::Pending);
+        seen.series = Some("s".to_owned());
+        read(&mut record, 2, seen);
+    }
+    let plan = plan_at(&record, 3);
+    assert_eq!((plan.decide.len(), plan.wake_at), (0, Some(at(6))));
+    assert_eq!(plan_at(&record, 6).decide[0].units, [key("a"), key("b")]);
+
+    decided(&mut record, key("a"), Outcome::Accept);
+    decided(&mut record, key("b"), Outcome::Accept);
+    assert_eq!(
+        plan_at(&record, 7).commands.len(),
+        1,
+        "one call answers all"
+    );
+}
+
+#[test]
+fn a_dead_command_is_left_to_a_person() {
+    let mut record = accepted_and_held();
+    told(
+        &mut record,
+        key("a"),
+        Action::Confirm,
+        Some(AttemptResult::Rejected),
+        5,
+    );
+    record.commands[0].state = CommandState::Dead;
+    let plan = plan_at(&record, 100);
+    assert!(plan.is_idle(), "{plan:?}");
+}

@@ -1,0 +1,223 @@
+//! Credit accounts as an admin sees them: topping up, once per idempotency key, and looking.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{Gate, GateError, Inner};
+use crate::domain::amount::{Amount, Unit, UnitCode};
+use crate::domain::owner::Owner;
+use crate::storage::Tx;
+use crate::storage::records::{Balance, NewAnswer, TopUp};
+
+/// The longest idempotency key taken, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// The longest reason taken, in characters.
+const REASON_CHARS_MAX: usize = 500;
+/// The largest metadata taken, in bytes of JSON.
+const METADATA_BYTES_MAX: usize = 4_096;
+/// HTTP status of a top-up that was made.
+const CREATED: u16 = 201;
+
+/// A request to put credit on an account.
+#[derive(Debug, Clone)]
+pub struct TopUpRequest {
+    /// Whose account; made if there is none.
+    pub owner: String,
+    /// How much, as a decimal text.
+    pub amount: String,
+    /// Of which unit.
+    pub unit: String,
+    /// Why; shown in the account's entries.
+    pub reason: Option<String>,
+    /// Whatever else is to be kept with it.
+    pub metadata: Option<Value>,
+    /// The same key means the same request: it is done once.
+    pub idempotency_key: String,
+    /// Who asks, such as `token:ops`.
+    pub actor: String,
+}
+
+/// The answer to a top-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopUpAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The account after it, as JSON.
+    pub body: Value,
+    /// Whether this is the stored answer to an earlier request with the same key.
+    pub replayed: bool,
+}
+
+/// One balance of an account; amounts are decimal texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceView {
+    /// The unit.
+    pub unit: UnitCode,
+    /// What was put in and not spent.
+    pub posted: String,
+    /// What of it is set aside for pending bookings.
+    pub held: String,
+    /// What may be used now.
+    pub available: String,
+}
+
+impl Gate {
+    /// Puts credit on an account, once for each idempotency key.
+    ///
+    /// # Errors
+    /// [`GateError::Invalid`], [`GateError::Amount`], [`GateError::Owner`] or
+    /// [`GateError::UnknownUnit`] for a request that makes no sense, [`GateError::KeyReused`] if the
+    /// key was used for another request.
+    pub async fn top_up(&self, request: TopUpRequest) -> Result<TopUpAnswer, GateError> {
+        let gate = Arc::clone(&self.0);
+        let order = gate.understand_top_up(request)?;
+        self.0
+            .storage
+            .write(move |tx| Box::pin(async move { gate.post_top_up(tx, order).await }))
+            .await
+    }
+}
+
+/// A top-up that makes sense.
+struct Order {
+    top_up: TopUp,
+    key: String,
+    /// The request in a form in which equal requests are equal texts.
+    canonical: BTreeMap<&'static str, Value>,
+}
+
+impl Inner {
+    pub(super) fn unit(&self, code: &str) -> Result<&Unit, GateError> {
+        let unit = UnitCode::try_from(code).ok();
+        unit.and_then(|code| self.units.get(&code)).ok_or_else(|| {
+            let known: Vec<_> = self.units.keys().map(UnitCode::as_str).collect();
+            GateError::UnknownUnit {
+                unit: code.to_owned(),
+                known: known.join(", "),
+            }
+        })
+    }
+
+    fn understand_top_up(&self, request: TopUpRequest) -> Result<Order, GateError> {
+        let invalid = |text: &str| Err(GateError::Invalid(text.to_owned()));
+        if request.idempotency_key.is_empty() {
+            return invalid("the Idempotency-Key header is empty; send a value that is new for each top-up");
+        }
+        if request.idempotency_key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+            return invalid("the Idempotency-Key header is longer than 255 bytes");
+        }
+        let owner = Owner::parse(&request.owner)?;
+        let unit = self.unit(&request.unit)?;
+        let amount = unit.parse(&request.amount)?;
+        if amount.minor <= 0 {
+            return invalid("amount: a top-up must be more than 0");
+        }
+        if request.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
+            return invalid("reason: longer than 500 characters");
+        }
+        let metadata = match &request.metadata {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(map)) => Some(Value::Object(map.clone()).to_string()),
+            Some(_) => return invalid("metadata: must be an object"),
+        };
+        if metadata.as_ref().is_some_and(|text| text.len() > METADATA_BYTES_MAX) {
+            return invalid("metadata: larger than 4096 bytes");
+        }
+        let canonical = BTreeMap::from([
+            ("owner", Value::from(owner.as_str())),
+            ("amount", Value::from(unit.format(amount.minor))),
+            ("unit", Value::from(unit.code.as_str())),
+            ("reason", Value::from(request.reason.clone())),
+            ("metadata", request.metadata.clone().unwrap_or(Value::Null)),
+        ]);
+        Ok(Order {
+            key: request.idempotency_key,
+            canonical,
+            top_up: TopUp {
+                owner,
+                amount,
+                actor: request.actor,
+                reason: request.reason,
+                metadata,
+            },
+        })
+    }
+
+    async fn post_top_up(&self, tx: &mut Tx, order: Order) -> Result<TopUpAnswer, GateError> {
+        // Keys belong to who uses them: two tokens may use the same one for different things.
+        let scope = format!("{} POST /v1/accounts/top-ups", order.top_up.actor);
+        let canonical = serde_json::to_string(&order.canonical)?;
+        let hash = Sha256::digest(canonical.as_bytes());
+        if let Some(stored) = tx.idempotent(&scope, &order.key).await? {
+            if stored.request_hash != hash[..] {
+                let differs = differences(&stored.request, &order.canonical)?;
+                return Err(GateError::KeyReused { differs });
+            }
+            return Ok(TopUpAnswer {
+                status: stored.status,
+                body: serde_json::from_str(&stored.outcome)?,
+                replayed: true,
+            });
+        }
+        let now = self.now();
+        let owner = order.top_up.owner.clone();
+        tx.top_up(&order.top_up, now).await?;
+        let body = self.account(tx, &owner).await?.ok_or_else(|| {
+            GateError::NotFound("the account that was just topped up is gone".to_owned())
+        })?;
+        let body = serde_json::to_value(body)?;
+        let answer = NewAnswer {
+            scope,
+            key: order.key,
+            request_hash: hash.to_vec(),
+            request: canonical,
+            status: CREATED,
+            outcome: body.to_string(),
+        };
+        tx.put_idempotent(&answer, now).await?;
+        Ok(TopUpAnswer {
+            status: CREATED,
+            body,
+            replayed: false,
+        })
+    }
+
+    pub(super) fn balance_view(&self, balance: &Balance) -> BalanceView {
+        let text = |minor: i64| match self.units.get(&balance.unit) {
+            Some(unit) => unit.format(minor),
+            // A unit that was taken out of the settings keeps its accounts; only its scale is unknown.
+            None => format!("{minor} minor units"),
+        };
+        BalanceView {
+            unit: balance.unit.clone(),
+            posted: text(balance.posted),
+            held: text(balance.held),
+            available: text(balance.available()),
+        }
+    }
+
+    /// An amount as a decimal text.
+    pub(super) fn amount_text(&self, amount: &Amount) -> String {
+        match self.units.get(&amount.unit) {
+            Some(unit) => unit.format(amount.minor),
+            None => format!("{} minor units", amount.minor),
+        }
+    }
+}
+
+fn differences(
+    stored: &str,
+    request: &BTreeMap<&'static str, Value>,
+) -> Result<String, GateError> {
+    let stored: BTreeMap<String, Value> = serde_json::from_str(stored)?;
+    let fields: Vec<&str> = request
+        .iter()
+        .filter(|(name, value)| stored.get(**name) != Some(value))
+        .map(|(name, _)| *name)
+        .collect();
+    Ok(fields.join(", "))
+}

@@ -1,0 +1,212 @@
+//! One step of a chain, inside one transaction: write down what was learned, plan, carry out all the
+//! bookkeeping the plan asks for, and say what must be done outside next.
+
+use std::sync::Arc;
+
+use super::report::{self, Report};
+use super::{Inner, decide};
+use crate::domain::chain::{AttemptResult, ChainRecord, Command};
+use crate::domain::clock::{Timestamp, plus_ms};
+use crate::domain::ids::{AttemptId, UnitKey};
+use crate::domain::plan::{CreditStep, Plan, decision_of};
+use crate::domain::timeline::{Timeline, with_final_names};
+use crate::provider::Target;
+use crate::storage::records::{BookingRow, Lease, NewCommand};
+use crate::storage::{StorageError, Tx};
+
+/// Rounds of bookkeeping in one transaction: a chain that needs more has a rule that contradicts
+/// itself.
+const ROUNDS_MAX: usize = 16;
+/// How long a chain rests after its plan would not come to an end, in ms.
+const RESTLESS_MS: i64 = 60_000;
+
+/// What must be done outside of the transaction.
+pub(super) enum Next {
+    /// Read this booking.
+    Read(Target),
+    /// Make this attempt.
+    Deliver(Box<Job>),
+    /// Nothing: the lease was given back, or is no longer ours.
+    Done,
+}
+
+/// An attempt that is written down and may be made.
+pub(super) struct Job {
+    /// The right to make it.
+    pub(super) lease: Lease,
+    /// The chain as it was when the attempt was written down.
+    pub(super) record: ChainRecord,
+    /// The command.
+    pub(super) command: Command,
+    /// The attempt.
+    pub(super) attempt: AttemptId,
+    /// When its call must be over.
+    pub(super) deadline: Timestamp,
+}
+
+/// Takes one step. The transaction is the caller's.
+pub(super) async fn advance(
+    gate: &Arc<Inner>,
+    tx: &mut Tx,
+    lease: Lease,
+    learned: Option<Report>,
+) -> Result<Next, StorageError> {
+    let now = gate.now();
+    let Some(source) = gate.sources.get(lease.source.as_str()) else {
+        // The source was taken out of the settings: its chains rest until it comes back.
+        tx.release(&lease, None, 0).await?;
+        return Ok(Next::Done);
+    };
+    let mut later = None;
+    if let Some(report) = learned {
+        if let Report::ReadLater(at) = &report {
+            later = Some(*at);
+        }
+        report::record(tx, &lease.source, lease.chain, report, now).await?;
+    }
+    if !tx.holds_lease(&lease).await? {
+        tracing::info!(chain.id = %lease.chain, "lease lost; what was learned is stored");
+        return Ok(Next::Done);
+    }
+    for _ in 0..ROUNDS_MAX {
+        let Some(record) = tx.load_chain(lease.chain).await? else {
+            return Ok(Next::Done);
+        };
+        let record = with_final_names(record);
+        let timeline = Timeline::fold(&record, &source.rules);
+        let plan = Plan::make(&record, &timeline, &source.rules, now);
+        if plan.writes() {
+            carry_out(gate, tx, &record, &timeline, &plan, now).await?;
+            continue;
+        }
+        if let (Some(unit), None) = (&plan.read, later) {
+            return Ok(Next::Read(target(&timeline, unit)));
+        }
+        if let Some(id) = plan.deliver {
+            let command = record.commands.iter().find(|command| command.id == id).cloned();
+            if let Some(command) = command {
+                return begin(gate, tx, lease, record, command, source.provider.call_timeout_ms(), now).await;
+            }
+        }
+        let idle = plan.is_idle();
+        let rows = rows(&record, &timeline, idle, now);
+        tx.put_bookings(lease.chain, &rows).await?;
+        let due = [plan.wake_at, later].into_iter().flatten().min();
+        tx.release(&lease, due, record.version).await?;
+        return Ok(Next::Done);
+    }
+    tracing::error!(chain.id = %lease.chain, "the plan for this chain does not come to an end");
+    tx.release(&lease, Some(plus_ms(now, RESTLESS_MS)), i64::MAX).await?;
+    Ok(Next::Done)
+}
+
+/// Writes the attempt down before it is made.
+async fn begin(
+    gate: &Inner,
+    tx: &mut Tx,
+    lease: Lease,
+    record: ChainRecord,
+    command: Command,
+    call_timeout_ms: i64,
+    now: Timestamp,
+) -> Result<Next, StorageError> {
+    // One GET, one call, and one GET to see what a refused call meant.
+    let deadline = plus_ms(now, 3 * call_timeout_ms);
+    let worker = &gate.settings.worker_name;
+    let attempt = tx.begin_attempt(command.id, worker, now, deadline).await?;
+    Ok(Next::Deliver(Box::new(Job {
+        lease,
+        record,
+        command,
+        attempt,
+        deadline,
+    })))
+}
+
+fn target(timeline: &Timeline<'_>, key: &UnitKey) -> Target {
+    Target {
+        uid: key.uid.clone(),
+        number: timeline.unit(key).and_then(|unit| unit.number),
+        seat: key.seat.clone(),
+    }
+}
+
+async fn carry_out(
+    gate: &Arc<Inner>,
+    tx: &mut Tx,
+    record: &ChainRecord,
+    timeline: &Timeline<'_>,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    for (command, attempt) in &plan.expired {
+        let detail = "the worker stopped before the answer was recorded";
+        tx.finish_attempt(*attempt, AttemptResult::Unknown, None, Some(detail), now)
+            .await?;
+        tracing::warn!(command.id = %command, "an attempt ended unknown; the booking will be read");
+    }
+    for deciding in &plan.decide {
+        decide::decide(gate, tx, record, timeline, deciding, now).await?;
+    }
+    for step in &plan.credit {
+        match step {
+            CreditStep::Capture(hold) => tx.capture(*hold, now).await.map(drop)?,
+            CreditStep::Release(hold) => tx.release_hold(*hold, now).await.map(drop)?,
+            CreditStep::Refund {
+                hold,
+                minor,
+                reason,
+            } => tx.refund(*hold, *minor, reason, now).await.map(drop)?,
+        }
+    }
+    for change in &plan.changes {
+        tx.change_command(change, now).await?;
+    }
+    for wanted in &plan.commands {
+        let command = NewCommand {
+            chain: record.chain,
+            decision: wanted.decision,
+            unit: wanted.unit.clone(),
+            number: wanted.number,
+            action: wanted.action,
+            purpose: wanted.purpose,
+            reason: wanted.reason.clone(),
+            due_at: now,
+        };
+        tx.insert_command(&command, now).await?;
+    }
+    Ok(())
+}
+
+/// The lines that lists show of a chain's bookings.
+fn rows(
+    record: &ChainRecord,
+    timeline: &Timeline<'_>,
+    idle: bool,
+    now: Timestamp,
+) -> Vec<BookingRow> {
+    let row = |unit: &crate::domain::timeline::Unit<'_>| {
+        let decision = decision_of(record, &unit.key);
+        let details = unit.details;
+        BookingRow {
+            source: record.source.clone(),
+            uid: unit.key.uid.clone(),
+            seat: unit.key.seat.clone(),
+            chain: record.chain,
+            number: unit.number,
+            status: unit.standing.as_str().to_owned(),
+            outcome: decision.map(|decision| decision.outcome),
+            decision: decision.map(|decision| decision.id),
+            settled: idle,
+            booker: details.and_then(|details| details.booker.email.clone()),
+            event_type: details.and_then(|details| {
+                let id = || details.event_type_id.map(|id| id.to_string());
+                details.event_type_slug.clone().or_else(id)
+            }),
+            start: details.map(|details| details.start),
+            end: details.map(|details| details.end),
+            updated_at: now,
+        }
+    };
+    timeline.units.values().map(row).collect()
+}

@@ -1,0 +1,373 @@
+//! A decision, inside the transaction that holds its credit: load the facts the policies ask for,
+//! let them judge, and write down the outcome with everything it was made from.
+
+use std::sync::Arc;
+
+use super::Inner;
+use crate::domain::amount::Amount;
+use crate::domain::booking::Details;
+use crate::domain::chain::{ChainRecord, Decider, HoldState};
+use crate::domain::clock::Timestamp;
+use crate::domain::decision::{Outcome, Terms};
+use crate::domain::ids::{DecisionId, HoldId, UnitKey};
+use crate::domain::owner::Owner;
+use crate::domain::plan::{Deciding, How};
+use crate::domain::timeline::{Timeline, Unit};
+use crate::policy::facts::{AccountFacts, Balance, Facts, Loaded, Need};
+use crate::policy::{Evaluation, PolicySet, Verdict};
+use crate::storage::records::{HoldRequest, NewDecision, Posted};
+use crate::storage::{StorageError, Tx};
+
+const SHORT_OF_CREDIT: &str = "There is not enough credit for this booking.";
+
+/// What will be written down for one unit.
+struct Judgement {
+    outcome: Outcome,
+    decider: Decider,
+    verdict: Option<Verdict>,
+    message: Option<String>,
+    note: Option<String>,
+    terms: Terms,
+    facts: String,
+    payer: Option<Payer>,
+}
+
+/// Whose credit pays, and whether it suffices.
+struct Payer {
+    /// `None` if the booking names nobody: then nothing suffices.
+    owner: Option<Owner>,
+    amount: Amount,
+    suffices: bool,
+}
+
+/// Makes one decision, of one unit or of a whole series: all or none.
+pub(super) async fn decide(
+    gate: &Arc<Inner>,
+    tx: &mut Tx,
+    record: &ChainRecord,
+    timeline: &Timeline<'_>,
+    deciding: &Deciding,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let policies = gate.policies.load_full();
+    // What the bookings before gave back, and what earlier occurrences of a series have taken.
+    let mut spare = returning(record, &deciding.carry_from);
+    let mut judged = Vec::with_capacity(deciding.units.len());
+    for key in &deciding.units {
+        let Some((unit, details)) = timeline
+            .unit(key)
+            .and_then(|unit| Some((unit, unit.details?)))
+        else {
+            continue;
+        };
+        let judgement = match &deciding.how {
+            How::Carry(before) => carried(record, *before, details),
+            How::Defer(why) => deferred(why),
+            How::Policy | How::HostConfirm => {
+                judge(tx, &policies, record, unit, details, deciding, &spare).await?
+            }
+        };
+        if let (Outcome::Accept, Some(payer)) = (judgement.outcome, &judgement.payer) {
+            spare.take(&payer.amount);
+        }
+        judged.push((unit, details, judgement));
+    }
+    all_or_none(&mut judged);
+    let mut carry_from = deciding.carry_from.clone();
+    for (unit, details, judgement) in judged {
+        if let Some(verdict) = &judgement.verdict {
+            archive(tx, &policies, verdict, now).await?;
+        }
+        let decision = new_decision(record, unit, details, deciding.round, &judgement, now);
+        let Posted::New(id) = tx.insert_decision(&decision).await? else {
+            continue;
+        };
+        tracing::info!(
+            booking.r#ref = %format_args!("{}/{}", record.source, unit.key),
+            decision.outcome = judgement.outcome.as_str(),
+            policy.id = decision.policy_id.as_deref().unwrap_or("-"),
+            "decided"
+        );
+        pay(tx, record, &unit.key, id, &judgement, &mut carry_from, now).await?;
+    }
+    Ok(())
+}
+
+/// Credit that this decision sets free or has already used, by unit of account.
+#[derive(Default)]
+struct Spare(Vec<Amount>);
+
+impl Spare {
+    fn of(&self, unit: &crate::domain::amount::UnitCode) -> i64 {
+        let same = self.0.iter().filter(|amount| amount.unit == *unit);
+        same.map(|amount| amount.minor).sum()
+    }
+
+    fn take(&mut self, amount: &Amount) {
+        self.0.push(Amount {
+            minor: -amount.minor,
+            unit: amount.unit.clone(),
+        });
+    }
+}
+
+fn returning(record: &ChainRecord, holds: &[HoldId]) -> Spare {
+    let of = |hold: &&crate::domain::chain::Hold| holds.contains(&hold.id);
+    let back = record.holds.iter().filter(of).map(|hold| Amount {
+        minor: match hold.state {
+            HoldState::Held => hold.amount.minor,
+            HoldState::Captured => hold.captured - hold.refunded,
+            HoldState::Released | HoldState::Carried => 0,
+        },
+        unit: hold.amount.unit.clone(),
+    });
+    Spare(back.collect())
+}
+
+async fn judge(
+    tx: &mut Tx,
+    policies: &PolicySet,
+    record: &ChainRecord,
+    unit: &Unit<'_>,
+    details: &Details,
+    deciding: &Deciding,
+    spare: &Spare,
+) -> Result<Judgement, StorageError> {
+    let asked = unit.ask.map(|ask| ask.provider_time.unwrap_or(ask.heard_at));
+    let mut facts = Facts {
+        now: asked.unwrap_or(details.start),
+        source: record.source.clone(),
+        uid: unit.key.uid.clone(),
+        details: details.clone(),
+        account: Loaded::Not,
+    };
+    let verdict = loop {
+        match policies.evaluate(&facts) {
+            Evaluation::Decided(verdict) => break verdict,
+            Evaluation::Needs(needs) => {
+                debug_assert!(needs.contains(&Need::Account), "the only fact there is to load");
+                facts.account = Loaded::Known(account(tx, details, spare).await?);
+            }
+        }
+    };
+    let payer = payer(tx, details, &verdict.terms, spare).await?;
+    let short = payer.as_ref().is_some_and(|payer| !payer.suffices);
+    let mut judgement = Judgement {
+        outcome: verdict.outcome,
+        decider: Decider::Policy,
+        message: verdict.message.clone(),
+        note: verdict.note.clone(),
+        terms: verdict.terms.clone(),
+        facts: to_json(&facts),
+        payer,
+        verdict: Some(verdict),
+    };
+    if deciding.how == How::HostConfirm {
+        judgement.outcome = Outcome::Accept;
+        judgement.decider = Decider::Host;
+        judgement.message = None;
+    } else if judgement.outcome == Outcome::Accept && short {
+        judgement.outcome = Outcome::Reject;
+        judgement.message = Some(SHORT_OF_CREDIT.to_owned());
+        judgement.note = Some("the price exceeds the booker's available credit".to_owned());
+    }
+    if let (Outcome::Reject, Some(why)) = (judgement.outcome, deciding.refusal_defers) {
+        judgement.outcome = Outcome::Defer;
+        judgement.note = Some(format!("would be refused, but {why}"));
+    }
+    Ok(judgement)
+}
+
+async fn account(
+    tx: &mut Tx,
+    details: &Details,
+    spare: &Spare,
+) -> Result<Option<AccountFacts>, StorageError> {
+    let Some(owner) = &details.booker.email else {
+        return Ok(None);
+    };
+    let Some(account) = tx.account_facts(owner).await? else {
+        return Ok(None);
+    };
+    let balances = account.balances.into_iter().map(|line| {
+        let spare = spare.of(&line.unit);
+        let balance = Balance {
+            posted: line.posted,
+            held: line.held,
+            available: line.posted - line.held + line.credit_limit + spare,
+        };
+        (line.unit, balance)
+    });
+    Ok(Some(AccountFacts {
+        status: account.status,
+        created_at: account.created_at,
+        balances: balances.collect(),
+    }))
+}
+
+async fn payer(
+    tx: &mut Tx,
+    details: &Details,
+    terms: &Terms,
+    spare: &Spare,
+) -> Result<Option<Payer>, StorageError> {
+    let Some(amount) = terms.cost.clone().filter(|cost| cost.minor > 0) else {
+        return Ok(None);
+    };
+    let facts = account(tx, details, spare).await?;
+    let suffices = facts.is_some_and(|facts| {
+        let balance = facts.balances.get(&amount.unit);
+        facts.may_hold() && balance.is_some_and(|balance| balance.available >= amount.minor)
+    });
+    Ok(Some(Payer {
+        owner: details.booker.email.clone(),
+        amount,
+        suffices,
+    }))
+}
+
+fn carried(record: &ChainRecord, before: DecisionId, details: &Details) -> Judgement {
+    let decision = record.decisions.iter().find(|decision| decision.id == before);
+    let terms = decision.map_or_else(Terms::free, |decision| decision.terms.clone());
+    let paid = record.holds.iter().find(|hold| hold.decision == before);
+    let payer = terms.cost.clone().filter(|cost| cost.minor > 0).map(|amount| Payer {
+        owner: paid
+            .map(|hold| hold.owner.clone())
+            .or_else(|| details.booker.email.clone()),
+        amount,
+        suffices: paid.is_some(),
+    });
+    Judgement {
+        outcome: Outcome::Accept,
+        decider: Decider::Carried,
+        verdict: None,
+        message: None,
+        note: Some(format!("moved by the host; carries decision {before}")),
+        terms,
+        facts: "{}".to_owned(),
+        payer,
+    }
+}
+
+fn deferred(why: &str) -> Judgement {
+    Judgement {
+        outcome: Outcome::Defer,
+        decider: Decider::Policy,
+        verdict: None,
+        message: None,
+        note: Some(why.to_owned()),
+        terms: Terms::free(),
+        facts: "{}".to_owned(),
+        payer: None,
+    }
+}
+
+/// One occurrence that is not accepted holds back the whole series: one answer answers all.
+fn all_or_none(judged: &mut [(&Unit<'_>, &Details, Judgement)]) {
+    let worst = |outcome: Outcome| judged.iter().position(|(_, _, one)| one.outcome == outcome);
+    let Some(index) = worst(Outcome::Defer).or_else(|| worst(Outcome::Reject)) else {
+        return;
+    };
+    let (outcome, message) = {
+        let one = &judged[index].2;
+        (one.outcome, one.message.clone())
+    };
+    for (_, _, other) in judged.iter_mut().filter(|(_, _, one)| one.outcome != outcome) {
+        other.outcome = outcome;
+        other.message.clone_from(&message);
+        other.note = Some("another occurrence of the series is not accepted".to_owned());
+    }
+}
+
+/// Holds the price, carries it over from the bookings before, or waives it where the host wants the
+/// booking and the credit does not suffice.
+async fn pay(
+    tx: &mut Tx,
+    record: &ChainRecord,
+    unit: &UnitKey,
+    decision: DecisionId,
+    judgement: &Judgement,
+    carry_from: &mut Vec<HoldId>,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let (Outcome::Accept, Some(payer)) = (judgement.outcome, &judgement.payer) else {
+        return Ok(());
+    };
+    let Some(owner) = payer.owner.clone().filter(|_| payer.suffices) else {
+        let reason = "the host confirmed it, and the booker's credit did not suffice";
+        return tx
+            .waive(decision, record.chain, &payer.amount, reason, now)
+            .await;
+    };
+    let request = HoldRequest {
+        owner,
+        amount: payer.amount.clone(),
+        chain: record.chain,
+        decision,
+        unit: unit.clone(),
+    };
+    if carry_from.is_empty() {
+        tx.hold(&request, now).await.map(drop)
+    } else {
+        let before = std::mem::take(carry_from);
+        tx.carry(&before, &request, now).await.map(drop)
+    }
+    .map_err(StorageError::from)
+}
+
+fn new_decision(
+    record: &ChainRecord,
+    unit: &Unit<'_>,
+    details: &Details,
+    round: i64,
+    judgement: &Judgement,
+    now: Timestamp,
+) -> NewDecision {
+    let policy = judgement.verdict.as_ref().and_then(|verdict| verdict.policy.as_ref());
+    NewDecision {
+        chain: record.chain,
+        source: record.source.clone(),
+        unit: unit.key.clone(),
+        start: details.start,
+        end: details.end,
+        round,
+        outcome: judgement.outcome,
+        decider: judgement.decider.clone(),
+        policy_id: policy.map(|policy| policy.id.clone()),
+        policy_hash: policy.map(|policy| policy.hash.clone()),
+        message: (judgement.outcome == Outcome::Reject)
+            .then(|| judgement.message.clone())
+            .flatten(),
+        note: judgement.note.clone(),
+        terms: judgement.terms.clone(),
+        facts: judgement.facts.clone(),
+        trace: judgement
+            .verdict
+            .as_ref()
+            .map_or_else(|| "[]".to_owned(), |verdict| to_json(&verdict.trace)),
+        decided_at: now,
+    }
+}
+
+async fn archive(
+    tx: &mut Tx,
+    policies: &PolicySet,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let Some(policy) = &verdict.policy else {
+        return Ok(());
+    };
+    match policies.source(&policy.hash) {
+        Some(source) => {
+            tx.archive_policy(&policy.hash, &source.name, &source.text, now)
+                .await
+        }
+        None => Ok(()),
+    }
+}
+
+/// Values of our own always have a JSON form.
+fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}

@@ -1,0 +1,286 @@
+//! One attempt to tell the provider, with no transaction open: read the booking, act only if it still
+//! asks for it, and say what came of it. Never guesses: what has no answer is unknown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Inner;
+use super::advance::Job;
+use super::report::{AttemptReport, Report};
+use super::source::Source;
+use crate::domain::booking::{Reading, Status};
+use crate::domain::chain::{AttemptResult, CommandChange, CommandState};
+use crate::domain::clock::{Timestamp, plus_ms};
+use crate::domain::decision::Action;
+use crate::domain::plan::still_wanted;
+use crate::provider::{Call, CallError, Target};
+
+/// How long to wait until deliveries that are acknowledged but not yet filed are filed.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// Makes the attempt.
+pub(super) async fn deliver(gate: &Arc<Inner>, source: &Source, job: &Job) -> Report {
+    Report::Attempt(Box::new(attempt(gate, source, job).await))
+}
+
+async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport {
+    let outcome = Outcome {
+        gate,
+        job,
+        source,
+    };
+    let target = Target {
+        uid: job.command.unit.uid.clone(),
+        number: job.command.number,
+        seat: job.command.unit.seat.clone(),
+    };
+    let reading = match read(source, &target).await {
+        Ok(reading) => reading,
+        Err(error) => return outcome.failed(error),
+    };
+    if !gate.caught_up(CATCH_UP).await || !unchanged(gate, job).await {
+        return outcome.overtaken(reading);
+    }
+    let now = gate.now();
+    let Some(action) = still_wanted(&job.record, &job.command, &reading, now, &source.rules) else {
+        return outcome.nothing_left(reading, None);
+    };
+    if let Some(at) = outcome.not_before(now) {
+        return outcome.wait(at, "no answer came to the last call; it was not carried out");
+    }
+    let call = Call {
+        action,
+        target: target.clone(),
+        reason: job.command.reason.clone(),
+        pending: reading.status == Status::Pending,
+    };
+    match source.provider.act(&call).await {
+        Ok(answer) => outcome.done(action, answer.http_status, answer.reading),
+        Err(CallError::Rejected {
+            http_status,
+            detail,
+        }) => match read(source, &target).await {
+            Ok(reading) => outcome.refused(action, http_status, detail, reading),
+            Err(_) => outcome.failed(CallError::Rejected {
+                http_status,
+                detail,
+            }),
+        },
+        Err(error) => outcome.failed(error),
+    }
+}
+
+/// Reads the one booking.
+pub(super) async fn read(source: &Source, target: &Target) -> Result<Reading, CallError> {
+    let readings = source.provider.read(target).await?;
+    let this = |reading: &Reading| reading.uid == target.uid || reading.number == target.number;
+    let mut readings = readings.into_iter();
+    let first = readings.next();
+    match first {
+        Some(first) if this(&first) => Ok(first),
+        other => other
+            .into_iter()
+            .chain(readings)
+            .find(this)
+            .ok_or(CallError::NotFound { http_status: 200 }),
+    }
+}
+
+/// Whether the chain still is as it was when the attempt was written down.
+async fn unchanged(gate: &Arc<Inner>, job: &Job) -> bool {
+    let lease = job.lease.clone();
+    let version = gate
+        .storage
+        .read(move |tx| {
+            Box::pin(async move {
+                let held = tx.holds_lease(&lease).await?;
+                let version = tx.chain_version(lease.chain).await?;
+                Ok::<_, crate::storage::StorageError>(held.then_some(version))
+            })
+        })
+        .await;
+    matches!(version, Ok(Some(version)) if version == job.record.version)
+}
+
+/// Turns what happened into what is written down.
+struct Outcome<'j> {
+    gate: &'j Arc<Inner>,
+    source: &'j Source,
+    job: &'j Job,
+}
+
+impl Outcome<'_> {
+    fn report(&self, result: AttemptResult, state: CommandState) -> AttemptReport {
+        let command = &self.job.command;
+        AttemptReport {
+            attempt: self.job.attempt,
+            result,
+            http_status: None,
+            detail: None,
+            change: CommandChange {
+                id: command.id,
+                state,
+                action: command.action,
+                due_at: command.due_at,
+                tries: command.tries,
+                note: None,
+            },
+            news: Vec::new(),
+        }
+    }
+
+    /// The provider did it. Its answer is only news where it shows more than was asked.
+    fn done(&self, action: Action, http_status: u16, reading: Option<Reading>) -> AttemptReport {
+        let mut report = self.report(AttemptResult::Ok, CommandState::Done);
+        report.change.action = action;
+        report.http_status = Some(http_status);
+        let expected = |reading: &Reading| match action {
+            Action::Confirm => reading.status == Status::Accepted,
+            Action::Decline | Action::Cancel => reading.status.is_over(),
+        };
+        let news = |reading: &Reading| !expected(reading) || reading.moved_to.is_some();
+        report.news = reading.into_iter().filter(news).collect();
+        report
+    }
+
+    /// Reading showed that the call is not, or no longer, needed. After a call without an answer, that
+    /// is how its success shows.
+    fn nothing_left(&self, reading: Reading, http_status: Option<u16>) -> AttemptReport {
+        let command = &self.job.command;
+        let reached = match command.action {
+            Action::Confirm => reading.status == Status::Accepted,
+            Action::Decline | Action::Cancel => reading.status.is_over(),
+        };
+        let unknown_before = command
+            .attempts
+            .iter()
+            .any(|attempt| attempt.result == Some(AttemptResult::Unknown));
+        let ours = reached && (unknown_before || http_status.is_some());
+        let (result, state) = match (ours, reached) {
+            (true, _) => (AttemptResult::Settled, CommandState::Done),
+            (false, true) => (AttemptResult::NotNeeded, CommandState::Done),
+            (false, false) => (AttemptResult::NotNeeded, CommandState::Obsolete),
+        };
+        let mut report = self.report(result, state);
+        report.http_status = http_status;
+        report.change.note = Some(format!("read back: the booking is {}", reading.status.as_str()));
+        report.news = vec![reading];
+        report
+    }
+
+    /// Something came in while the booking was read: plan again before anything is done.
+    fn overtaken(&self, reading: Reading) -> AttemptReport {
+        let mut report = self.wait(self.gate.now(), "something new came in; looked again before calling");
+        if reading.moved_to.is_some() || reading.status.is_over() {
+            report.news = vec![reading];
+        }
+        report
+    }
+
+    fn wait(&self, at: Timestamp, why: &str) -> AttemptReport {
+        let mut report = self.report(AttemptResult::Limited, CommandState::Open);
+        report.change.due_at = at;
+        report.detail = Some(why.to_owned());
+        report
+    }
+
+    /// The provider refused the call, and the booking was read again to see what that means.
+    fn refused(
+        &self,
+        action: Action,
+        http_status: u16,
+        detail: String,
+        reading: Reading,
+    ) -> AttemptReport {
+        let (job, rules) = (self.job, &self.source.rules);
+        let mut command = job.command.clone();
+        command.action = action;
+        let wanted = still_wanted(&job.record, &command, &reading, self.gate.now(), rules);
+        if wanted.is_none() {
+            let mut report = self.nothing_left(reading, Some(http_status));
+            report.detail = Some(detail);
+            return report;
+        }
+        self.failed(CallError::Rejected {
+            http_status,
+            detail,
+        })
+    }
+
+    /// When the next call may be made after one that had no answer and turned out not to be done.
+    fn not_before(&self, now: Timestamp) -> Option<Timestamp> {
+        let command = &self.job.command;
+        let last = command.attempts.last()?;
+        if last.result != Some(AttemptResult::Unknown) {
+            return None;
+        }
+        let wait = self.wait_after(command.tries)?;
+        let at = plus_ms(last.started_at, wait);
+        (at > now).then_some(at)
+    }
+
+    /// The wait after the `tries`th attempt that counts; `None` once there is none left.
+    fn wait_after(&self, tries: i64) -> Option<i64> {
+        let schedule = &self.gate.settings.retry_schedule_ms;
+        let index = usize::try_from(tries - 1).unwrap_or(0);
+        schedule.get(index).copied()
+    }
+
+    fn failed(&self, error: CallError) -> AttemptReport {
+        let now = self.gate.now();
+        let detail = error.to_string();
+        let tries = self.job.command.tries + 1;
+        let (result, http_status, mut due_at, retry) = match &error {
+            CallError::Limited { wait_ms } => {
+                return self.wait(plus_ms(now, *wait_ms), "rate limit");
+            }
+            CallError::Transient { http_status, .. } => {
+                (AttemptResult::Transient, *http_status, now, true)
+            }
+            CallError::NotFound { http_status } => {
+                (AttemptResult::Transient, Some(*http_status), now, true)
+            }
+            // A key that is refused is for the admin to mend; the booking should not die of it.
+            CallError::Rejected { http_status, .. } => (
+                AttemptResult::Rejected,
+                Some(*http_status),
+                now,
+                matches!(http_status, 401 | 403),
+            ),
+            // Read it back as soon as the call cannot take effect any more.
+            CallError::Unknown { http_status, .. } => {
+                let grace = self.source.rules.attempt_grace_ms;
+                let quiet = plus_ms(self.job.deadline, grace);
+                (AttemptResult::Unknown, *http_status, quiet, true)
+            }
+        };
+        let wait = self.wait_after(tries).filter(|_| retry);
+        let state = match wait {
+            Some(wait) => {
+                if result != AttemptResult::Unknown {
+                    due_at = plus_ms(now, wait);
+                }
+                CommandState::Open
+            }
+            None if result == AttemptResult::Unknown => CommandState::Open,
+            None => CommandState::Dead,
+        };
+        let mut report = self.report(result, state);
+        report.http_status = http_status;
+        report.change.due_at = due_at;
+        report.change.tries = tries;
+        report.change.note = (state == CommandState::Dead).then(|| detail.clone());
+        if state == CommandState::Dead {
+            tracing::error!(
+                command.id = %self.job.command.id,
+                attempts = tries,
+                error = %detail,
+                "dead letter: the provider was not told; retry it once the cause is mended"
+            );
+        } else {
+            tracing::warn!(command.id = %self.job.command.id, attempt = tries, error = %detail, "attempt failed");
+        }
+        report.detail = Some(detail);
+        report
+    }
+}

@@ -1,0 +1,74 @@
+//! From the journal into the inbox, in order, in large batches. A segment is only deleted after the
+//! commit that holds its records is itself on disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, inbox};
+
+/// Bytes taken from the journal at once.
+const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// First and longest wait before a store that is down is tried again.
+const RETRY_MS: (u64, u64) = (50, 2_000);
+
+/// Drains until `shutdown` is cancelled.
+pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
+    loop {
+        let next = gate
+            .journal
+            .next_batch(gate.settings.drain_batch_max, BATCH_BYTES_MAX);
+        let batch = tokio::select! {
+            () = shutdown.cancelled() => return,
+            batch = next => batch,
+        };
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::error!(error = %error, "the journal cannot be read");
+                if pause(shutdown, RETRY_MS.1).await {
+                    return;
+                }
+                continue;
+            }
+        };
+        let count = batch.records.len() as u64;
+        if !store(gate, batch.records, shutdown).await {
+            return;
+        }
+        if let Err(error) = gate.journal.drained(batch.up_to).await {
+            // The records are stored; they will be read again and found to be known.
+            tracing::error!(error = %error, "a drained journal segment could not be removed");
+        }
+        gate.changed(|activity| activity.drained += count);
+    }
+}
+
+/// Stores a batch, trying again until the store takes it. False if shut down before.
+async fn store(
+    gate: &Arc<Inner>,
+    records: Vec<crate::journal::Record>,
+    shutdown: &CancellationToken,
+) -> bool {
+    let mut wait_ms = RETRY_MS.0;
+    loop {
+        match inbox::store(gate, records.clone(), gate.now()).await {
+            Ok(()) => return true,
+            Err(error) => {
+                tracing::warn!(error = %error, wait_ms, "the store is down; deliveries stay in the journal");
+            }
+        }
+        if pause(shutdown, wait_ms).await {
+            return false;
+        }
+        wait_ms = (wait_ms * 2).min(RETRY_MS.1);
+    }
+}
+
+async fn pause(shutdown: &CancellationToken, ms: u64) -> bool {
+    tokio::select! {
+        () = shutdown.cancelled() => true,
+        () = tokio::time::sleep(Duration::from_millis(ms)) => false,
+    }
+}

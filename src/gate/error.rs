@@ -1,0 +1,42 @@
+//! What can go wrong in the gate, seen from outside.
+
+use crate::domain::amount::AmountError;
+use crate::domain::owner::NotAnAddress;
+use crate::storage::StorageError;
+
+/// Why the gate could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// An amount was refused.
+    #[error(transparent)]
+    Amount(#[from] AmountError),
+    /// The owner is not an address.
+    #[error("owner: {0}")]
+    Owner(#[from] NotAnAddress),
+    /// No such unit is configured.
+    #[error("unknown unit `{unit}`; configured: {known}")]
+    UnknownUnit {
+        /// The unit as given.
+        unit: String,
+        /// The configured ones.
+        known: String,
+    },
+    /// A request that makes no sense; what would.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The idempotency key was used for another request.
+    #[error("this idempotency key was used for another request; different: {differs}")]
+    KeyReused {
+        /// The fields that differ.
+        differs: String,
+    },
+    /// A stored value could not be read back.
+    #[error("a stored value could not be read back: {0}")]
+    Damaged(#[from] serde_json::Error),
+}

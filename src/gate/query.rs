@@ -1,0 +1,406 @@
+//! What an admin can look at: questions to the store, answered as the plain values of `views`.
+
+use serde_json::value::RawValue;
+
+use super::views::{
+    AccountView, AttemptView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView,
+    EntryView, HoldView, Page,
+};
+use super::{Gate, GateError, Inner};
+use crate::domain::amount::Amount;
+use crate::domain::chain::{Attempt, Command, Decision, Hold};
+use crate::domain::clock::from_us;
+use crate::domain::decision::Outcome;
+use crate::domain::ids::{ChainId, CommandId, SeatId, SourceName, Uid};
+use crate::domain::owner::Owner;
+use crate::storage::records::{
+    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DeliveryRow, EntryCursor, Violation,
+};
+use crate::storage::{StorageError, Tx};
+
+/// Rows on a page, if the request does not say.
+pub const PAGE_DEFAULT: u32 = 50;
+/// Rows on a page at the most.
+pub const PAGE_MAX: u32 = 200;
+/// Deliveries shown of one booking.
+const DELIVERIES_MAX: u32 = 200;
+
+/// Which bookings to list.
+#[derive(Debug, Clone, Default)]
+pub struct BookingsAsked {
+    /// Of this source.
+    pub source: Option<String>,
+    /// In this state.
+    pub status: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<Outcome>,
+    /// Of this booker.
+    pub booker: Option<String>,
+    /// Where to begin, from the page before.
+    pub after: Option<String>,
+    /// How many.
+    pub limit: Option<u32>,
+}
+
+impl Gate {
+    /// An account with its balances.
+    ///
+    /// # Errors
+    /// [`GateError::Owner`], or [`GateError::NotFound`] if there is no such account.
+    pub async fn account(&self, owner: &str) -> Result<AccountView, GateError> {
+        let owner = Owner::parse(owner)?;
+        let gate = self.0.clone();
+        self.0
+            .storage
+            .read(move |tx| {
+                Box::pin(async move {
+                    let account = gate.account(tx, &owner).await?;
+                    account.ok_or_else(|| no_account(&owner))
+                })
+            })
+            .await
+    }
+
+    /// An account's entries, newest first.
+    ///
+    /// # Errors
+    /// As [`Gate::account`], and [`GateError::Invalid`] for a cursor that is none.
+    pub async fn entries(
+        &self,
+        owner: &str,
+        after: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Page<EntryView>, GateError> {
+        let owner = Owner::parse(owner)?;
+        let after = after.map(entry_cursor).transpose()?;
+        let limit = page(limit);
+        let gate = self.0.clone();
+        self.0
+            .storage
+            .read(move |tx| {
+                Box::pin(async move {
+                    if tx.account_facts(&owner).await?.is_none() {
+                        return Err(no_account(&owner));
+                    }
+                    let rows = tx.entries(&owner, None, after, limit + 1).await?;
+                    let next = next_cursor(&rows, limit, |row| format!("{}.{}", row.at.txn, row.at.line));
+                    let items = rows.into_iter().take(limit as usize);
+                    let items = items.map(|row| EntryView {
+                        txn: row.at.txn,
+                        layer: row.layer.as_str(),
+                        amount: gate.amount_text(&row.amount),
+                        unit: row.amount.unit.to_string(),
+                        posted_after: gate.text_of(row.posted_after, &row.amount),
+                        held_after: gate.text_of(row.held_after, &row.amount),
+                        kind: row.kind,
+                        actor: row.actor,
+                        reason: row.reason,
+                        booking: row.booking.map(|unit| unit.to_string()),
+                        recorded_at: row.recorded_at,
+                    });
+                    Ok(Page {
+                        items: items.collect(),
+                        next,
+                    })
+                })
+            })
+            .await
+    }
+
+    /// Bookings, latest change first.
+    ///
+    /// # Errors
+    /// [`GateError::Invalid`] for a cursor that is none, [`GateError::Owner`] for a booker that is no
+    /// address.
+    pub async fn bookings(&self, asked: BookingsAsked) -> Result<Page<BookingLine>, GateError> {
+        let filter = BookingFilter {
+            source: asked.source.map(SourceName::new),
+            status: asked.status,
+            outcome: asked.outcome,
+            booker: asked.booker.as_deref().map(Owner::parse).transpose()?,
+        };
+        let after: Option<BookingCursor> = asked.after.as_deref().map(booking_cursor).transpose()?;
+        let limit = page(asked.limit);
+        self.0
+            .storage
+            .read(move |tx| {
+                Box::pin(async move {
+                    let rows = tx.list_bookings(&filter, after, limit + 1).await?;
+                    let next = next_cursor(&rows, limit, booking_cursor_text);
+                    let items = rows.into_iter().take(limit as usize).map(line).collect();
+                    Ok(Page { items, next })
+                })
+            })
+            .await
+    }
+
+    /// Everything about one booking, found by uid or number.
+    ///
+    /// # Errors
+    /// [`GateError::NotFound`].
+    pub async fn booking(&self, source: &str, reference: &str) -> Result<BookingView, GateError> {
+        let (source, reference) = (SourceName::new(source), reference.to_owned());
+        let gate = self.0.clone();
+        self.0
+            .storage
+            .read(move |tx| {
+                Box::pin(async move {
+                    let Some(row) = tx.find_booking(&source, &reference).await? else {
+                        return Err(GateError::NotFound(format!(
+                            "no booking `{source}/{reference}`; it is found by uid or booking id once its webhook was worked"
+                        )));
+                    };
+                    gate.booking_view(tx, row).await
+                })
+            })
+            .await
+    }
+
+    /// Commands that were given up, oldest first.
+    ///
+    /// # Errors
+    /// [`GateError::Invalid`] for a cursor that is none.
+    pub async fn dead_letters(
+        &self,
+        after: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Page<DeadLetterView>, GateError> {
+        let invalid = |_| GateError::Invalid("after: not a cursor of this list".to_owned());
+        let after = after.map(str::parse).transpose().map_err(invalid)?.map(CommandId);
+        let limit = page(limit);
+        self.0
+            .storage
+            .read(move |tx| {
+                Box::pin(async move {
+                    let rows = tx.dead_letters(after, limit + 1).await?;
+                    let next = next_cursor(&rows, limit, |row| row.id.to_string());
+                    let items = rows.into_iter().take(limit as usize).map(dead_letter).collect();
+                    Ok(Page { items, next })
+                })
+            })
+            .await
+    }
+
+    /// Tries a dead letter again, from the start of its schedule.
+    ///
+    /// # Errors
+    /// [`GateError::NotFound`] if there is no such dead letter.
+    pub async fn retry_dead_letter(&self, id: i64) -> Result<(), GateError> {
+        let now = self.now();
+        let revived = self
+            .0
+            .storage
+            .write(move |tx| Box::pin(async move { tx.revive(CommandId(id), now).await }))
+            .await
+            .map_err(|error: StorageError| GateError::from(error))?;
+        if !revived {
+            return Err(GateError::NotFound(format!("no dead letter {id}")));
+        }
+        tracing::info!(command.id = id, "dead letter is tried again");
+        self.wake();
+        Ok(())
+    }
+
+    /// Checks the ledger's invariants; empty if they hold.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn verify_ledger(&self) -> Result<Vec<Violation>, GateError> {
+        self.0
+            .storage
+            .read(|tx| Box::pin(async move { Ok(tx.verify().await?) }))
+            .await
+    }
+}
+
+impl Inner {
+    pub(super) async fn account(
+        &self,
+        tx: &mut Tx,
+        owner: &Owner,
+    ) -> Result<Option<AccountView>, GateError> {
+        let account = tx.account_facts(owner).await?;
+        Ok(account.map(|account| AccountView {
+            owner: owner.clone(),
+            status: account.status.as_str(),
+            balances: account
+                .balances
+                .iter()
+                .map(|balance| self.balance_view(balance))
+                .collect(),
+        }))
+    }
+
+    fn text_of(&self, minor: i64, like: &Amount) -> String {
+        self.amount_text(&Amount {
+            minor,
+            unit: like.unit.clone(),
+        })
+    }
+
+    async fn booking_view(&self, tx: &mut Tx, row: BookingRow) -> Result<BookingView, GateError> {
+        let chain: ChainId = row.chain;
+        let Some(record) = tx.load_chain(chain).await? else {
+            return Err(GateError::NotFound("the booking's chain is gone".to_owned()));
+        };
+        let mut decisions = Vec::with_capacity(record.decisions.len());
+        for decision in &record.decisions {
+            decisions.push(self.decision_view(tx, decision).await?);
+        }
+        let rows = tx.bookings_of_chain(chain).await?;
+        Ok(BookingView {
+            line: line(row),
+            chain: rows.into_iter().map(line).collect(),
+            decisions,
+            calls: record.commands.iter().map(command).collect(),
+            holds: record.holds.iter().map(|hold| self.hold(hold)).collect(),
+            deliveries: tx.deliveries_of_chain(chain, DELIVERIES_MAX).await?,
+        })
+    }
+
+    async fn decision_view(
+        &self,
+        tx: &mut Tx,
+        decision: &Decision,
+    ) -> Result<DecisionView, GateError> {
+        let missing = || GateError::NotFound(format!("decision {} is gone", decision.id));
+        let story = tx.decision_story(decision.id).await?.ok_or_else(missing)?;
+        let cost = decision.terms.cost.as_ref();
+        Ok(DecisionView {
+            id: decision.id.0,
+            unit: decision.unit.to_string(),
+            round: decision.round,
+            outcome: decision.outcome,
+            decided_by: decision.decider.to_string(),
+            policy: story.policy_id,
+            policy_hash: story.policy_hash,
+            message: decision.message.clone(),
+            note: story.note,
+            cost: cost.map(|cost| self.amount_text(cost)),
+            unit_of_cost: cost.map(|cost| cost.unit.to_string()),
+            decided_at: decision.decided_at,
+            trace: RawValue::from_string(story.trace)?,
+            facts: RawValue::from_string(story.facts)?,
+        })
+    }
+
+    fn hold(&self, hold: &Hold) -> HoldView {
+        let text = |minor| self.text_of(minor, &hold.amount);
+        HoldView {
+            unit: hold.unit.to_string(),
+            owner: hold.owner.clone(),
+            amount: text(hold.amount.minor),
+            captured: text(hold.captured),
+            released: text(hold.released),
+            refunded: text(hold.refunded),
+            state: hold.state,
+        }
+    }
+}
+
+fn no_account(owner: &Owner) -> GateError {
+    GateError::NotFound(format!(
+        "no account `{owner}`; a top-up would create it"
+    ))
+}
+
+fn page(limit: Option<u32>) -> u32 {
+    limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+}
+
+/// The cursor of the last row shown, if one more than the page was found.
+fn next_cursor<T>(rows: &[T], limit: u32, text: impl Fn(&T) -> String) -> Option<String> {
+    let last = (limit as usize).checked_sub(1)?;
+    (rows.len() > limit as usize).then(|| rows.get(last).map(text))?
+}
+
+fn not_a_cursor() -> GateError {
+    GateError::Invalid("after: not a cursor of this list; take `next` of the page before".to_owned())
+}
+
+fn entry_cursor(text: &str) -> Result<EntryCursor, GateError> {
+    let (txn, line) = text.split_once('.').ok_or_else(not_a_cursor)?;
+    Ok(EntryCursor {
+        txn: txn.parse().map_err(|_| not_a_cursor())?,
+        line: line.parse().map_err(|_| not_a_cursor())?,
+    })
+}
+
+fn booking_cursor_text(row: &BookingRow) -> String {
+    let seat = row.seat.as_ref().map_or("", |seat| seat.as_str());
+    let at = row.updated_at.as_microsecond();
+    // Parted by the unit separator, which no id contains; in hex, because it stands in a URL.
+    hex::encode(format!("{at}\u{1f}{}\u{1f}{}\u{1f}{seat}", row.source, row.uid))
+}
+
+fn booking_cursor(text: &str) -> Result<BookingCursor, GateError> {
+    let bytes = hex::decode(text).map_err(|_| not_a_cursor())?;
+    let text = String::from_utf8(bytes).map_err(|_| not_a_cursor())?;
+    let parts: Vec<&str> = text.split('\u{1f}').collect();
+    let [at, source, uid, seat] = parts[..] else {
+        return Err(not_a_cursor());
+    };
+    let at: i64 = at.parse().map_err(|_| not_a_cursor())?;
+    Ok(BookingCursor {
+        updated_at: from_us(at),
+        source: SourceName::new(source),
+        uid: Uid::new(uid),
+        seat: (!seat.is_empty()).then(|| SeatId::new(seat)),
+    })
+}
+
+fn line(row: BookingRow) -> BookingLine {
+    BookingLine {
+        source: row.source,
+        uid: row.uid.to_string(),
+        seat: row.seat.map(|seat| seat.to_string()),
+        booking_id: row.number,
+        status: row.status,
+        outcome: row.outcome,
+        settled: row.settled,
+        booker: row.booker,
+        event_type: row.event_type,
+        start: row.start,
+        end: row.end,
+        updated_at: row.updated_at,
+    }
+}
+
+fn command(command: &Command) -> CommandView {
+    CommandView {
+        id: command.id,
+        unit: command.unit.to_string(),
+        action: command.action,
+        purpose: command.purpose,
+        state: command.state,
+        reason: command.reason.clone(),
+        note: command.note.clone(),
+        due_at: command.due_at,
+        attempts: command.attempts.iter().map(attempt).collect(),
+    }
+}
+
+fn attempt(attempt: &Attempt) -> AttemptView {
+    AttemptView {
+        number: attempt.number,
+        started_at: attempt.started_at,
+        answered_at: attempt.answered_at,
+        result: attempt.result,
+        http_status: attempt.http_status,
+        detail: attempt.detail.clone(),
+    }
+}
+
+fn dead_letter(row: DeadLetterRow) -> DeadLetterView {
+    DeadLetterView {
+        id: row.id,
+        source: row.source,
+        booking: row.unit.to_string(),
+        action: row.action,
+        note: row.note,
+        tries: row.tries,
+        created_at: row.created_at,
+        given_up_at: row.finished_at,
+        last_attempt: row.last_attempt.as_ref().map(attempt),
+    }
+}

@@ -1,0 +1,120 @@
+//! The front door: verify the raw bytes, put them on stable storage, then let them be answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Acknowledge, Gate, Inner, inbox};
+use crate::journal::Record;
+use crate::provider::signature::Refusal;
+
+/// A delivery is on stable storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received;
+
+/// Why a delivery was not taken. Nothing of it was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// No source of this name is configured.
+    UnknownSource,
+    /// The signature is missing or wrong.
+    Signature(Refusal),
+    /// It could be stored nowhere; it should be sent again.
+    Unavailable,
+}
+
+impl Gate {
+    /// Takes one webhook. `header` looks a header up by its lower-case name.
+    ///
+    /// The write runs in a task of its own: a sender that hangs up cannot cancel it half-way.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn receive<'h>(
+        &self,
+        source: &str,
+        header: &(dyn Fn(&str) -> Option<&'h [u8]> + Sync),
+        body: Bytes,
+    ) -> Result<Received, Refused> {
+        let source = self.0.sources.get(source).ok_or(Refused::UnknownSource)?;
+        let now = self.0.now();
+        if let Some(verifier) = &source.verifier {
+            verifier
+                .verify(header, &body, now)
+                .map_err(Refused::Signature)?;
+        }
+        let content_type = header("content-type")
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .map(str::to_owned);
+        let record = Record {
+            source: source.name.clone(),
+            received_at: now,
+            content_type,
+            body,
+        };
+        let inner = Arc::clone(&self.0);
+        let stored = tokio::spawn(async move { inner.store(record).await }).await;
+        stored.unwrap_or(Err(Refused::Unavailable))
+    }
+
+    /// Whether a source of this name is configured.
+    pub fn has_source(&self, name: &str) -> bool {
+        self.0.sources.contains_key(name)
+    }
+}
+
+impl Inner {
+    async fn store(self: &Arc<Self>, record: Record) -> Result<Received, Refused> {
+        match self.settings.acknowledge {
+            Acknowledge::Journal => self.journal_it(record).await,
+            Acknowledge::Database => self.commit_it(record).await,
+        }
+    }
+
+    async fn journal_it(&self, record: Record) -> Result<Received, Refused> {
+        match self.journal.append(record).await {
+            Ok(_) => {
+                self.changed(|activity| activity.journalled += 1);
+                Ok(Received)
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "delivery refused: the journal cannot store it");
+                Err(Refused::Unavailable)
+            }
+        }
+    }
+
+    async fn commit_it(self: &Arc<Self>, record: Record) -> Result<Received, Refused> {
+        let this = Arc::clone(self);
+        let (copy, now) = (record.clone(), self.now());
+        let commit = tokio::spawn(async move { inbox::store(&this, vec![copy], now).await });
+        let patience = Duration::from_millis(self.settings.store_patience_ms);
+        match tokio::time::timeout(patience, commit).await {
+            Ok(Ok(Ok(()))) => return Ok(Received),
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(error = %error, "the store did not take a delivery");
+            }
+            Ok(Err(error)) => tracing::error!(error = %error, "storing a delivery failed"),
+            Err(_) => tracing::warn!("the store is slow to take a delivery"),
+        }
+        // Should the slow commit come through after all, the inbox knows the copy by its digest.
+        if self.settings.journal_when_store_is_down {
+            self.journal_it(record).await
+        } else {
+            Err(Refused::Unavailable)
+        }
+    }
+
+    /// Waits until everything that was acknowledged before this moment is in the inbox, so that a
+    /// cancel that is already on our disk is seen before a booking is confirmed. False if that takes
+    /// longer than `patience`.
+    pub(super) async fn caught_up(&self, patience: Duration) -> bool {
+        let mut activity = self.idle.subscribe();
+        let goal = activity.borrow_and_update().journalled;
+        let waiting = activity.wait_for(|now| now.drained >= goal);
+        let caught_up = tokio::time::timeout(patience, waiting).await;
+        matches!(caught_up, Ok(Ok(_)))
+    }
+}
+

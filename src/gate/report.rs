@@ -1,0 +1,81 @@
+//! What a worker learned outside of any transaction, and how it is written down.
+
+use crate::domain::booking::Reading;
+use crate::domain::chain::{AttemptResult, CommandChange, FactBody};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AttemptId, ChainId, SourceName, Uid};
+use crate::storage::{StorageError, Tx};
+
+use super::keys;
+
+/// What came of a step outside.
+#[derive(Debug, Clone)]
+pub(super) enum Report {
+    /// A booking was read.
+    Read(Vec<Reading>),
+    /// The provider knows no such booking.
+    Missing(Uid),
+    /// It could not be read now; when to try again.
+    ReadLater(Timestamp),
+    /// An attempt came to an end.
+    Attempt(Box<AttemptReport>),
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub(super) struct AttemptReport {
+    /// Which attempt.
+    pub(super) attempt: AttemptId,
+    /// How it ended.
+    pub(super) result: AttemptResult,
+    /// The HTTP status, if there was one.
+    pub(super) http_status: Option<u16>,
+    /// What went wrong.
+    pub(super) detail: Option<String>,
+    /// What its command becomes.
+    pub(super) change: CommandChange,
+    /// What was learned of bookings, where it is news.
+    pub(super) news: Vec<Reading>,
+}
+
+/// Writes a report down. Always allowed, with or without a lease: an answer of the provider is true,
+/// whoever holds the chain by now.
+pub(super) async fn record(
+    tx: &mut Tx,
+    source: &SourceName,
+    chain: ChainId,
+    report: Report,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    match report {
+        Report::Read(readings) => note_readings(tx, source, readings, now).await,
+        Report::Missing(uid) => tx
+            .append_fact(chain, None, &FactBody::Missing { uid }, now)
+            .await,
+        Report::ReadLater(_) => Ok(()),
+        Report::Attempt(report) => {
+            let status = report.http_status;
+            let detail = report.detail.as_deref();
+            tx.finish_attempt(report.attempt, report.result, status, detail, now)
+                .await?;
+            tx.change_command(&report.change, now).await?;
+            note_readings(tx, source, report.news, now).await
+        }
+    }
+}
+
+/// Files readings under their chain. A reading may show a link (a move, a series) that joins chains.
+async fn note_readings(
+    tx: &mut Tx,
+    source: &SourceName,
+    readings: Vec<Reading>,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    for reading in readings {
+        let chain = tx.chain_for(source, &keys::of_reading(&reading), now).await?;
+        let fact = FactBody::Reading(Box::new(reading));
+        tx.append_fact(chain, None, &fact, now).await?;
+        tx.due_no_later_than(chain, now).await?;
+    }
+    Ok(())
+}

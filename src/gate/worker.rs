@@ -1,0 +1,208 @@
+//! The workers: each takes a chain that is due, under a lease, and takes steps until nothing is left
+//! to do now. Steps of many chains share a commit, because the store groups what waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::advance::{Next, advance};
+use super::report::Report;
+use super::{Inner, deliver};
+use crate::domain::clock::{ms_between, plus_ms};
+use crate::provider::{CallError, Target};
+use crate::storage::StorageError;
+use crate::storage::records::Lease;
+
+/// The longest sleep without looking at the queue: a missed wake-up costs no more than this.
+const SLEEP_MS_MAX: i64 = 1_000;
+/// How long a chain rests after the store failed on it, in ms.
+const STORE_TROUBLE_MS: i64 = 1_000;
+/// How long a booking that could not be read rests, in ms.
+const READ_RETRY_MS: i64 = 60_000;
+
+/// Works until `shutdown` is cancelled, then finishes what is in hand.
+pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
+    let places = Arc::new(Semaphore::new(gate.settings.concurrency));
+    let tasks = TaskTracker::new();
+    while !shutdown.is_cancelled() {
+        let claimed = match claim(gate, places.available_permits()).await {
+            Ok(leases) => leases,
+            Err(error) => {
+                tracing::warn!(error = %error, "the store is down; no chain can be leased");
+                Vec::new()
+            }
+        };
+        let some = !claimed.is_empty();
+        for lease in claimed {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                break;
+            };
+            let gate = Arc::clone(gate);
+            let shutdown = shutdown.clone();
+            gate.changed(|activity| activity.working += 1);
+            tasks.spawn(async move {
+                work(&gate, lease, &shutdown).await;
+                drop(place);
+                gate.changed(|activity| activity.working -= 1);
+                gate.work.notify_one();
+            });
+        }
+        if !some {
+            rest(gate, shutdown).await;
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn claim(gate: &Arc<Inner>, places: usize) -> Result<Vec<Lease>, StorageError> {
+    if places == 0 {
+        return Ok(Vec::new());
+    }
+    let this = Arc::clone(gate);
+    gate.storage
+        .write(move |tx| {
+            Box::pin(async move {
+                let settings = &this.settings;
+                tx.claim(&settings.worker_name, this.now(), settings.lease_ms, places)
+                    .await
+            })
+        })
+        .await
+}
+
+/// Sleeps until a chain is due, something comes in, or shutdown.
+async fn rest(gate: &Arc<Inner>, shutdown: &CancellationToken) {
+    let next = gate
+        .storage
+        .read(|tx| Box::pin(async move { tx.next_due().await }))
+        .await;
+    let ms = match next {
+        Ok(Some(at)) => ms_between(gate.now(), at).clamp(1, SLEEP_MS_MAX),
+        _ => SLEEP_MS_MAX,
+    };
+    let sleep = Duration::from_millis(u64::try_from(ms).unwrap_or(1));
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = gate.work.notified() => {}
+        () = tokio::time::sleep(sleep) => {}
+    }
+}
+
+/// Takes steps on one chain until nothing is left to do now.
+async fn work(gate: &Arc<Inner>, lease: Lease, shutdown: &CancellationToken) {
+    let mut learned = None;
+    loop {
+        let next = match step(gate, &lease, learned.take()).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(chain.id = %lease.chain, error = %error, "a step failed; the chain rests");
+                give_back(gate, &lease, STORE_TROUBLE_MS).await;
+                return;
+            }
+        };
+        learned = match next {
+            Next::Done => return,
+            // A call already written down is made even now: it is bounded, and it leaves no doubt.
+            Next::Deliver(job) => Some(keep(gate, &lease, tell(gate, &job)).await),
+            Next::Read(_) if shutdown.is_cancelled() => {
+                give_back(gate, &lease, 0).await;
+                return;
+            }
+            Next::Read(target) => Some(keep(gate, &lease, read(gate, &lease, &target)).await),
+        };
+    }
+}
+
+/// One transaction. What was learned is offered again until the store takes it: an answer of the
+/// provider must not be lost to a store that is busy.
+async fn step(
+    gate: &Arc<Inner>,
+    lease: &Lease,
+    learned: Option<Report>,
+) -> Result<Next, StorageError> {
+    let attempts = if learned.is_some() { 20 } else { 1 };
+    let mut wait_ms = 50;
+    for attempt in 1.. {
+        let (this, lease, learned) = (Arc::clone(gate), lease.clone(), learned.clone());
+        let done = gate
+            .storage
+            .write(move |tx| Box::pin(async move { advance(&this, tx, lease, learned).await }))
+            .await;
+        match done {
+            Err(error) if error.is_transient() && attempt < attempts => {
+                tracing::warn!(error = %error, attempt, "the store is down; offering the answer again");
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                wait_ms = (wait_ms * 2).min(2_000);
+            }
+            other => return other,
+        }
+    }
+    Ok(Next::Done)
+}
+
+async fn tell(gate: &Arc<Inner>, job: &super::advance::Job) -> Report {
+    match gate.sources.get(job.lease.source.as_str()) {
+        Some(source) => deliver::deliver(gate, source, job).await,
+        None => Report::ReadLater(plus_ms(gate.now(), READ_RETRY_MS)),
+    }
+}
+
+async fn read(gate: &Arc<Inner>, lease: &Lease, target: &Target) -> Report {
+    let Some(source) = gate.sources.get(lease.source.as_str()) else {
+        return Report::ReadLater(plus_ms(gate.now(), READ_RETRY_MS));
+    };
+    match source.provider.read(target).await {
+        Ok(readings) if readings.is_empty() => Report::Missing(target.uid.clone()),
+        Ok(readings) => Report::Read(readings),
+        Err(CallError::NotFound { .. }) => Report::Missing(target.uid.clone()),
+        Err(CallError::Limited { wait_ms }) => Report::ReadLater(plus_ms(gate.now(), wait_ms)),
+        Err(error) => {
+            tracing::warn!(chain.id = %lease.chain, error = %error, "a booking could not be read");
+            Report::ReadLater(plus_ms(gate.now(), READ_RETRY_MS))
+        }
+    }
+}
+
+/// Runs a step outside while the lease is renewed, so that nobody takes the chain over from a worker
+/// that is alive and waiting for a slow provider.
+async fn keep(
+    gate: &Arc<Inner>,
+    lease: &Lease,
+    outside: impl Future<Output = Report>,
+) -> Report {
+    let every = Duration::from_millis(u64::try_from(gate.settings.lease_ms / 3).unwrap_or(1).max(1));
+    let mut outside = std::pin::pin!(outside);
+    loop {
+        tokio::select! {
+            report = &mut outside => return report,
+            () = tokio::time::sleep(every) => renew(gate, lease).await,
+        }
+    }
+}
+
+async fn renew(gate: &Arc<Inner>, lease: &Lease) {
+    let (lease, until) = (lease.clone(), plus_ms(gate.now(), gate.settings.lease_ms));
+    let renewed = gate
+        .storage
+        .write(move |tx| Box::pin(async move { tx.renew(&lease, until).await }))
+        .await;
+    if let Err(error) = renewed {
+        tracing::warn!(error = %error, "a lease could not be renewed");
+    }
+}
+
+async fn give_back(gate: &Arc<Inner>, lease: &Lease, rest_ms: i64) {
+    let (lease, due) = (lease.clone(), plus_ms(gate.now(), rest_ms));
+    let released = gate
+        .storage
+        .write(move |tx| Box::pin(async move { tx.release(&lease, Some(due), i64::MAX).await }))
+        .await;
+    if let Err(error) = released {
+        // It runs out by itself.
+        tracing::warn!(error = %error, "a lease could not be given back");
+    }
+}

@@ -1,0 +1,129 @@
+//! Accounts: look, top up, verify.
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::App;
+use super::auth::Principal;
+use super::problem::Problem;
+use crate::gate::{AccountView, EntryView, Page, TopUpRequest};
+
+/// The body of a top-up.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TopUpBody {
+    #[serde(deserialize_with = "amount_text")]
+    amount: String,
+    unit: String,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    metadata: Option<Value>,
+}
+
+/// An amount as a string; a JSON number gets an error that says why.
+fn amount_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    match Value::deserialize(from)? {
+        Value::String(text) => Ok(text),
+        Value::Number(number) => Err(serde::de::Error::custom(format!(
+            "amount: write it as a string, \"{number}\": JSON numbers lose digits on the way"
+        ))),
+        _ => Err(serde::de::Error::custom(
+            "amount: must be a string such as \"2.50\"",
+        )),
+    }
+}
+
+/// Where a page begins and how long it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Paging {
+    /// `next` of the page before.
+    pub(super) after: Option<String>,
+    /// Rows.
+    pub(super) limit: Option<u32>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(owner): Path<String>,
+) -> Result<Json<AccountView>, Problem> {
+    Ok(Json(app.gate.account(&owner).await?))
+}
+
+pub(super) async fn entries(
+    State(app): State<App>,
+    Path(owner): Path<String>,
+    paging: Result<Query<Paging>, QueryRejection>,
+) -> Result<Json<Page<EntryView>>, Problem> {
+    let Query(paging) = paging.map_err(bad_query)?;
+    let page = app.gate.entries(&owner, paging.after.as_deref(), paging.limit);
+    Ok(Json(page.await?))
+}
+
+pub(super) async fn top_up(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(owner): Path<String>,
+    headers: HeaderMap,
+    body: Result<Json<TopUpBody>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Err(Problem::invalid(
+            "the Idempotency-Key header is missing; send a value that is new for each top-up, and the same for each retry of one",
+        ));
+    };
+    let key = key
+        .to_str()
+        .map_err(|_| Problem::invalid("the Idempotency-Key header must be plain ASCII"))?;
+    let Json(body) = body.map_err(|rejection| bad_body(&rejection))?;
+    let answer = app
+        .gate
+        .top_up(TopUpRequest {
+            owner,
+            amount: body.amount,
+            unit: body.unit,
+            reason: body.reason,
+            metadata: body.metadata,
+            idempotency_key: key.to_owned(),
+            actor: who.actor,
+        })
+        .await?;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED);
+    let mut response = (status, Json(answer.body)).into_response();
+    if answer.replayed {
+        let yes = axum::http::HeaderValue::from_static("true");
+        response.headers_mut().insert("idempotent-replayed", yes);
+    }
+    Ok(response)
+}
+
+pub(super) async fn verify(State(app): State<App>) -> Result<Json<Value>, Problem> {
+    let violations = app.gate.verify_ledger().await?;
+    let listed: Vec<_> = violations
+        .iter()
+        .map(|violation| json!({"invariant": violation.invariant, "what": violation.what}))
+        .collect();
+    Ok(Json(json!({"ok": listed.is_empty(), "violations": listed})))
+}
+
+pub(super) fn bad_query(rejection: QueryRejection) -> Problem {
+    Problem::invalid(rejection.body_text())
+}
+
+fn bad_body(rejection: &JsonRejection) -> Problem {
+    Problem::new(
+        match rejection.status() {
+            // What JSON says is our business; that it is JSON is the sender's.
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            other => other,
+        },
+        "invalid",
+        rejection.body_text(),
+    )
+}

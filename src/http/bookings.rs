@@ -1,0 +1,47 @@
+//! Bookings: lists, and everything about one.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+
+use super::App;
+use super::accounts::bad_query;
+use super::problem::Problem;
+use crate::domain::decision::Outcome;
+use crate::gate::{BookingLine, BookingView, BookingsAsked, Page};
+
+/// Which bookings to list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    source: Option<String>,
+    status: Option<String>,
+    outcome: Option<Outcome>,
+    booker: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Result<Json<Page<BookingLine>>, Problem> {
+    let Query(filter) = filter.map_err(bad_query)?;
+    let asked = BookingsAsked {
+        source: filter.source,
+        status: filter.status,
+        outcome: filter.outcome,
+        booker: filter.booker,
+        after: filter.after,
+        limit: filter.limit,
+    };
+    Ok(Json(app.gate.bookings(asked).await?))
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Path((source, reference)): Path<(String, String)>,
+) -> Result<Json<BookingView>, Problem> {
+    Ok(Json(app.gate.booking(&source, &reference).await?))
+}

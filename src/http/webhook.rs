@@ -1,0 +1,74 @@
+//! `POST /webhooks/{source}`: raw bytes in, an answer only once they are on stable storage.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+use super::problem::Problem;
+use crate::gate::Refused;
+
+/// What a sender should wait before it tries again, in seconds.
+const RETRY_AFTER_S: &str = "5";
+
+pub(super) async fn receive(
+    State(app): State<App>,
+    Path(source): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if !app.gate.has_source(&source) {
+        return unknown_source().into_response();
+    }
+    let limit = app.settings.body_bytes_max;
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return too_large(limit).into_response();
+    }
+    let body = match to_bytes(body, limit).await {
+        Ok(body) => body,
+        Err(error) if is_too_large(&error) => return too_large(limit).into_response(),
+        Err(_) => return Problem::invalid("the body broke off").into_response(),
+    };
+    let header = |name: &str| headers.get(name).map(|value| value.as_bytes());
+    match app.gate.receive(&source, &header, body).await {
+        Ok(_) => StatusCode::OK.into_response(),
+        Err(Refused::UnknownSource) => unknown_source().into_response(),
+        Err(Refused::Signature(refusal)) => {
+            tracing::warn!(source.name = %source, reason = %refusal, "webhook refused: signature");
+            let detail = "the signature is missing or does not match this source's secrets";
+            Problem::new(StatusCode::UNAUTHORIZED, "bad-signature", detail).into_response()
+        }
+        Err(Refused::Unavailable) => {
+            let detail = "the webhook cannot be stored at the moment; nothing was kept of it";
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-stored", detail);
+            ([(header::RETRY_AFTER, RETRY_AFTER_S)], problem).into_response()
+        }
+    }
+}
+
+fn unknown_source() -> Problem {
+    let detail = "no such source; the last part of the URL is the name under [sources]";
+    Problem::new(StatusCode::NOT_FOUND, "unknown-source", detail)
+}
+
+fn too_large(limit: usize) -> Problem {
+    let detail = format!("the body is larger than {limit} bytes (server.body_bytes_max)");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+}
+
+/// axum tells a body over the limit from one that broke off only by the error's source.
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if inner.to_string().contains("length limit") {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
+}
