@@ -1,0 +1,234 @@
+//! Faults on demand: what a test wants the API to do wrong, to which call, before or after the work.
+//! Waiting is always for a handle to be released, never for a time.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Method, Response, StatusCode, header};
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::StandIn;
+use super::calls::{ApiCall, Operation};
+use super::state::Shared;
+use crate::domain::ids::Uid;
+
+/// Which calls a fault is meant for. What is not said matches everything.
+#[derive(Debug, Clone, Default)]
+pub struct Matcher {
+    operation: Option<Operation>,
+    uid: Option<Uid>,
+    method: Option<Method>,
+    path_part: Option<String>,
+}
+
+impl Matcher {
+    /// Every call.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Calls that ask for `operation`, in either dialect.
+    pub fn operation(operation: Operation) -> Self {
+        Self {
+            operation: Some(operation),
+            ..Self::default()
+        }
+    }
+
+    /// Only about this booking.
+    #[must_use]
+    pub fn of(mut self, uid: &Uid) -> Self {
+        self.uid = Some(uid.clone());
+        self
+    }
+
+    /// Only with this HTTP method.
+    #[must_use]
+    pub fn with_method(mut self, method: Method) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    /// Only where the path contains this.
+    #[must_use]
+    pub fn with_path_part(mut self, part: impl Into<String>) -> Self {
+        self.path_part = Some(part.into());
+        self
+    }
+
+    fn matches(&self, call: &ApiCall) -> bool {
+        self.operation.is_none_or(|wanted| wanted == call.operation)
+            && (self.uid.is_none() || self.uid == call.uid)
+            && self
+                .method
+                .as_ref()
+                .is_none_or(|method| *method == call.method)
+            && self
+                .path_part
+                .as_ref()
+                .is_none_or(|part| call.path.contains(part))
+    }
+}
+
+/// When a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum When {
+    /// Before anything is looked at: nothing is done.
+    BeforeWork,
+    /// When everything is done, its webhooks included: only the answer goes wrong.
+    AfterWork,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Answers with this status instead.
+    Status(u16),
+    /// Answers 429, with or without `Retry-After`.
+    RateLimited {
+        /// Seconds to wait, as the header says.
+        retry_after_s: Option<u64>,
+    },
+    /// Answers with a web page, as a proxy in front would, under this status.
+    Html(u16),
+    /// Resets the connection instead of an answer.
+    Reset,
+}
+
+/// A fault that waits for its call.
+pub(super) struct Armed {
+    matcher: Matcher,
+    when: When,
+    kind: Kind,
+}
+
+enum Kind {
+    Fault(Fault),
+    Pause(Arc<Gate>),
+}
+
+#[derive(Default)]
+struct Gate {
+    reached: Notify,
+    released: Notify,
+}
+
+/// Holds one call until released. Dropping it releases the call.
+pub struct Pause(Arc<Gate>);
+
+impl Pause {
+    /// Waits until the call has come to the point where it is held.
+    pub async fn reached(&self) {
+        self.0.reached.notified().await;
+        // Asking again must not wait for a second call.
+        self.0.reached.notify_one();
+    }
+
+    /// Lets the call go on. Before it came, it will not be held at all.
+    pub fn release(&self) {
+        self.0.released.notify_one();
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl StandIn {
+    /// The next call that matches goes wrong, once. Several faults strike one call each, in the order
+    /// in which they were set.
+    pub fn fail_next(&self, matcher: Matcher, when: When, fault: Fault) {
+        self.arm(matcher, when, Kind::Fault(fault));
+    }
+
+    /// The next call that matches is held before it looks at anything: the moment between a caller's
+    /// read and its act. The work goes on after the release even if the caller has hung up.
+    pub fn pause_next(&self, matcher: Matcher) -> Pause {
+        self.pause_next_at(matcher, When::BeforeWork)
+    }
+
+    /// As [`StandIn::pause_next`], but held at `when`.
+    pub fn pause_next_at(&self, matcher: Matcher, when: When) -> Pause {
+        let gate = Arc::new(Gate::default());
+        self.arm(matcher, when, Kind::Pause(Arc::clone(&gate)));
+        Pause(gate)
+    }
+
+    /// Forgets faults that have not struck yet; lets pauses that have not been reached go.
+    pub fn clear_faults(&self) {
+        self.shared.state().faults.clear();
+    }
+
+    fn arm(&self, matcher: Matcher, when: When, kind: Kind) {
+        let armed = Armed {
+            matcher,
+            when,
+            kind,
+        };
+        self.shared.state().faults.push(armed);
+    }
+}
+
+impl Shared {
+    /// Holds the call at its pauses, then gives the fault that strikes it, if any.
+    pub(super) async fn strike(&self, when: When, call: &ApiCall) -> Option<Fault> {
+        while let Some(kind) = self.disarm(when, call) {
+            match kind {
+                Kind::Fault(fault) => return Some(fault),
+                Kind::Pause(gate) => {
+                    gate.reached.notify_one();
+                    gate.released.notified().await;
+                }
+            }
+        }
+        None
+    }
+
+    fn disarm(&self, when: When, call: &ApiCall) -> Option<Kind> {
+        let mut state = self.state();
+        let strikes = |armed: &Armed| armed.when == when && armed.matcher.matches(call);
+        let place = state.faults.iter().position(strikes)?;
+        Some(state.faults.remove(place).kind)
+    }
+}
+
+impl Fault {
+    /// The answer, or `None` if there is none to be.
+    pub(super) fn answer(self, path: &str) -> Option<Response<Body>> {
+        let (status, media, body) = match self {
+            Self::Reset => return None,
+            Self::Status(status) => (status, "application/json", failure(path, "as scripted")),
+            Self::RateLimited { .. } => {
+                (429, "application/json", failure(path, "too many requests"))
+            }
+            Self::Html(status) => (
+                status,
+                "text/html; charset=utf-8",
+                "<!doctype html><title>One moment</title>".to_owned(),
+            ),
+        };
+        let mut answer = Response::new(Body::from(body));
+        *answer.status_mut() =
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = answer.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static(media),
+        );
+        if let Self::RateLimited {
+            retry_after_s: Some(seconds),
+        } = self
+        {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        Some(answer)
+    }
+}
+
+fn failure(path: &str, message: &str) -> String {
+    let error = json!({ "code": "Error", "message": message });
+    json!({ "status": "error", "path": path, "error": error }).to_string()
+}
