@@ -114,7 +114,8 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
         worker.concurrency = 3                     # BOOKGATE__WORKER__CONCURRENCY
         worker.lease_ms = 30000                    # default
         worker.retry_schedule_ms = [60000, 300000, 900000, 1800000, 3600000]  # default
-    "#]].assert_eq(&printed);
+    "#]]
+    .assert_eq(&printed);
     let line = ["--json", "--config", "my.toml", "settings", "show"];
     let json: Value = serde_json::from_str(&bookgate(folder.path(), &env, &line).unwrap()).unwrap();
     expect![[r#"{"key":"admin.tokens.ops.role","origin":{"file":{"line":4,"path":"my.toml"}},"value":"read"}"#]].assert_eq(&json[0].to_string());
@@ -123,7 +124,10 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
         .unwrap()
         .iter()
         .find(|s| s["key"] == "log.level");
-    expect![[r#"{"key":"log.level","origin":{"file":{"line":2,"path":"my.toml"}},"value":"debug"}"#]].assert_eq(&set.unwrap().to_string());
+    expect![[
+        r#"{"key":"log.level","origin":{"file":{"line":2,"path":"my.toml"}},"value":"debug"}"#
+    ]]
+    .assert_eq(&set.unwrap().to_string());
 }
 
 #[test]
@@ -138,7 +142,8 @@ fn settings_show_fails_where_a_daemon_would() {
          --> bookgate.toml:3:10
           |
         3 | secret = "env:TOKEN"
-          |          ^^^^^^^^^^^ the environment variable TOKEN is not set"#]].assert_eq(&error.unwrap());
+          |          ^^^^^^^^^^^ the environment variable TOKEN is not set"#]]
+    .assert_eq(&error.unwrap());
 }
 
 #[test]
@@ -154,7 +159,8 @@ fn a_signature_is_the_hmac_of_the_exact_body() {
         X-Cal-Webhook-Version: 2021-10-20
 
         what do ya want for nothing?
-    "#]].assert_eq(&printed);
+    "#]]
+    .assert_eq(&printed);
 }
 
 #[test]

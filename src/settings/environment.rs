@@ -99,7 +99,7 @@ fn setting(variable: &str, text: &str, report: &mut Report) -> Option<(Vec<Strin
                 (lower, child.map(|(_, child)| child))
             }
             Node::Named(names, each) => {
-                let name = names.from_variable(segment);
+                let name = names.name_in_variable(segment);
                 let allowed = names.allow(&name);
                 (name, allowed.then_some(*each))
             }

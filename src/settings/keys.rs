@@ -173,7 +173,7 @@ impl Names {
 
     /// The name that a segment of an environment variable stands for: variables are written in
     /// capitals, names of sources and tokens are not.
-    pub(super) fn from_variable(self, segment: &str) -> String {
+    pub(super) fn name_in_variable(self, segment: &str) -> String {
         match self {
             Self::Source | Self::Token => segment.to_ascii_lowercase(),
             Self::Unit => segment.to_ascii_uppercase(),

@@ -135,13 +135,12 @@ impl Settings {
         }
         Err(SettingsError::plain(
             "there is no source: nothing could send a webhook".to_owned(),
-            "write a section such as\n\n\
+            "write these sections, or let `bookgate init` write a whole settings file:\n\
              [sources.calcom]\n\
              provider = \"calcom\"\n\
-             signing_secrets = [\"env:BOOKGATE_CALCOM_SECRET\"]\n\n\
+             signing_secrets = [\"env:BOOKGATE_CALCOM_SECRET\"]\n\
              [sources.calcom.api]\n\
-             key = \"env:BOOKGATE_CALCOM_API_KEY\"\n\n\
-             `bookgate init` writes a whole settings file"
+             key = \"env:BOOKGATE_CALCOM_API_KEY\""
                 .to_owned(),
         ))
     }

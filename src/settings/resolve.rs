@@ -7,7 +7,7 @@ use std::path::Path;
 use url::Url;
 
 use super::Settings;
-use super::document::{ApiTable, Document, SourceTable, StorageTable, TokenTable};
+use super::document::{ApiTable, Document, SourceTable, StorageTable, TokenTable, UnitTable};
 use super::environment::Environment;
 use super::keys;
 use super::report::Report;
@@ -39,7 +39,7 @@ pub(super) fn resolve(
     policies.dir = base_dir.join(policies.dir);
     Some(Settings {
         server: document.server,
-        storage: storage(document.storage, base_dir),
+        storage: storage(&document.storage, base_dir),
         journal,
         policies,
         units: units?,
@@ -96,7 +96,7 @@ fn across_keys(document: &Document, report: &mut Report) {
 }
 
 /// The URL was checked when it was read: it begins with `sqlite://`.
-fn storage(table: StorageTable, base_dir: &Path) -> StorageSettings {
+fn storage(table: &StorageTable, base_dir: &Path) -> StorageSettings {
     let path = table.url.strip_prefix("sqlite://").unwrap_or(&table.url);
     StorageSettings {
         database: Database::Sqlite(base_dir.join(path)),
@@ -112,10 +112,7 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn units(
-        &mut self,
-        tables: BTreeMap<UnitCode, super::document::UnitTable>,
-    ) -> Option<BTreeMap<UnitCode, Unit>> {
+    fn units(&mut self, tables: BTreeMap<UnitCode, UnitTable>) -> Option<BTreeMap<UnitCode, Unit>> {
         all(tables, |code, table| {
             let scale = self.needed(&format!("units.{code}.scale"), table.scale, "scale = 2")?;
             let unit = Unit {

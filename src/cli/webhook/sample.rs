@@ -19,18 +19,22 @@ const UID_LENGTH: usize = 22;
 
 /// What happened to the booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Trigger {
     /// Somebody asks for a booking that has to be confirmed
-    BookingRequested,
+    #[value(name = "BOOKING_REQUESTED")]
+    Requested,
     /// A booking stands
-    BookingCreated,
+    #[value(name = "BOOKING_CREATED")]
+    Created,
     /// A booking was moved; give the old one as --reschedule-uid
-    BookingRescheduled,
+    #[value(name = "BOOKING_RESCHEDULED")]
+    Rescheduled,
     /// A booking was called off
-    BookingCancelled,
+    #[value(name = "BOOKING_CANCELLED")]
+    Cancelled,
     /// A request was declined
-    BookingRejected,
+    #[value(name = "BOOKING_REJECTED")]
+    Rejected,
 }
 
 /// What a sample is about.
@@ -94,10 +98,10 @@ impl Trigger {
 
     fn status(self) -> &'static str {
         match self {
-            Self::BookingRequested => "PENDING",
-            Self::BookingCreated | Self::BookingRescheduled => "ACCEPTED",
-            Self::BookingCancelled => "CANCELLED",
-            Self::BookingRejected => "REJECTED",
+            Self::Requested => "PENDING",
+            Self::Created | Self::Rescheduled => "ACCEPTED",
+            Self::Cancelled => "CANCELLED",
+            Self::Rejected => "REJECTED",
         }
     }
 }
@@ -105,7 +109,7 @@ impl Trigger {
 impl SampleArgs {
     /// The body, compact as Cal.com sends it. `now` becomes the time of sending.
     pub(super) fn body(&self, now: Timestamp) -> anyhow::Result<Vec<u8>> {
-        if self.trigger == Trigger::BookingRescheduled && self.reschedule_uid.is_none() {
+        if self.trigger == Trigger::Rescheduled && self.reschedule_uid.is_none() {
             let message = "BOOKING_RESCHEDULED needs --reschedule-uid: the booking that was moved";
             return Err(UsageError(message.to_owned()).into());
         }
@@ -176,15 +180,15 @@ impl SampleArgs {
         start: Timestamp,
     ) -> anyhow::Result<()> {
         match self.trigger {
-            Trigger::BookingCancelled => {
+            Trigger::Cancelled => {
                 payload["cancellationReason"] = json!("Something came up");
                 payload["cancelledBy"] = json!(self.email);
                 payload["requestReschedule"] = json!(false);
             }
-            Trigger::BookingRejected => {
+            Trigger::Rejected => {
                 payload["rejectionReason"] = json!("The session is full");
             }
-            Trigger::BookingRequested | Trigger::BookingCreated | Trigger::BookingRescheduled => {}
+            Trigger::Requested | Trigger::Created | Trigger::Rescheduled => {}
         }
         if let Some(old) = &self.reschedule_uid {
             let day = SignedDuration::from_hours(24);

@@ -3,9 +3,13 @@
 mod defaults;
 mod layers;
 mod secrets;
+mod unseen;
+mod whole;
 mod wrong;
 
 use std::path::Path;
+
+use expect_test::Expect;
 
 use super::{Environment, Settings, SettingsError};
 
@@ -31,4 +35,10 @@ fn env(variables: &[(&str, &str)]) -> Environment {
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     Settings::from_toml_str(text, Path::new("/etc/bookgate"), &env(variables))
+}
+
+/// What is said about wrong settings.
+fn check(text: &str, variables: &[(&str, &str)], expected: &Expect) {
+    let error = load(text, variables).expect_err("these settings are wrong");
+    expected.assert_eq(&error.to_string());
 }
