@@ -1,0 +1,138 @@
+//! The settings as they are written: what the layers give when laid over each other, before secrets
+//! are looked up and paths are resolved. Whatever may be missing is an `Option`, so that `resolve`
+//! can say so at the right place.
+
+use std::collections::BTreeMap;
+
+use config::{Config, ConfigError, File, FileFormat};
+use serde::{Deserialize, Serialize};
+
+use super::sections::{
+    Created, Dialect, HostConfirm, JournalSettings, LogSettings, PoliciesSettings, ProviderKind,
+    Role, ServerSettings, UnknownCanceller, VerificationWord, WorkerSettings,
+};
+use crate::domain::amount::UnitCode;
+
+/// The embedded defaults, which are also the reference for admins.
+pub const DEFAULTS: &str = include_str!("../settings.default.toml");
+
+/// All sections.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub(super) server: ServerSettings,
+    pub(super) storage: StorageTable,
+    pub(super) journal: JournalSettings,
+    pub(super) policies: PoliciesSettings,
+    pub(super) units: BTreeMap<UnitCode, UnitTable>,
+    #[serde(default)]
+    pub(super) admin: AdminTable,
+    #[serde(default)]
+    pub(super) sources: BTreeMap<String, SourceTable>,
+    pub(super) worker: WorkerSettings,
+    pub(super) log: LogSettings,
+}
+
+/// `[storage]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StorageTable {
+    pub(super) url: String,
+    pub(super) read_connections: u32,
+    pub(super) busy_timeout_ms: i64,
+}
+
+/// `[units.CODE]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnitTable {
+    pub(super) scale: Option<u32>,
+}
+
+/// `[admin]`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AdminTable {
+    pub(super) tokens: BTreeMap<String, TokenTable>,
+}
+
+/// `[admin.tokens.NAME]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenTable {
+    pub(super) role: Option<Role>,
+    pub(super) secret: Option<String>,
+}
+
+/// `[sources.NAME]`. The defaults stand here because a source that nobody wrote has none; the
+/// default file shows them as an example, and a test holds the two together.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SourceTable {
+    pub(super) provider: Option<ProviderKind>,
+    pub(super) signing_secrets: Vec<String>,
+    pub(super) verification: Option<VerificationWord>,
+    pub(super) created: Created,
+    pub(super) host_confirm: HostConfirm,
+    pub(super) unknown_canceller: UnknownCanceller,
+    pub(super) settle_ms: i64,
+    pub(super) series_settle_ms: i64,
+    pub(super) api: ApiTable,
+}
+
+impl Default for SourceTable {
+    fn default() -> Self {
+        Self {
+            provider: None,
+            signing_secrets: Vec::new(),
+            verification: None,
+            created: Created::Decide,
+            host_confirm: HostConfirm::Respect,
+            unknown_canceller: UnknownCanceller::Organizer,
+            settle_ms: 10_000,
+            series_settle_ms: 5_000,
+            api: ApiTable::default(),
+        }
+    }
+}
+
+/// `[sources.NAME.api]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ApiTable {
+    pub(super) base_url: String,
+    pub(super) dialect: Dialect,
+    pub(super) key: Option<String>,
+    pub(super) version_header: String,
+    pub(super) requests_per_minute: u32,
+    pub(super) connect_timeout_ms: i64,
+    pub(super) call_timeout_ms: i64,
+}
+
+impl Default for ApiTable {
+    fn default() -> Self {
+        Self {
+            base_url: "https://api.cal.com".to_owned(),
+            dialect: Dialect::V2,
+            key: None,
+            version_header: "2024-08-13".to_owned(),
+            requests_per_minute: 120,
+            connect_timeout_ms: 5_000,
+            call_timeout_ms: 30_000,
+        }
+    }
+}
+
+impl Document {
+    /// Lays the checked layers over the defaults; the later one wins, key by key, lists as a whole.
+    pub(super) fn layered(layers: &[&toml::Table]) -> Result<Self, ConfigError> {
+        let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
+        let mut builder = Config::builder().add_source(defaults);
+        for layer in layers {
+            let text =
+                toml::to_string(layer).map_err(|error| ConfigError::Foreign(Box::new(error)))?;
+            builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+        }
+        builder.build()?.try_deserialize()
+    }
+}

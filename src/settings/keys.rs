@@ -1,0 +1,203 @@
+//! The key tree: every key there is, and what its value may be. Settings file, environment and the
+//! embedded defaults are all held against it, so a key is added here, in `document`, and in
+//! `settings.default.toml` (a test compares the three).
+
+use super::kind::Kind;
+use super::kind::Kind::{Address, BaseUrl, Choice, HeaderValue, Path, Secret, StorageUrl, Whole};
+use super::sections as section;
+use crate::domain::amount::{SCALE_MAX, UnitCode};
+
+/// One place in the tree.
+#[derive(Debug)]
+pub(super) enum Node {
+    /// A table with these keys and no others.
+    Table(&'static [(&'static str, Node)]),
+    /// A table whose keys are names that the admin chooses.
+    Named(Names, &'static Node),
+    /// One value.
+    One(Kind),
+    /// A list of at most so many values.
+    Many(Kind, usize),
+}
+
+/// The names that the admin may choose.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Names {
+    /// Sources.
+    Source,
+    /// Admin tokens.
+    Token,
+    /// Units of account.
+    Unit,
+}
+
+/// The longest name of a source or token.
+const NAME_BYTES_MAX: usize = 32;
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+const KIB: i64 = 1_024;
+const MIB: i64 = 1_024 * KIB;
+const GIB: i64 = 1_024 * MIB;
+
+use Node::{Many, Named, One, Table};
+
+/// The whole tree.
+pub(super) static KEYS: Node = Table(&[
+    (
+        "server",
+        Table(&[
+            ("listen", One(Address)),
+            ("admin_listen", One(Address)),
+            ("acknowledge", One(Choice(section::Acknowledge::WORDS))),
+            (
+                "when_store_is_down",
+                One(Choice(section::WhenStoreIsDown::WORDS)),
+            ),
+            ("body_bytes_max", One(Whole(KIB, 64 * MIB))),
+            ("request_timeout_ms", One(Whole(100, 5 * MINUTE))),
+            ("shutdown_grace_ms", One(Whole(0, 10 * MINUTE))),
+        ]),
+    ),
+    (
+        "storage",
+        Table(&[
+            ("url", One(StorageUrl)),
+            ("read_connections", One(Whole(1, 64))),
+            ("busy_timeout_ms", One(Whole(0, MINUTE))),
+        ]),
+    ),
+    (
+        "journal",
+        Table(&[
+            ("dir", One(Path)),
+            ("segment_bytes_max", One(Whole(64 * KIB, GIB))),
+            ("bytes_max", One(Whole(MIB, 1_024 * GIB))),
+        ]),
+    ),
+    ("policies", Table(&[("dir", One(Path))])),
+    (
+        "units",
+        Named(
+            Names::Unit,
+            &Table(&[("scale", One(Whole(0, SCALE_MAX as i64)))]),
+        ),
+    ),
+    ("admin", Table(&[("tokens", Named(Names::Token, &TOKEN))])),
+    ("sources", Named(Names::Source, &SOURCE)),
+    (
+        "worker",
+        Table(&[
+            ("concurrency", One(Whole(1, 256))),
+            ("lease_ms", One(Whole(SECOND, 10 * MINUTE))),
+            ("batch_max", One(Whole(1, 10_000))),
+            ("attempt_grace_ms", One(Whole(0, 10 * MINUTE))),
+            ("retry_schedule_ms", Many(Whole(1, 7 * DAY), 32)),
+        ]),
+    ),
+    (
+        "log",
+        Table(&[
+            ("format", One(Choice(section::LogFormat::WORDS))),
+            ("level", One(Choice(section::LogLevel::WORDS))),
+        ]),
+    ),
+]);
+
+static TOKEN: Node = Table(&[
+    ("role", One(Choice(section::Role::WORDS))),
+    ("secret", One(Secret)),
+]);
+
+static SOURCE: Node = Table(&[
+    ("provider", One(Choice(section::ProviderKind::WORDS))),
+    ("signing_secrets", Many(Secret, 8)),
+    (
+        "verification",
+        One(Choice(section::VerificationWord::WORDS)),
+    ),
+    ("created", One(Choice(section::Created::WORDS))),
+    ("host_confirm", One(Choice(section::HostConfirm::WORDS))),
+    (
+        "unknown_canceller",
+        One(Choice(section::UnknownCanceller::WORDS)),
+    ),
+    ("settle_ms", One(Whole(0, 10 * MINUTE))),
+    ("series_settle_ms", One(Whole(0, 10 * MINUTE))),
+    (
+        "api",
+        Table(&[
+            ("base_url", One(BaseUrl)),
+            ("dialect", One(Choice(section::Dialect::WORDS))),
+            ("key", One(Secret)),
+            ("version_header", One(HeaderValue)),
+            ("requests_per_minute", One(Whole(0, 100_000))),
+            ("connect_timeout_ms", One(Whole(10, MINUTE))),
+            ("call_timeout_ms", One(Whole(10, 5 * MINUTE))),
+        ]),
+    ),
+]);
+
+impl Names {
+    /// Whether this is such a name.
+    pub(super) fn allow(self, name: &str) -> bool {
+        match self {
+            Self::Source | Self::Token => {
+                (1..=NAME_BYTES_MAX).contains(&name.len())
+                    && name
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            }
+            Self::Unit => UnitCode::try_from(name).is_ok(),
+        }
+    }
+
+    /// What is named, with its article.
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Self::Source => "a source",
+            Self::Token => "an admin token",
+            Self::Unit => "a unit",
+        }
+    }
+
+    /// What names are made of.
+    pub(super) fn rule(self) -> &'static str {
+        match self {
+            Self::Source | Self::Token => "a-z, 0-9 and _, at most 32 characters",
+            Self::Unit => "a capital letter, then capitals, digits and _, at most 16 characters",
+        }
+    }
+
+    /// The name that a segment of an environment variable stands for: variables are written in
+    /// capitals, names of sources and tokens are not.
+    pub(super) fn name_in_variable(self, segment: &str) -> String {
+        match self {
+            Self::Source | Self::Token => segment.to_ascii_lowercase(),
+            Self::Unit => segment.to_ascii_uppercase(),
+        }
+    }
+}
+
+/// `key` below `parent`, dotted; the root is empty.
+pub(super) fn join(parent: &str, key: &str) -> String {
+    if parent.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{parent}.{key}")
+    }
+}
+
+/// The word among `known` that was most likely meant.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_ascii_lowercase();
+    let edits_max = (word.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, candidate), candidate))
+        .filter(|(edits, _)| *edits <= edits_max)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, candidate)| candidate)
+}

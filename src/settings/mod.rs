@@ -1,0 +1,230 @@
+//! Settings: embedded commented defaults, the user's file, the environment, in this order. They are
+//! read once, at start, and everything that is wrong with them is reported at once, each problem at
+//! its file, line and column, or at its environment variable. Nothing here reads the process: the
+//! environment and the working directory are given.
+//!
+//! The way of a value: [`file`] and [`environment`] hold what is written against the key tree
+//! ([`keys`]) and keep what is right; [`document`] lays it over the defaults; [`resolve`] looks
+//! secrets up and joins paths; what comes out are the plain structs of [`sections`].
+
+mod document;
+mod effective;
+mod environment;
+mod file;
+mod keys;
+mod kind;
+mod report;
+mod resolve;
+mod secret;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use document::DEFAULTS;
+pub use effective::{EffectiveSetting, Origin, effective};
+pub use environment::Environment;
+pub use report::SettingsError;
+pub use secret::{Secret, SecretError, SecretRef};
+pub use sections::*;
+
+use crate::domain::amount::{Unit, UnitCode};
+use crate::domain::ids::SourceName;
+use document::Document;
+use report::Report;
+
+/// The settings file that is read if none is named.
+pub const FILE_NAME: &str = "bookgate.toml";
+
+/// The variable that names the settings file, if the command line does not.
+pub const FILE_VARIABLE: &str = "BOOKGATE_CONFIG";
+
+/// The largest settings file; anything larger is the wrong file.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// All settings, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The two listeners and how webhooks are taken.
+    pub server: ServerSettings,
+    /// The database.
+    pub storage: StorageSettings,
+    /// The journal.
+    pub journal: JournalSettings,
+    /// Where the policies are.
+    pub policies: PoliciesSettings,
+    /// Units of account.
+    pub units: BTreeMap<UnitCode, Unit>,
+    /// Who may use the admin endpoint.
+    pub admin: AdminSettings,
+    /// Where webhooks come from.
+    pub sources: BTreeMap<SourceName, SourceSettings>,
+    /// How stored webhooks become decisions and calls.
+    pub worker: WorkerSettings,
+    /// What goes to stderr.
+    pub log: LogSettings,
+}
+
+/// Where settings come from.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// The settings file. Without it: what `BOOKGATE_CONFIG` names, else `bookgate.toml` in the
+    /// working directory, if there is one.
+    pub file: Option<PathBuf>,
+    /// Where relative paths on the command line, and without a file all relative paths, start.
+    pub working_dir: PathBuf,
+    /// The environment.
+    pub env: Environment,
+}
+
+impl LoadOptions {
+    /// What this process was given: its environment and its working directory.
+    ///
+    /// # Errors
+    /// There is no working directory (any more).
+    pub fn of_process(file: Option<PathBuf>) -> std::io::Result<Self> {
+        Ok(Self {
+            file,
+            working_dir: std::env::current_dir()?,
+            env: Environment::of_process(),
+        })
+    }
+
+    /// The file to read, as the admin wrote it.
+    fn path(&self) -> Option<PathBuf> {
+        let named = || Some(PathBuf::from(self.env.get(FILE_VARIABLE)?));
+        let usual = || {
+            let path = PathBuf::from(FILE_NAME);
+            self.working_dir.join(&path).exists().then_some(path)
+        };
+        self.file.clone().or_else(named).or_else(usual)
+    }
+}
+
+impl Settings {
+    /// Reads the defaults, the settings file and the environment, and looks up every secret.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load(options: &LoadOptions) -> Result<Self, SettingsError> {
+        Layers::load(options)?.resolve(&options.env)
+    }
+
+    /// As [`Settings::load`], with the text of a settings file that would lie in `base_dir`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn from_toml_str(
+        text: &str,
+        base_dir: &Path,
+        env: &Environment,
+    ) -> Result<Self, SettingsError> {
+        let path = Some(FILE_NAME.to_owned());
+        Layers::read(path, text.to_owned(), base_dir.to_owned(), env)?.resolve(env)
+    }
+
+    /// A daemon without a source has nothing to do, so `serve` asks for one.
+    ///
+    /// # Errors
+    /// There is no source.
+    pub fn require_source(&self) -> Result<(), SettingsError> {
+        if !self.sources.is_empty() {
+            return Ok(());
+        }
+        Err(SettingsError::plain(
+            "there is no source: nothing could send a webhook".to_owned(),
+            "write these sections, or let `bookgate init` write a whole settings file:\n\
+             [sources.calcom]\n\
+             provider = \"calcom\"\n\
+             signing_secrets = [\"env:BOOKGATE_CALCOM_SECRET\"]\n\
+             [sources.calcom.api]\n\
+             key = \"env:BOOKGATE_CALCOM_API_KEY\""
+                .to_owned(),
+        ))
+    }
+}
+
+/// The layers laid over each other, and what was found while doing so.
+struct Layers {
+    path: Option<String>,
+    text: String,
+    base_dir: PathBuf,
+    document: Document,
+    report: Report,
+}
+
+impl Layers {
+    fn load(options: &LoadOptions) -> Result<Self, SettingsError> {
+        let Some(path) = options.path() else {
+            let base_dir = options.working_dir.clone();
+            return Self::read(None, String::new(), base_dir, &options.env);
+        };
+        let shown = path.display().to_string();
+        let path = options.working_dir.join(path);
+        let text = read_file(&path).map_err(|reason| {
+            SettingsError::plain(format!("cannot read the settings file {shown}"), reason)
+        })?;
+        let base_dir = path.parent().unwrap_or(&options.working_dir).to_owned();
+        Self::read(Some(shown), text, base_dir, &options.env)
+    }
+
+    fn read(
+        path: Option<String>,
+        text: String,
+        base_dir: PathBuf,
+        env: &Environment,
+    ) -> Result<Self, SettingsError> {
+        let mut report = Report::default();
+        let Some(from_file) = file::read(&text, &mut report) else {
+            return Err(report.into_error(path.as_deref(), &text));
+        };
+        let from_env = environment::read(env, &from_file, &mut report);
+        // Every value was checked, so this only fails if the key tree and the document disagree.
+        let document = Document::layered(&[&from_file, &from_env]).map_err(|error| {
+            SettingsError::plain(
+                "the settings do not fit together".to_owned(),
+                error.to_string(),
+            )
+        })?;
+        Ok(Self {
+            path,
+            text,
+            base_dir,
+            document,
+            report,
+        })
+    }
+
+    fn resolve(mut self, env: &Environment) -> Result<Settings, SettingsError> {
+        let settings = resolve::resolve(self.document, &self.base_dir, env, &mut self.report);
+        match settings {
+            Some(settings) if self.report.is_clean() => Ok(settings),
+            _ => Err(self.report.into_error(self.path.as_deref(), &self.text)),
+        }
+    }
+
+    fn origin(&self, key: &str) -> Origin {
+        if let Some(variable) = self.report.variable_of(key) {
+            return Origin::Variable(variable.to_owned());
+        }
+        match (self.report.span_of(key), &self.path) {
+            (Some(span), Some(path)) => Origin::File {
+                path: path.clone(),
+                line: self.text[..span.start].matches('\n').count() + 1,
+            },
+            _ => Origin::Default,
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let size = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(format!(
+            "it has {size} bytes, a settings file at most {FILE_BYTES_MAX}"
+        ));
+    }
+    std::fs::read_to_string(path).map_err(|e| e.to_string())
+}

@@ -1,0 +1,274 @@
+//! From what is written to what the other rooms are given: secrets looked up, paths made whole, and
+//! the rules that join several keys.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use url::Url;
+
+use super::Settings;
+use super::document::{ApiTable, Document, SourceTable, StorageTable, TokenTable, UnitTable};
+use super::environment::Environment;
+use super::keys;
+use super::report::Report;
+use super::secret::{Secret, SecretRef};
+use super::sections::{
+    AdminSettings, AdminToken, ApiSettings, Database, SourceSettings, StorageSettings, Verification,
+};
+use crate::domain::amount::{Unit, UnitCode};
+use crate::domain::ids::SourceName;
+
+/// Resolves a document. `None` means that the report has at least one problem.
+pub(super) fn resolve(
+    document: Document,
+    base_dir: &Path,
+    env: &Environment,
+    report: &mut Report,
+) -> Option<Settings> {
+    across_keys(&document, report);
+    let mut resolver = Resolver {
+        base_dir,
+        env,
+        report,
+    };
+    let units = resolver.units(document.units);
+    let tokens = resolver.tokens(document.admin.tokens);
+    let sources = resolver.sources(document.sources);
+    let (mut journal, mut policies) = (document.journal, document.policies);
+    journal.dir = base_dir.join(journal.dir);
+    policies.dir = base_dir.join(policies.dir);
+    Some(Settings {
+        server: document.server,
+        storage: storage(&document.storage, base_dir),
+        journal,
+        policies,
+        units: units?,
+        admin: AdminSettings { tokens: tokens? },
+        sources: sources?,
+        worker: document.worker,
+        log: document.log,
+    })
+}
+
+/// Rules that join several keys.
+fn across_keys(document: &Document, report: &mut Report) {
+    let (server, journal) = (&document.server, &document.journal);
+    if server.listen == server.admin_listen && server.listen.port() != 0 {
+        report.with_key(
+            "server.admin_listen",
+            "the admin endpoint cannot listen where webhooks come in".to_owned(),
+            format!("`server.listen` is {} too", server.listen),
+            None,
+        );
+    }
+    if journal.segment_bytes_max < server.body_bytes_max {
+        report.with_key(
+            "journal.segment_bytes_max",
+            "a journal segment must hold the largest body".to_owned(),
+            format!(
+                "at least `server.body_bytes_max`, {}",
+                server.body_bytes_max
+            ),
+            None,
+        );
+    }
+    if journal.bytes_max < journal.segment_bytes_max {
+        report.with_key(
+            "journal.bytes_max",
+            "the journal must hold one segment at least".to_owned(),
+            format!(
+                "at least `journal.segment_bytes_max`, {}",
+                journal.segment_bytes_max
+            ),
+            None,
+        );
+    }
+    for (name, source) in &document.sources {
+        if source.api.connect_timeout_ms > source.api.call_timeout_ms {
+            report.with_key(
+                &format!("sources.{name}.api.connect_timeout_ms"),
+                "connecting cannot take longer than the whole call".to_owned(),
+                format!("at most `call_timeout_ms`, {}", source.api.call_timeout_ms),
+                None,
+            );
+        }
+    }
+}
+
+/// The URL was checked when it was read: it begins with `sqlite://`.
+fn storage(table: &StorageTable, base_dir: &Path) -> StorageSettings {
+    let path = table.url.strip_prefix("sqlite://").unwrap_or(&table.url);
+    StorageSettings {
+        database: Database::Sqlite(base_dir.join(path)),
+        read_connections: table.read_connections,
+        busy_timeout_ms: table.busy_timeout_ms,
+    }
+}
+
+struct Resolver<'a> {
+    base_dir: &'a Path,
+    env: &'a Environment,
+    report: &'a mut Report,
+}
+
+impl Resolver<'_> {
+    fn units(&mut self, tables: BTreeMap<UnitCode, UnitTable>) -> Option<BTreeMap<UnitCode, Unit>> {
+        all(tables, |code, table| {
+            let scale = self.needed(&format!("units.{code}.scale"), table.scale, "scale = 2")?;
+            let unit = Unit {
+                code: code.clone(),
+                scale,
+            };
+            Some((code, unit))
+        })
+    }
+
+    fn tokens(
+        &mut self,
+        tables: BTreeMap<String, TokenTable>,
+    ) -> Option<BTreeMap<String, AdminToken>> {
+        all(tables, |name, table| {
+            let path = format!("admin.tokens.{name}");
+            let role_key = keys::join(&path, "role");
+            let role = self.needed(&role_key, table.role, "role = \"read\" or \"admin\"");
+            let secret = self.needed_secret(&path, "secret", table.secret, &name);
+            Some((
+                name,
+                AdminToken {
+                    role: role?,
+                    secret: secret?,
+                },
+            ))
+        })
+    }
+
+    fn sources(
+        &mut self,
+        tables: BTreeMap<String, SourceTable>,
+    ) -> Option<BTreeMap<SourceName, SourceSettings>> {
+        all(tables, |name, table| {
+            let path = format!("sources.{name}");
+            let provider_key = keys::join(&path, "provider");
+            let provider = self.needed(&provider_key, table.provider, "provider = \"calcom\"");
+            let verification = self.verification(&path, &name, &table);
+            let api = self.api(&keys::join(&path, "api"), &name, table.api);
+            let source = SourceSettings {
+                provider: provider?,
+                verification: verification?,
+                created: table.created,
+                host_confirm: table.host_confirm,
+                unknown_canceller: table.unknown_canceller,
+                settle_ms: table.settle_ms,
+                series_settle_ms: table.series_settle_ms,
+                api: api?,
+            };
+            Some((SourceName::new(name), source))
+        })
+    }
+
+    fn verification(
+        &mut self,
+        path: &str,
+        name: &str,
+        table: &SourceTable,
+    ) -> Option<Verification> {
+        let key = keys::join(path, "signing_secrets");
+        match (table.verification, table.signing_secrets.as_slice()) {
+            (Some(_), []) => Some(Verification::None),
+            (Some(_), _) => {
+                self.report.with_key(
+                    &keys::join(path, "verification"),
+                    format!("source `{name}` has signing secrets and no verification"),
+                    "remove this, and webhooks are checked".to_owned(),
+                    None,
+                );
+                None
+            }
+            (None, []) => {
+                let example = format!("signing_secrets = [\"{}\"]", suggested(name, "SECRET"));
+                self.report.missing(&key, &example);
+                None
+            }
+            (None, references) => {
+                let secrets: Vec<_> = references
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, text)| self.secret(&format!("{key}[{index}]"), text))
+                    .collect();
+                (secrets.len() == references.len()).then_some(Verification::Signed(secrets))
+            }
+        }
+    }
+
+    fn api(&mut self, path: &str, name: &str, table: ApiTable) -> Option<ApiSettings> {
+        let key = self.needed_secret(path, "key", table.key, &format!("{name}_API"));
+        let base_url = Url::parse(&table.base_url).inspect_err(|error| {
+            let title = format!("`{path}.base_url` is not a URL");
+            let url_key = keys::join(path, "base_url");
+            self.report
+                .with_key(&url_key, title, error.to_string(), None);
+        });
+        Some(ApiSettings {
+            base_url: base_url.ok()?,
+            dialect: table.dialect,
+            key: key?,
+            version_header: table.version_header,
+            requests_per_minute: table.requests_per_minute,
+            connect_timeout_ms: table.connect_timeout_ms,
+            call_timeout_ms: table.call_timeout_ms,
+        })
+    }
+
+    fn needed<T>(&mut self, key: &str, value: Option<T>, example: &str) -> Option<T> {
+        if value.is_none() {
+            self.report.missing(key, example);
+        }
+        value
+    }
+
+    fn needed_secret(
+        &mut self,
+        path: &str,
+        last: &str,
+        text: Option<String>,
+        name: &str,
+    ) -> Option<Secret> {
+        let key = keys::join(path, last);
+        let example = format!(
+            "{last} = \"{}\"",
+            suggested(name, &last.to_ascii_uppercase())
+        );
+        let text = self.needed(&key, text, &example)?;
+        self.secret(&key, &text)
+    }
+
+    fn secret(&mut self, key: &str, text: &str) -> Option<Secret> {
+        let found = SecretRef::parse(text).and_then(|at| at.resolve(self.base_dir, self.env));
+        match found {
+            Ok(secret) => Some(secret),
+            Err(error) => {
+                let title = format!("the secret for `{key}` cannot be had");
+                self.report.with_key(key, title, error.to_string(), None);
+                None
+            }
+        }
+    }
+}
+
+/// A name for a variable that could hold a secret.
+fn suggested(name: &str, what: &str) -> String {
+    format!("env:BOOKGATE_{}_{what}", name.to_ascii_uppercase())
+}
+
+/// Converts every entry, so that every problem is reported; `None` if one could not be.
+fn all<K, T, L: Ord, U>(
+    entries: BTreeMap<K, T>,
+    mut convert: impl FnMut(K, T) -> Option<(L, U)>,
+) -> Option<BTreeMap<L, U>> {
+    let count = entries.len();
+    let converted: BTreeMap<L, U> = entries
+        .into_iter()
+        .filter_map(|(key, value)| convert(key, value))
+        .collect();
+    (converted.len() == count).then_some(converted)
+}

@@ -1,0 +1,295 @@
+//! What the other rooms are given: one plain struct per section, checked and complete. Lengths of
+//! time are milliseconds, sizes bytes; the limits stand in the key tree (`keys`).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::secret::Secret;
+
+/// A setting that is one of a few words: the type, its words, and how they are read, in one place.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$word_doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// The words a settings file may use.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The word for this choice.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+    };
+}
+
+choice! {
+    /// When a webhook is answered with 200.
+    Acknowledge {
+        /// Once it is on disk in the journal.
+        Journal = "journal",
+        /// Once the database has committed it.
+        Database = "database",
+    }
+}
+
+choice! {
+    /// What happens to webhooks while the database cannot be written.
+    WhenStoreIsDown {
+        /// The journal keeps them and catches up later.
+        Journal = "journal",
+        /// They are answered 503.
+        Refuse = "refuse",
+    }
+}
+
+choice! {
+    /// What an admin token may do.
+    Role {
+        /// Look.
+        Read = "read",
+        /// Look, top up accounts, retry dead letters.
+        Admin = "admin",
+    }
+}
+
+choice! {
+    /// The providers that a source can be.
+    ProviderKind {
+        /// Cal.com.
+        Calcom = "calcom",
+    }
+}
+
+choice! {
+    /// What stands in `verification`: the only way to run a source without secrets is to say so.
+    VerificationWord {
+        /// Webhooks are not checked.
+        None = "none",
+    }
+}
+
+choice! {
+    /// What the creation of a booking that already stands means.
+    Created {
+        /// It is decided; a refusal cancels it.
+        Decide = "decide",
+        /// It stands and is taken note of.
+        Observe = "observe",
+    }
+}
+
+choice! {
+    /// What a confirmation by hand means.
+    HostConfirm {
+        /// It stands.
+        Respect = "respect",
+        /// The policies decide all the same.
+        Enforce = "enforce",
+    }
+}
+
+choice! {
+    /// Whose terms hold when the provider does not say who cancelled.
+    UnknownCanceller {
+        /// The organizer's.
+        Organizer = "organizer",
+        /// The booker's.
+        Booker = "booker",
+    }
+}
+
+choice! {
+    /// The version of a provider's API.
+    Dialect {
+        /// The API that own installations may still serve.
+        V1 = "v1",
+        /// The current API.
+        V2 = "v2",
+    }
+}
+
+choice! {
+    /// How log lines look.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+choice! {
+    /// From which severity on bookgate logs.
+    LogLevel {
+        /// A person must act.
+        Error = "error",
+        /// Something is not as it should be.
+        Warn = "warn",
+        /// What happens, in few lines.
+        Info = "info",
+        /// What happens, in many lines.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+}
+
+/// `[server]`: the two listeners and how webhooks are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSettings {
+    /// Where webhooks and probes come in.
+    pub listen: SocketAddr,
+    /// Where the admin endpoint listens.
+    pub admin_listen: SocketAddr,
+    /// When a webhook is answered with 200.
+    pub acknowledge: Acknowledge,
+    /// What happens while the database cannot be written.
+    pub when_store_is_down: WhenStoreIsDown,
+    /// The largest body taken.
+    pub body_bytes_max: u64,
+    /// The longest one request may take.
+    pub request_timeout_ms: i64,
+    /// The longest a shutdown waits for running work.
+    pub shutdown_grace_ms: i64,
+}
+
+/// Which database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A SQLite file; the path is absolute if the settings file's folder is.
+    Sqlite(PathBuf),
+}
+
+/// `[storage]`: the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageSettings {
+    /// Which database.
+    pub database: Database,
+    /// Connections for reading.
+    pub read_connections: u32,
+    /// How long to wait for the database's lock.
+    pub busy_timeout_ms: i64,
+}
+
+/// `[journal]`: the append-only files in front of the inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalSettings {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The size at which a new segment is begun; at least `server.body_bytes_max`.
+    pub segment_bytes_max: u64,
+    /// The size of all segments at which nothing more is taken.
+    pub bytes_max: u64,
+}
+
+/// `[policies]`: where the policies are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoliciesSettings {
+    /// The folder.
+    pub dir: PathBuf,
+}
+
+/// `[admin]`: who may use the admin endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AdminSettings {
+    /// Tokens by the name the admin gave them.
+    pub tokens: BTreeMap<String, AdminToken>,
+}
+
+/// `[admin.tokens.NAME]`: one token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminToken {
+    /// What it may do.
+    pub role: Role,
+    /// The token itself.
+    pub secret: Secret,
+}
+
+/// How a source's webhooks are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    /// Signed with one of these secrets; there is at least one.
+    Signed(Vec<Secret>),
+    /// Not at all, because the admin wrote so.
+    None,
+}
+
+/// `[sources.NAME]`: a configured instance of a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSettings {
+    /// Which provider.
+    pub provider: ProviderKind,
+    /// How its webhooks are checked.
+    pub verification: Verification,
+    /// What the creation of a booking that already stands means.
+    pub created: Created,
+    /// What a confirmation by hand means.
+    pub host_confirm: HostConfirm,
+    /// Whose terms hold when it is unknown who cancelled.
+    pub unknown_canceller: UnknownCanceller,
+    /// How long the provider's own state may lag behind.
+    pub settle_ms: i64,
+    /// The quiet time after which a series is complete.
+    pub series_settle_ms: i64,
+    /// How the provider is called.
+    pub api: ApiSettings,
+}
+
+/// `[sources.NAME.api]`: how the provider is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// The address that paths are added to.
+    pub base_url: Url,
+    /// Which version of the API.
+    pub dialect: Dialect,
+    /// The key.
+    pub key: Secret,
+    /// The version asked for in a header, where the dialect has one.
+    pub version_header: String,
+    /// Calls a minute; 0 is no limit.
+    pub requests_per_minute: u32,
+    /// The longest wait for a connection.
+    pub connect_timeout_ms: i64,
+    /// The longest wait for an answer; at least `connect_timeout_ms`.
+    pub call_timeout_ms: i64,
+}
+
+/// `[worker]`: how stored webhooks become decisions and calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerSettings {
+    /// Chains worked at the same time.
+    pub concurrency: u32,
+    /// How long a lease lives without renewal.
+    pub lease_ms: i64,
+    /// Rows one transaction takes at most.
+    pub batch_max: u32,
+    /// The wait past the deadline of a call that was never answered.
+    pub attempt_grace_ms: i64,
+    /// The waits between attempts; when they are used up, the call is a dead letter.
+    pub retry_schedule_ms: Vec<i64>,
+}
+
+/// `[log]`: what goes to stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// How lines look.
+    pub format: LogFormat,
+    /// From which severity on.
+    pub level: LogLevel,
+}

@@ -1,0 +1,229 @@
+//! The default file is the reference for admins, so it must be complete and true.
+
+use std::collections::BTreeSet;
+
+use expect_test::expect;
+
+use super::super::DEFAULTS;
+use super::super::document::Document;
+use super::super::keys::{self, KEYS, Node};
+use super::{ONE_SOURCE, load};
+
+/// The default file with its examples switched on: lines that begin with # and no blank. Without
+/// the one example that contradicts another.
+fn with_examples() -> String {
+    let switched_on: Vec<_> = DEFAULTS
+        .lines()
+        .filter(|line| !line.starts_with("#verification"))
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => rest,
+            _ => line,
+        })
+        .collect();
+    switched_on.join("\n")
+}
+
+const EXAMPLE_SECRETS: [(&str, &str); 3] = [
+    ("BOOKGATE_ADMIN_TOKEN", "token-value"),
+    ("BOOKGATE_CALCOM_SECRET", "hook-secret-value"),
+    ("BOOKGATE_CALCOM_API_KEY", "api-key-value"),
+];
+
+#[test]
+fn writing_the_default_file_changes_nothing() {
+    assert_eq!(load(DEFAULTS, &[]).unwrap(), load("", &[]).unwrap());
+}
+
+#[test]
+fn the_examples_in_the_default_file_are_the_defaults_of_a_source() {
+    let shown = load(&with_examples(), &EXAMPLE_SECRETS).unwrap();
+    let defaults = load(ONE_SOURCE, &[]).unwrap();
+    assert_eq!(shown.sources, defaults.sources);
+    assert_eq!(shown.admin.tokens.len(), 1);
+}
+
+#[test]
+fn the_default_file_names_every_key_and_no_other() {
+    let mut expected = BTreeSet::new();
+    walk(&KEYS, "", &mut expected);
+    let mut shown = BTreeSet::new();
+    let table: toml::Table = with_examples()
+        .replace("#provider", "provider")
+        .parse()
+        .unwrap();
+    leaves(&toml::Value::Table(table), "", &mut shown);
+    shown.insert("sources.calcom.verification".to_owned());
+    assert!(DEFAULTS.contains("\n#verification = \"none\""));
+    assert_eq!(expected, shown);
+}
+
+#[test]
+fn every_key_of_the_tree_has_its_place_in_the_document() {
+    let table: toml::Table = format!("{}\n", with_examples()).parse().unwrap();
+    let document = Document::layered(&[&table]).unwrap();
+    let mut expected = BTreeSet::new();
+    leaves(&toml::Value::Table(table), "", &mut expected);
+    let mut kept = BTreeSet::new();
+    leaves(&toml::Value::try_from(&document).unwrap(), "", &mut kept);
+    assert_eq!(expected, kept);
+}
+
+#[test]
+fn every_key_is_explained() {
+    let lines: Vec<_> = DEFAULTS.lines().collect();
+    for (index, line) in lines.iter().enumerate() {
+        let key = line.trim_start_matches('#');
+        if key.contains(" = ") && key.starts_with(|c: char| c.is_ascii_lowercase()) {
+            assert!(lines[index - 1].starts_with("# "), "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_defaults_are_the_pinned_ones() {
+    let settings = load("", &[]).unwrap();
+    assert!(settings.sources.is_empty() && settings.admin.tokens.is_empty());
+    expect![[r#"
+        Settings {
+            server: ServerSettings {
+                listen: 127.0.0.1:8080,
+                admin_listen: 127.0.0.1:8081,
+                acknowledge: Journal,
+                when_store_is_down: Journal,
+                body_bytes_max: 1048576,
+                request_timeout_ms: 10000,
+                shutdown_grace_ms: 10000,
+            },
+            storage: StorageSettings {
+                database: Sqlite(
+                    "/etc/bookgate/bookgate.db",
+                ),
+                read_connections: 4,
+                busy_timeout_ms: 5000,
+            },
+            journal: JournalSettings {
+                dir: "/etc/bookgate/journal",
+                segment_bytes_max: 16777216,
+                bytes_max: 1073741824,
+            },
+            policies: PoliciesSettings {
+                dir: "/etc/bookgate/policies",
+            },
+            units: {
+                UnitCode(
+                    "CREDIT",
+                ): Unit {
+                    code: UnitCode(
+                        "CREDIT",
+                    ),
+                    scale: 2,
+                },
+            },
+            admin: AdminSettings {
+                tokens: {},
+            },
+            sources: {},
+            worker: WorkerSettings {
+                concurrency: 8,
+                lease_ms: 30000,
+                batch_max: 64,
+                attempt_grace_ms: 5000,
+                retry_schedule_ms: [
+                    60000,
+                    300000,
+                    900000,
+                    1800000,
+                    3600000,
+                ],
+            },
+            log: LogSettings {
+                format: Text,
+                level: Info,
+            },
+        }
+    "#]]
+    .assert_debug_eq(&settings);
+}
+
+#[test]
+fn the_defaults_of_a_source_are_the_pinned_ones() {
+    expect![[r#"
+        {
+            SourceName(
+                "calcom",
+            ): SourceSettings {
+                provider: Calcom,
+                verification: Signed(
+                    [
+                        Secret(…),
+                    ],
+                ),
+                created: Decide,
+                host_confirm: Respect,
+                unknown_canceller: Organizer,
+                settle_ms: 10000,
+                series_settle_ms: 5000,
+                api: ApiSettings {
+                    base_url: Url {
+                        scheme: "https",
+                        cannot_be_a_base: false,
+                        username: "",
+                        password: None,
+                        host: Some(
+                            Domain(
+                                "api.cal.com",
+                            ),
+                        ),
+                        port: None,
+                        path: "/",
+                        query: None,
+                        fragment: None,
+                    },
+                    dialect: V2,
+                    key: Secret(…),
+                    version_header: "2024-08-13",
+                    requests_per_minute: 120,
+                    connect_timeout_ms: 5000,
+                    call_timeout_ms: 30000,
+                },
+            },
+        }
+    "#]]
+    .assert_debug_eq(&load(ONE_SOURCE, &[]).unwrap().sources);
+}
+
+/// The names that the default file uses where the admin chooses.
+fn example_name(path: &str) -> &'static str {
+    match path {
+        "units" => "CREDIT",
+        "admin.tokens" => "ops",
+        _ => "calcom",
+    }
+}
+
+fn walk(node: &Node, path: &str, keys: &mut BTreeSet<String>) {
+    match node {
+        Node::Table(children) => {
+            for (key, child) in *children {
+                walk(child, &keys::join(path, key), keys);
+            }
+        }
+        Node::Named(_, each) => walk(each, &keys::join(path, example_name(path)), keys),
+        Node::One(_) | Node::Many(..) => {
+            keys.insert(path.to_owned());
+        }
+    }
+}
+
+fn leaves(value: &toml::Value, path: &str, keys: &mut BTreeSet<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                leaves(value, &keys::join(path, key), keys);
+            }
+        }
+        _ => {
+            keys.insert(path.to_owned());
+        }
+    }
+}
