@@ -2,6 +2,7 @@
 //! [`registry`], and nothing else in the crate knows a provider's name.
 
 pub mod client;
+pub mod limiter;
 #[cfg(test)]
 mod scripted_server;
 
