@@ -1,6 +1,13 @@
 //! The outside: what a scheduling provider is to bookgate. One folder each, one line in
 //! [`registry`], and nothing else in the crate knows a provider's name.
 
+pub mod calcom;
+pub mod client;
+pub mod limiter;
+pub mod registry;
+#[cfg(test)]
+mod scripted_server;
+
 use async_trait::async_trait;
 
 use crate::domain::booking::Reading;

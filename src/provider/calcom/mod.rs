@@ -1,0 +1,192 @@
+//! Cal.com. Webhooks are understood in `webhook`, the API is spoken in one of two dialects,
+//! `v2` or `v1`.
+
+mod api;
+mod details;
+mod payload;
+mod reading;
+mod v1;
+mod v2;
+mod webhook;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use reqwest::header::HeaderValue;
+use serde::Deserialize;
+use url::Url;
+
+use self::api::Api;
+use super::client::Secret;
+use super::registry::{BuildError, Entry, SignatureDefault};
+use super::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
+use crate::domain::booking::Reading;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::decision::Action;
+
+/// The registry's line.
+pub const ENTRY: Entry = Entry {
+    name: "calcom",
+    settings_section: "api",
+    signature: SignatureDefault {
+        scheme: "hmac-sha256-hex",
+        header: "X-Cal-Signature-256",
+    },
+    build: |api, clock| {
+        let settings = api
+            .try_into()
+            .map_err(|error: toml::de::Error| BuildError::Settings(error.message().to_owned()))?;
+        Ok(Arc::new(Calcom::new(settings, clock)?))
+    },
+};
+
+/// The longest time any call may be given, in milliseconds.
+const CALL_TIMEOUT_MS_MAX: u32 = 5 * 60 * 1_000;
+
+/// Which API a Cal.com server serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// Self-hosted servers that still have it.
+    V1,
+    /// cal.com cloud and current self-hosted servers.
+    #[default]
+    V2,
+}
+
+impl Dialect {
+    /// The version as it stands in the API's path.
+    fn version(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        }
+    }
+}
+
+/// How to reach one Cal.com account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalcomSettings {
+    /// Where the API is, with or without its version: `https://api.cal.com`,
+    /// `https://cal.example.org/api/v1`.
+    #[serde(default = "default_base_url")]
+    pub base_url: Url,
+    /// Which API it is.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// The API key itself (a reference to it is resolved where settings are read).
+    pub key: Secret,
+    /// What `cal-api-version` says (API v2).
+    #[serde(default = "default_version_header")]
+    pub version_header: String,
+    /// Calls a minute; 0 means no limit.
+    #[serde(default = "default_requests_per_minute")]
+    pub requests_per_minute: u32,
+    /// How long a connection may take, in milliseconds.
+    #[serde(default = "default_connect_timeout_ms")]
+    pub connect_timeout_ms: u32,
+    /// How long one read or one action may take, in milliseconds.
+    #[serde(default = "default_call_timeout_ms")]
+    pub call_timeout_ms: u32,
+}
+
+fn default_base_url() -> Url {
+    Url::parse("https://api.cal.com/v2").expect("a constant that is an address")
+}
+
+fn default_version_header() -> String {
+    "2024-08-13".to_owned()
+}
+
+/// What Cal.com grants an API key.
+fn default_requests_per_minute() -> u32 {
+    120
+}
+
+fn default_connect_timeout_ms() -> u32 {
+    5_000
+}
+
+/// Long, because a confirm waits for calendars, mails and our own webhook endpoint.
+fn default_call_timeout_ms() -> u32 {
+    30_000
+}
+
+impl CalcomSettings {
+    fn check(&self) -> Result<(), BuildError> {
+        let wrong = |text: &str| Err(BuildError::Settings(text.to_owned()));
+        let is_header = |text: &str| !text.is_empty() && HeaderValue::from_str(text).is_ok();
+        if !is_header(self.key.expose()) {
+            return wrong("key is empty or has line breaks or control characters");
+        }
+        if !is_header(&self.version_header) {
+            return wrong("version_header must be a date such as 2024-08-13");
+        }
+        if !(1..=CALL_TIMEOUT_MS_MAX).contains(&self.call_timeout_ms) {
+            return wrong("call_timeout_ms must be between 1 and 300000");
+        }
+        if !(1..=self.call_timeout_ms).contains(&self.connect_timeout_ms) {
+            return wrong("connect_timeout_ms must be between 1 and call_timeout_ms");
+        }
+        Ok(())
+    }
+}
+
+/// One Cal.com account.
+pub struct Calcom {
+    api: Api,
+}
+
+impl Calcom {
+    /// A provider for these settings.
+    ///
+    /// # Errors
+    /// A setting is out of its bounds, or the HTTP client cannot be made.
+    pub fn new(settings: CalcomSettings, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+        settings.check()?;
+        Ok(Self {
+            api: Api::new(settings, clock)?,
+        })
+    }
+}
+
+#[async_trait]
+impl Provider for Calcom {
+    fn parse(&self, delivery: RawDelivery<'_>) -> Parsed {
+        webhook::parse(delivery)
+    }
+
+    async fn read(&self, target: &Target) -> Result<Vec<Reading>, CallError> {
+        match self.api.settings.dialect {
+            Dialect::V1 => v1::read(&self.api, target).await,
+            Dialect::V2 => v2::read(&self.api, target).await,
+        }
+    }
+
+    async fn act(&self, call: &Call) -> Result<Answer, CallError> {
+        match self.api.settings.dialect {
+            Dialect::V1 => v1::act(&self.api, call).await,
+            Dialect::V2 => v2::act(&self.api, call).await,
+        }
+    }
+
+    fn refusal_of_pending(&self) -> Action {
+        match self.api.settings.dialect {
+            Dialect::V1 => Action::Cancel,
+            Dialect::V2 => Action::Decline,
+        }
+    }
+
+    fn names_series(&self) -> bool {
+        self.api.settings.dialect == Dialect::V2
+    }
+
+    fn call_timeout_ms(&self) -> i64 {
+        self.api.settings.call_timeout_ms.into()
+    }
+
+    fn next_call_at(&self) -> Option<Timestamp> {
+        self.api.limiter().next_call_at()
+    }
+}

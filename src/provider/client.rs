@@ -1,0 +1,193 @@
+//! The one HTTP client: every call to a provider's API goes through [`HttpClient::send`], which
+//! turns what came of it into an answer or a [`CallError`] class. It follows no redirect, repeats
+//! nothing, and never puts a URL, a key, a body or an address into an error.
+
+mod outcome;
+mod retry_after;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Once;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use tokio::time::Instant;
+use url::Url;
+
+use super::CallError;
+
+/// The largest answer that is read, in bytes; a longer one counts as unreadable.
+pub const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// How long a connection may lie idle and still be used again, in milliseconds. Node closes them
+/// after five seconds; a call that meets the closing end has an unknown outcome for nothing.
+const IDLE_MS_MAX: u64 = 4_000;
+
+/// What is sent as `User-Agent`.
+pub const USER_AGENT: &str = concat!("bookgate/", env!("CARGO_PKG_VERSION"));
+
+/// A text that must not be seen: a key or a signing secret. `Debug` does not show it, and there is
+/// no `Display`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Whether a call changes anything at the provider: decides if a call without an answer may simply
+/// be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It only looks.
+    Read,
+    /// It may have changed something even if no answer came.
+    Change,
+}
+
+/// An answer that settles a call: HTTP 2xx.
+#[derive(Debug, Clone)]
+pub struct HttpAnswer {
+    /// The status, 200 to 299.
+    pub status: u16,
+    /// The body: well-formed JSON, or nothing at all after a 204.
+    pub body: Bytes,
+}
+
+/// The client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be set up: are the system's root certificates installed?")]
+pub struct ClientError(#[source] reqwest::Error);
+
+/// An HTTP client for one source.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    inner: reqwest::Client,
+}
+
+impl HttpClient {
+    /// A client that gives up on a connection after `connect_timeout_ms`. A proxy is used only if
+    /// the environment names one (`HTTPS_PROXY`, `NO_PROXY` and their like).
+    ///
+    /// # Errors
+    /// The system has no root certificates to check the provider's against.
+    pub fn new(connect_timeout_ms: u32) -> Result<Self, ClientError> {
+        install_crypto();
+        reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(Duration::from_millis(connect_timeout_ms.into()))
+            .pool_idle_timeout(Duration::from_millis(IDLE_MS_MAX))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .build()
+            .map(|inner| Self { inner })
+            .map_err(|error| ClientError(error.without_url()))
+    }
+
+    /// Starts a request; [`HttpClient::send`] sends it.
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.inner.request(method, url)
+    }
+
+    /// Sends a request and waits for the whole answer, until `deadline`.
+    ///
+    /// # Errors
+    /// - `Limited`: 429.
+    /// - `Transient`: nothing was sent (refused, no such host, timeout or TLS failure
+    ///   while connecting), or 408 or 425. For a read, all of `Unknown` too.
+    /// - `NotFound`: 404 and 410.
+    /// - `Rejected`: any other 4xx, and a redirect.
+    /// - `Unknown`: timeout or reset after sending, 5xx, and a 2xx that cannot be read
+    ///   or is not JSON, such as a proxy's page.
+    pub async fn send(
+        &self,
+        request: RequestBuilder,
+        effect: Effect,
+        deadline: Instant,
+    ) -> Result<HttpAnswer, CallError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(CallError::Transient {
+                http_status: None,
+                detail: "not sent: the time for this call was over".to_owned(),
+            });
+        }
+        let response = request
+            .timeout(left)
+            .send()
+            .await
+            .map_err(|error| outcome::without_answer(&error, effect))?;
+        let status = response.status();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let wait_ms = retry_after::wait_ms(response.headers());
+            return Err(CallError::Limited { wait_ms });
+        }
+        if !status.is_success() {
+            // The status alone tells the class, so a body that breaks off is only a shorter text.
+            let body = read_limited(response).await.unwrap_or_default();
+            return Err(outcome::refused(status, effect, &body));
+        }
+        let unreadable = |what: &str| {
+            let detail = format!("HTTP {} with {what}", status.as_u16());
+            outcome::unsettled(effect, Some(status), detail)
+        };
+        let body = read_limited(response).await.map_err(unreadable)?;
+        let empty_as_it_should = status == StatusCode::NO_CONTENT && body.is_empty();
+        if !empty_as_it_should && serde_json::from_slice::<IgnoredAny>(&body).is_err() {
+            return Err(unreadable("a body that is not JSON"));
+        }
+        Ok(HttpAnswer {
+            status: status.as_u16(),
+            body,
+        })
+    }
+}
+
+/// Reads a body up to [`ANSWER_BYTES_MAX`]; the error says what is wrong with it.
+async fn read_limited(mut response: Response) -> Result<Bytes, &'static str> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|_| "a body that broke off")?
+    {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err("a body that is too long");
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Chooses the TLS crypto for the process, once. Someone may have chosen before: that is fine too.
+fn install_crypto() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        let _already_chosen = rustls::crypto::ring::default_provider().install_default();
+    });
+}

@@ -1,0 +1,130 @@
+//! Which providers there are. Adding one is its folder and one line in [`PROVIDERS`].
+
+use std::sync::Arc;
+
+use super::client::ClientError;
+use super::{Provider, calcom};
+use crate::domain::clock::Clock;
+
+/// All providers, one line each.
+pub const PROVIDERS: &[Entry] = &[calcom::ENTRY];
+
+/// What the rest of the crate has to know of a provider before it has a source of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The value of `provider` in a source's settings.
+    pub name: &'static str,
+    /// The table within a source's settings that `build` takes.
+    pub settings_section: &'static str,
+    /// How it signs unless a source's settings say otherwise.
+    pub signature: SignatureDefault,
+    /// Makes the provider of one source.
+    pub build: Build,
+}
+
+/// Makes a provider from its settings table, in which references to secrets are resolved.
+pub type Build = fn(toml::Table, Arc<dyn Clock>) -> Result<Arc<dyn Provider>, BuildError>;
+
+/// How a provider signs its webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureDefault {
+    /// The scheme's name in settings.
+    pub scheme: &'static str,
+    /// The header that carries the signature.
+    pub header: &'static str,
+}
+
+/// A provider could not be made from its settings.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// No provider of this name.
+    #[error("no provider `{name}`: known are {known}")]
+    UnknownProvider {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A setting is missing, unknown or out of its bounds; the text names its key.
+    #[error("{0}")]
+    Settings(String),
+    /// See [`ClientError`].
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// The provider of this name.
+///
+/// # Errors
+/// There is none.
+pub fn find(name: &str) -> Result<&'static Entry, BuildError> {
+    let found = PROVIDERS.iter().find(|entry| entry.name == name);
+    found.ok_or_else(|| BuildError::UnknownProvider {
+        name: name.to_owned(),
+        known: PROVIDERS
+            .iter()
+            .map(|entry| format!("`{}`", entry.name))
+            .collect::<Vec<_>>()
+            .join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::domain::clock::SystemClock;
+
+    fn check(api: &str, expected: &Expect) {
+        let api = toml::from_str(api).unwrap();
+        let told = match (find("calcom").unwrap().build)(api, Arc::new(SystemClock)) {
+            Ok(provider) => format!("ok, {} ms", provider.call_timeout_ms()),
+            Err(error) => error.to_string(),
+        };
+        expected.assert_eq(&told);
+    }
+
+    #[test]
+    fn names_are_unique_and_unknown_ones_are_told() {
+        for entry in PROVIDERS {
+            assert_eq!(find(entry.name).unwrap().name, entry.name);
+            let same = PROVIDERS.iter().filter(|other| other.name == entry.name);
+            assert_eq!(same.count(), 1);
+        }
+        let error = find("calcum").unwrap_err().to_string();
+        expect!["no provider `calcum`: known are `calcom`"].assert_eq(&error);
+    }
+
+    #[test]
+    fn settings_are_checked_and_never_quote_the_key() {
+        check("key = 'cal_x'", &expect!["ok, 30000 ms"]);
+        check("", &expect!["missing field `key`"]);
+        check(
+            "key = \"cal\\nx\"",
+            &expect!["key is empty or has line breaks or control characters"],
+        );
+        check(
+            "key = 'cal_x'\nkee = 1",
+            &expect![
+                "unknown field `kee`, expected one of `base_url`, `dialect`, `key`, `version_header`, `requests_per_minute`, `connect_timeout_ms`, `call_timeout_ms`"
+            ],
+        );
+        check(
+            "key = 'cal_x'\ndialect = 'v3'",
+            &expect!["unknown variant `v3`, expected `v1` or `v2`"],
+        );
+        check(
+            "key = 'cal_x'\nbase_url = 'mailto:a@example.org'",
+            &expect!["base_url is not an http(s) address such as https://api.cal.com/v2"],
+        );
+        check(
+            "key = 'cal_x'\nconnect_timeout_ms = 9\ncall_timeout_ms = 5",
+            &expect!["connect_timeout_ms must be between 1 and call_timeout_ms"],
+        );
+        check(
+            "key = 'cal_x'\nversion_header = ''",
+            &expect!["version_header must be a date such as 2024-08-13"],
+        );
+    }
+}
