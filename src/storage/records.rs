@@ -1,5 +1,11 @@
 //! What the store gives and takes: plain rows, without a trace of SQL.
 
+mod ledger;
+mod lists;
+
+pub use ledger::*;
+pub use lists::*;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
