@@ -1,6 +1,24 @@
 -- The store of bookgate. Times are microseconds since 1970 UTC, amounts are minor units, JSON is text.
 -- Column types are those that SQLite (STRICT) and PostgreSQL share.
 
+-- What a person calls one booking: all ids that moves have given it.
+CREATE TABLE chain (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    source      TEXT    NOT NULL,
+    merged_into INTEGER REFERENCES chain (id),   -- it turned out to be part of that one
+    version     INTEGER NOT NULL DEFAULT 0,      -- goes up with every fact: what a worker has not seen
+    due_at      INTEGER,                         -- when a worker shall look at it; NULL: nothing to do,
+                                                 -- or nothing new since it was leased
+    lease_owner TEXT,
+    lease_fence INTEGER NOT NULL DEFAULT 0,      -- goes up with every lease: who holds an old one is refused
+    lease_until INTEGER,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX chain_due ON chain (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX chain_leased ON chain (lease_until) WHERE lease_until IS NOT NULL;
+CREATE INDEX chain_merged ON chain (merged_into) WHERE merged_into IS NOT NULL;
+
 -- The inbox: every verified delivery, as it came.
 CREATE TABLE delivery (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -17,21 +35,6 @@ CREATE TABLE delivery (
 ) STRICT;
 CREATE INDEX delivery_by_chain ON delivery (chain_id) WHERE chain_id IS NOT NULL;
 CREATE INDEX delivery_to_look_at ON delivery (id) WHERE state IN ('unparsed', 'quarantined');
-
--- What a person calls one booking: all ids that moves have given it.
-CREATE TABLE chain (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    source      TEXT    NOT NULL,
-    merged_into INTEGER REFERENCES chain (id),   -- it turned out to be part of that one
-    version     INTEGER NOT NULL DEFAULT 0,      -- goes up with every fact: what a worker has not seen
-    due_at      INTEGER,                         -- when a worker shall look at it; NULL: nothing to do
-    lease_owner TEXT,
-    lease_fence INTEGER NOT NULL DEFAULT 0,      -- goes up with every lease: who holds an old one is refused
-    lease_until INTEGER,
-    created_at  INTEGER NOT NULL,
-    updated_at  INTEGER NOT NULL
-) STRICT;
-CREATE INDEX chain_due ON chain (due_at) WHERE due_at IS NOT NULL;
 
 -- Every name by which a chain may be found: 'uid:…', 'id:91', 'series:…'.
 CREATE TABLE chain_key (
@@ -143,6 +146,8 @@ CREATE TABLE booking (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX booking_by_chain ON booking (chain_id);
 CREATE INDEX booking_by_time ON booking (updated_at, source, uid, seat);
+CREATE INDEX booking_by_booker ON booking (booker, updated_at, source, uid, seat);
+CREATE INDEX booking_by_number ON booking (source, number) WHERE number IS NOT NULL;
 
 -- The ledger: double entry, integer minor units.
 CREATE TABLE unit (
@@ -163,6 +168,7 @@ CREATE TABLE account (
     version      INTEGER NOT NULL DEFAULT 0,
     created_at   INTEGER NOT NULL,
     UNIQUE (owner, unit, kind),
+    CHECK (tracked = CASE WHEN kind = 'booker' THEN 1 ELSE 0 END),
     CHECK (tracked = 0 OR posted - held + credit_limit >= 0)
 ) STRICT;
 
@@ -176,20 +182,6 @@ CREATE TABLE txn (
     metadata    TEXT,
     recorded_at INTEGER NOT NULL
 ) STRICT;
-
-CREATE TABLE entry (
-    txn_id          INTEGER NOT NULL REFERENCES txn (id),
-    line            INTEGER NOT NULL,
-    account_id      INTEGER NOT NULL REFERENCES account (id),
-    layer           TEXT    NOT NULL CHECK (layer IN ('posted', 'held')),
-    amount          INTEGER NOT NULL CHECK (amount <> 0),
-    hold_id         INTEGER REFERENCES hold (id),
-    posted_after    INTEGER,                     -- of tracked accounts, after the whole transaction
-    held_after      INTEGER,
-    account_version INTEGER,
-    PRIMARY KEY (txn_id, line)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX entry_by_account ON entry (account_id, txn_id);
 
 -- Credit set aside for one decided booking.
 CREATE TABLE hold (
@@ -214,6 +206,22 @@ CREATE TABLE hold (
 CREATE INDEX hold_by_chain ON hold (chain_id);
 CREATE INDEX hold_open ON hold (account_id) WHERE state = 'held';
 
+-- One movement of one account. House accounts have no running balance, so no `_after`.
+CREATE TABLE entry (
+    txn_id          INTEGER NOT NULL REFERENCES txn (id),
+    line            INTEGER NOT NULL,
+    account_id      INTEGER NOT NULL REFERENCES account (id),
+    layer           TEXT    NOT NULL CHECK (layer IN ('posted', 'held')),
+    amount          INTEGER NOT NULL CHECK (amount <> 0),
+    hold_id         INTEGER REFERENCES hold (id),
+    posted_after    INTEGER,                     -- of tracked accounts, after the whole transaction
+    held_after      INTEGER,
+    account_version INTEGER,                     -- one step for each transaction, shared by its lines
+    PRIMARY KEY (txn_id, line)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_by_account ON entry (account_id, txn_id, line);
+CREATE INDEX entry_by_hold ON entry (hold_id) WHERE hold_id IS NOT NULL;
+
 -- An accepted booking that its booker could not pay for, let stand all the same.
 CREATE TABLE waiver (
     decision_id INTEGER PRIMARY KEY REFERENCES decision (id),
@@ -223,6 +231,7 @@ CREATE TABLE waiver (
     reason      TEXT    NOT NULL,
     created_at  INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX waiver_by_chain ON waiver (chain_id);
 
 -- Answers to requests that carried an Idempotency-Key.
 CREATE TABLE idempotency (

@@ -1,6 +1,12 @@
 //! What the store gives and takes beside the values of `domain::chain`: plain rows, without a trace
 //! of SQL.
 
+mod ledger;
+mod lists;
+
+pub use ledger::*;
+pub use lists::*;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 

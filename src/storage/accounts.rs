@@ -1,0 +1,155 @@
+//! What the ledger shows: balances, entries, and the holds of a chain.
+
+use super::backend::{Row, Sql, Tx};
+use super::decisions::unit_key;
+use super::error::StorageError;
+use super::records::{AccountRows, AccountStatus, Balance, EntryCursor, EntryRow, Hold};
+use super::words::from_word;
+use crate::domain::amount::{Amount, UnitCode};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ChainId, DecisionId, HoldId};
+use crate::domain::owner::Owner;
+
+const ACCOUNTS: Sql = Sql::same(
+    "SELECT unit, posted, held, credit_limit, status, created_at FROM account
+     WHERE owner = $1 AND kind = 'booker' ORDER BY unit",
+);
+const ENTRIES: Sql = Sql::same(
+    "SELECT entry.txn_id, entry.line, txn.kind, txn.actor, txn.reason, txn.decision_id,
+         txn.recorded_at, entry.hold_id, hold.uid, hold.seat, entry.layer, entry.amount,
+         account.unit, entry.posted_after, entry.held_after
+     FROM account JOIN entry ON entry.account_id = account.id
+     JOIN txn ON txn.id = entry.txn_id
+     LEFT JOIN hold ON hold.id = entry.hold_id
+     WHERE account.owner = $1 AND account.kind = 'booker'
+         AND (CAST($2 AS TEXT) IS NULL OR account.unit = $2)
+         AND (entry.txn_id, entry.line) > ($3, $4)
+     ORDER BY entry.txn_id, entry.line LIMIT $5",
+);
+const HOLDS: Sql = Sql::same(
+    "SELECT hold.id, hold.decision_id, hold.uid, hold.seat, account.owner, account.unit, hold.amount,
+         hold.captured, hold.released, hold.refunded, hold.state
+     FROM hold JOIN account ON account.id = hold.account_id
+     WHERE hold.chain_id = $1 ORDER BY hold.id",
+);
+const WAIVERS: Sql =
+    Sql::same("SELECT decision_id FROM waiver WHERE chain_id = $1 ORDER BY decision_id");
+
+impl Tx {
+    /// The accounts of an owner. `None` if there are none.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn account_facts(
+        &mut self,
+        owner: &Owner,
+    ) -> Result<Option<AccountRows>, StorageError> {
+        let mut all: Option<AccountRows> = None;
+        for row in self.query(ACCOUNTS).bind(owner).all().await? {
+            let balance = balance(&row)?;
+            let created_at: Timestamp = row.get("created_at")?;
+            let rows = all.get_or_insert(AccountRows {
+                status: AccountStatus::Open,
+                created_at,
+                balances: Vec::new(),
+            });
+            rows.status = rows.status.max(balance.status);
+            rows.created_at = rows.created_at.min(created_at);
+            rows.balances.push(balance);
+        }
+        Ok(all)
+    }
+
+    /// The balances of an owner, by unit. `None` if it has no account.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn balances(&mut self, owner: &Owner) -> Result<Option<Vec<Balance>>, StorageError> {
+        Ok(self.account_facts(owner).await?.map(|rows| rows.balances))
+    }
+
+    /// The entries of an owner behind `after`, oldest first; of one unit, or of all.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn entries(
+        &mut self,
+        owner: &Owner,
+        unit: Option<&UnitCode>,
+        after: Option<EntryCursor>,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StorageError> {
+        let after = after.unwrap_or(EntryCursor { txn: 0, line: 0 });
+        let rows = self.query(ENTRIES).bind(owner).bind(unit);
+        let rows = rows.bind(after.txn).bind(after.line);
+        let rows = rows.bind(i64::from(limit)).all().await?;
+        rows.iter().map(entry).collect()
+    }
+
+    /// The holds of a chain, oldest first.
+    pub(super) async fn holds_of(&mut self, chain: ChainId) -> Result<Vec<Hold>, StorageError> {
+        let rows = self.query(HOLDS).bind(chain).all().await?;
+        rows.iter().map(hold).collect()
+    }
+
+    /// The decisions of a chain whose price was waived.
+    pub(super) async fn waivers_of(
+        &mut self,
+        chain: ChainId,
+    ) -> Result<Vec<DecisionId>, StorageError> {
+        let rows = self.query(WAIVERS).bind(chain).all().await?;
+        rows.iter().map(|row| row.get("decision_id")).collect()
+    }
+}
+
+fn balance(row: &Row) -> Result<Balance, StorageError> {
+    Ok(Balance {
+        unit: row.get("unit")?,
+        posted: row.get("posted")?,
+        held: row.get("held")?,
+        credit_limit: row.get("credit_limit")?,
+        status: from_word(row, "status")?,
+    })
+}
+
+fn amount(row: &Row) -> Result<Amount, StorageError> {
+    Ok(Amount {
+        minor: row.get("amount")?,
+        unit: row.get("unit")?,
+    })
+}
+
+fn entry(row: &Row) -> Result<EntryRow, StorageError> {
+    let hold: Option<HoldId> = row.get("hold_id")?;
+    Ok(EntryRow {
+        at: EntryCursor {
+            txn: row.get("txn_id")?,
+            line: row.get("line")?,
+        },
+        kind: row.get("kind")?,
+        actor: row.get("actor")?,
+        reason: row.get("reason")?,
+        decision: row.get("decision_id")?,
+        hold,
+        booking: hold.map(|_| unit_key(row)).transpose()?,
+        layer: from_word(row, "layer")?,
+        amount: amount(row)?,
+        posted_after: row.get("posted_after")?,
+        held_after: row.get("held_after")?,
+        recorded_at: row.get("recorded_at")?,
+    })
+}
+
+fn hold(row: &Row) -> Result<Hold, StorageError> {
+    Ok(Hold {
+        id: row.get("id")?,
+        decision: row.get("decision_id")?,
+        unit: unit_key(row)?,
+        owner: row.get("owner")?,
+        amount: amount(row)?,
+        captured: row.get("captured")?,
+        released: row.get("released")?,
+        refunded: row.get("refunded")?,
+        state: from_word(row, "state")?,
+    })
+}

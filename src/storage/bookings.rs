@@ -1,0 +1,142 @@
+//! The summary line of each booking, for lists.
+
+use super::backend::{Query, Row, Sql, Tx};
+use super::error::StorageError;
+use super::records::{BookingCursor, BookingFilter, BookingRow};
+use super::words::from_word_or_null;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ChainId, SourceName};
+
+const PUT: Sql = Sql::same(
+    "INSERT INTO booking (source, uid, seat, chain_id, number, status, outcome, decision_id, settled,
+         booker, event_type, start_at, end_at, updated_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+     ON CONFLICT (source, uid, seat) DO UPDATE SET chain_id = excluded.chain_id,
+         number = excluded.number, status = excluded.status, outcome = excluded.outcome,
+         decision_id = excluded.decision_id, settled = excluded.settled, booker = excluded.booker,
+         event_type = excluded.event_type, start_at = excluded.start_at, end_at = excluded.end_at,
+         updated_at = excluded.updated_at",
+);
+const BY_UID: Sql =
+    Sql::same("SELECT * FROM booking WHERE source = $1 AND uid = $2 ORDER BY seat LIMIT 1");
+const BY_NUMBER: Sql = Sql::same(
+    "SELECT * FROM booking WHERE source = $1 AND number = $2
+     ORDER BY updated_at DESC, uid, seat LIMIT 1",
+);
+// The list of one booker is read from its own index, so it has a statement of its own.
+const LIST: Sql = Sql::same(
+    "SELECT * FROM booking
+     WHERE (updated_at, source, uid, seat) < ($1, $2, $3, $4)
+         AND (CAST($5 AS TEXT) IS NULL OR source = $5)
+         AND (CAST($6 AS TEXT) IS NULL OR status = $6)
+         AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
+     ORDER BY updated_at DESC, source DESC, uid DESC, seat DESC LIMIT $8",
+);
+const LIST_OF_BOOKER: Sql = Sql::same(
+    "SELECT * FROM booking
+     WHERE booker = $9 AND (updated_at, source, uid, seat) < ($1, $2, $3, $4)
+         AND (CAST($5 AS TEXT) IS NULL OR source = $5)
+         AND (CAST($6 AS TEXT) IS NULL OR status = $6)
+         AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
+     ORDER BY updated_at DESC, source DESC, uid DESC, seat DESC LIMIT $8",
+);
+
+impl Tx {
+    /// Writes the lines of these bookings, new or changed. Other lines of the chain stay.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn put_bookings(
+        &mut self,
+        chain: ChainId,
+        rows: &[BookingRow],
+    ) -> Result<(), StorageError> {
+        for row in rows {
+            let put = self.query(PUT).bind(&row.source).bind(&row.uid);
+            let put = put.bind(&row.seat).bind(chain).bind(row.number);
+            let put = put.bind(&row.status);
+            let put = put.bind(row.outcome.map(|outcome| outcome.as_str()));
+            let put = put.bind(row.decision).bind(row.settled);
+            let put = put.bind(row.booker.as_ref()).bind(&row.event_type);
+            let put = put.bind(row.start).bind(row.end).bind(row.updated_at);
+            put.run().await?;
+        }
+        Ok(())
+    }
+
+    /// The booking that a person calls `reference`: its uid, or its number in digits. Of several
+    /// seats the first; of several bookings with one number the one that changed last.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn find_booking(
+        &mut self,
+        source: &SourceName,
+        reference: &str,
+    ) -> Result<Option<BookingRow>, StorageError> {
+        let by_uid = self.query(BY_UID).bind(source).bind(reference);
+        if let Some(row) = by_uid.optional().await? {
+            return booking(&row).map(Some);
+        }
+        let Ok(number) = reference.parse::<i64>() else {
+            return Ok(None);
+        };
+        let row = self.query(BY_NUMBER).bind(source).bind(number);
+        row.optional().await?.as_ref().map(booking).transpose()
+    }
+
+    /// Bookings that pass the filter, the last changed first, from behind `after` on.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn list_bookings(
+        &mut self,
+        filter: &BookingFilter,
+        after: Option<&BookingCursor>,
+        limit: u32,
+    ) -> Result<Vec<BookingRow>, StorageError> {
+        let sql = match filter.booker {
+            Some(_) => LIST_OF_BOOKER,
+            None => LIST,
+        };
+        let list = behind(self.query(sql), after).bind(filter.source.as_ref());
+        let list = list.bind(&filter.status);
+        let list = list.bind(filter.outcome.map(|outcome| outcome.as_str()));
+        let list = list.bind(i64::from(limit));
+        let list = match &filter.booker {
+            Some(booker) => list.bind(booker),
+            None => list,
+        };
+        list.all().await?.iter().map(booking).collect()
+    }
+}
+
+/// Binds the place in the list: before everything if there is none.
+fn behind<'t>(query: Query<'t>, after: Option<&BookingCursor>) -> Query<'t> {
+    match after {
+        Some(after) => {
+            let query = query.bind(after.updated_at).bind(&after.source);
+            query.bind(&after.uid).bind(&after.seat)
+        }
+        None => query.bind(Timestamp::MAX).bind("").bind("").bind(""),
+    }
+}
+
+fn booking(row: &Row) -> Result<BookingRow, StorageError> {
+    Ok(BookingRow {
+        source: row.get("source")?,
+        uid: row.get("uid")?,
+        seat: row.get("seat")?,
+        chain: row.get("chain_id")?,
+        number: row.get("number")?,
+        status: row.get("status")?,
+        outcome: from_word_or_null(row, "outcome")?,
+        decision: row.get("decision_id")?,
+        settled: row.get("settled")?,
+        booker: row.get("booker")?,
+        event_type: row.get("event_type")?,
+        start: row.get("start_at")?,
+        end: row.get("end_at")?,
+        updated_at: row.get("updated_at")?,
+    })
+}

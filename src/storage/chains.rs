@@ -1,0 +1,202 @@
+//! Chains: found by any of their keys, joined when two turn out to be one, and what is known of
+//! each. Who may work a chain is told in [`super::leases`].
+
+use super::backend::{Row, Sql, Tx};
+use super::error::StorageError;
+use super::records::{ChainRecord, Fact, FactBody};
+use super::words::{earlier, from_json, json};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ChainId, DeliveryId, SourceName};
+
+const FIND: Sql = Sql::same("SELECT chain_id FROM chain_key WHERE source = $1 AND key = $2");
+const INSERT: Sql = Sql::same(
+    "INSERT INTO chain (source, created_at, updated_at) VALUES ($1, $2, $2) RETURNING id",
+);
+const INSERT_KEY: Sql = Sql::same(
+    "INSERT INTO chain_key (source, key, chain_id) VALUES ($1, $2, $3)
+     ON CONFLICT (source, key) DO NOTHING",
+);
+
+const DUE_AND_LEASE: Sql = Sql::same("SELECT due_at, lease_until FROM chain WHERE id = $1");
+/// All that belongs to a chain goes over to the one it is merged into. `merged_into` is moved too,
+/// so that it always names the survivor, however often that was merged.
+const MOVE: [Sql; 9] = [
+    Sql::same("UPDATE chain_key SET chain_id = $2 WHERE chain_id = $1"),
+    Sql::same("UPDATE delivery SET chain_id = $2 WHERE chain_id = $1"),
+    Sql::same("UPDATE fact SET chain_id = $2 WHERE chain_id = $1"),
+    Sql::same("UPDATE decision SET chain_id = $2 WHERE chain_id = $1"),
+    Sql::same("UPDATE command SET chain_id = $2 WHERE chain_id = $1"),
+    Sql::same("UPDATE hold SET chain_id = $2 WHERE chain_id = $1"),
+    Sql::same("UPDATE waiver SET chain_id = $2 WHERE chain_id = $1"),
+    Sql::same("UPDATE booking SET chain_id = $2 WHERE chain_id = $1"),
+    Sql::same("UPDATE chain SET merged_into = $2 WHERE merged_into = $1"),
+];
+// The fence goes up: whoever works the chain that is gone loses its lease.
+const MERGE_AWAY: Sql = Sql::same(
+    "UPDATE chain SET merged_into = $2, due_at = NULL, lease_owner = NULL, lease_until = NULL,
+         lease_fence = lease_fence + 1, version = version + 1, updated_at = $3
+     WHERE id = $1",
+);
+const GROW: Sql =
+    Sql::same("UPDATE chain SET version = version + 1, due_at = $2, updated_at = $3 WHERE id = $1");
+
+const INSERT_FACT: Sql = Sql::same(
+    "INSERT INTO fact (chain_id, delivery_id, received_at, body) VALUES ($1, $2, $3, $4)",
+);
+const TOUCH: Sql = Sql::same(
+    "UPDATE chain SET version = version + 1, updated_at = $2 WHERE id = $1 AND merged_into IS NULL",
+);
+const VERSION: Sql = Sql::same("SELECT version FROM chain WHERE id = $1");
+
+const LOAD: Sql =
+    Sql::same("SELECT source, version FROM chain WHERE id = $1 AND merged_into IS NULL");
+const FACTS: Sql = Sql::same("SELECT received_at, body FROM fact WHERE chain_id = $1 ORDER BY id");
+
+impl Tx {
+    /// The chain that has any of these keys; made if there is none. If the keys name several, they
+    /// are merged into the oldest, which gets everything the others had, a new version, and the
+    /// earliest of their due times. Leases of the others are void.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn chain_for(
+        &mut self,
+        source: &SourceName,
+        keys: &[String],
+        now: Timestamp,
+    ) -> Result<ChainId, StorageError> {
+        let mut found = Vec::new();
+        let mut unknown = Vec::new();
+        for key in keys {
+            match self.find_chain(source, key).await? {
+                Some(chain) => found.push(chain),
+                None => unknown.push(key),
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        let chain = match found.split_first() {
+            Some((&oldest, others)) => {
+                for &other in others {
+                    self.merge(other, oldest, now).await?;
+                }
+                oldest
+            }
+            None => {
+                let insert = self.query(INSERT).bind(source).bind(now);
+                insert.one().await?.get("id")?
+            }
+        };
+        for key in unknown {
+            let insert = self.query(INSERT_KEY).bind(source).bind(key).bind(chain);
+            insert.run().await?;
+        }
+        Ok(chain)
+    }
+
+    /// The chain that has this key.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn find_chain(
+        &mut self,
+        source: &SourceName,
+        key: &str,
+    ) -> Result<Option<ChainId>, StorageError> {
+        let row = self.query(FIND).bind(source).bind(key).optional().await?;
+        row.map(|row| row.get("chain_id")).transpose()
+    }
+
+    async fn merge(
+        &mut self,
+        gone: ChainId,
+        into: ChainId,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let row = self.query(DUE_AND_LEASE).bind(gone).one().await?;
+        let (gone_due, leased) = (row.get("due_at")?, row.get("lease_until")?);
+        // Work that was under way on the lost lease has to be taken up again.
+        let lost: Option<Timestamp> = leased;
+        let due = earlier(gone_due, lost.map(|_| now));
+        let row = self.query(DUE_AND_LEASE).bind(into).one().await?;
+        let due = earlier(due, row.get("due_at")?);
+        for sql in MOVE {
+            self.query(sql).bind(gone).bind(into).run().await?;
+        }
+        let away = self.query(MERGE_AWAY).bind(gone).bind(into).bind(now);
+        away.run().await?;
+        let grow = self.query(GROW).bind(into).bind(due).bind(now);
+        grow.run().await.map(drop)
+    }
+
+    /// Adds to what is known of a chain, and so makes a new version of it. When somebody shall look
+    /// at it is another question: [`Tx::due_no_later_than`].
+    ///
+    /// # Errors
+    /// [`StorageError::Refused`] if that delivery has given a fact already,
+    /// [`StorageError::Missing`] if there is no such chain or it was merged away.
+    pub async fn append_fact(
+        &mut self,
+        chain: ChainId,
+        delivery: Option<DeliveryId>,
+        body: &FactBody,
+        received_at: Timestamp,
+    ) -> Result<(), StorageError> {
+        let insert = self.query(INSERT_FACT).bind(chain).bind(delivery);
+        insert.bind(received_at).bind(json(body)?).run().await?;
+        let touch = self.query(TOUCH).bind(chain).bind(received_at);
+        match touch.run().await? {
+            1 => Ok(()),
+            _ => Err(missing(chain)),
+        }
+    }
+
+    /// The version of a chain: goes up with every fact and every merge.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] if there is no such chain.
+    pub async fn chain_version(&mut self, chain: ChainId) -> Result<i64, StorageError> {
+        match self.query(VERSION).bind(chain).optional().await? {
+            Some(row) => row.get("version"),
+            None => Err(missing(chain)),
+        }
+    }
+
+    /// All that is stored of a chain. `None` if there is none, or it was merged away.
+    ///
+    /// # Errors
+    /// If the store fails, or has something this version cannot read.
+    pub async fn load_chain(
+        &mut self,
+        chain: ChainId,
+    ) -> Result<Option<ChainRecord>, StorageError> {
+        let Some(row) = self.query(LOAD).bind(chain).optional().await? else {
+            return Ok(None);
+        };
+        let facts = self.query(FACTS).bind(chain).all().await?;
+        Ok(Some(ChainRecord {
+            chain,
+            source: row.get("source")?,
+            version: row.get("version")?,
+            facts: facts.iter().map(fact).collect::<Result<_, _>>()?,
+            decisions: self.decisions_of(chain).await?,
+            commands: self.commands_of(chain).await?,
+            holds: self.holds_of(chain).await?,
+            waivers: self.waivers_of(chain).await?,
+        }))
+    }
+}
+
+fn missing(chain: ChainId) -> StorageError {
+    StorageError::Missing {
+        what: "chain",
+        id: chain.0,
+    }
+}
+
+fn fact(row: &Row) -> Result<Fact, StorageError> {
+    Ok(Fact {
+        received_at: row.get("received_at")?,
+        body: from_json(row, "body")?,
+    })
+}

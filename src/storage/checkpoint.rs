@@ -1,0 +1,68 @@
+//! Folding the write-ahead log back into the database file, in the background and on a connection
+//! of its own, so that a commit never waits for it. <https://sqlite.org/wal.html#ckpt>
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc::WeakSender;
+use tokio_util::sync::CancellationToken;
+
+use super::backend::{Pool, Sql};
+use super::writer::{Message, WriterState};
+
+/// How often the log is looked at.
+const INTERVAL_MS: u64 = 500;
+/// Pages of log (4 KiB each) from which on the writer itself makes room. Under constant load the
+/// background never catches up with the end of the log, which only then can start over.
+const LOG_PAGES_MAX: i64 = 16_384;
+
+// PASSIVE waits for nobody: it folds back what no reader is still looking at.
+const PASSIVE: Sql = Sql::same("PRAGMA wal_checkpoint(PASSIVE)");
+// TRUNCATE waits for readers, then leaves an empty log.
+const TRUNCATE: Sql = Sql::same("PRAGMA wal_checkpoint(TRUNCATE)");
+
+/// Folds back every now and then until `stop`.
+pub(super) async fn run(
+    pool: Pool,
+    state: Arc<WriterState>,
+    writer: WeakSender<Message>,
+    stop: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(INTERVAL_MS));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = ticks.tick() => {}
+        }
+        if !state.dirty.swap(false, Ordering::Relaxed) {
+            continue;
+        }
+        if passive(&pool).await > LOG_PAGES_MAX
+            && let Some(writer) = writer.upgrade()
+        {
+            // If it has no room now, the next look comes soon.
+            let _ = writer.try_send(Message::Checkpoint);
+        }
+    }
+    pool.close().await;
+}
+
+/// Folds back what can be without waiting; returns the pages in the log.
+pub(super) async fn passive(pool: &Pool) -> i64 {
+    match pool.fold_back(PASSIVE).await {
+        Ok(pages) => pages,
+        Err(error) => {
+            tracing::warn!(error = %error, "the store could not fold back its log");
+            0
+        }
+    }
+}
+
+/// Folds back everything, at the end.
+pub(super) async fn truncate(pool: &Pool) {
+    if let Err(error) = pool.fold_back(TRUNCATE).await {
+        tracing::warn!(error = %error, "the store left its log; the next start folds it back");
+    }
+}

@@ -1,0 +1,255 @@
+//! The outbox: what the provider is to be told, and every call that was made for it.
+
+use super::backend::{Row, Sql, Tx};
+use super::decisions::unit_key;
+use super::error::StorageError;
+use super::records::{
+    Attempt, AttemptResult, Command, CommandChange, CommandState, DeadLetterRow, NewCommand,
+};
+use super::words::{from_word, from_word_or_null, word};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AttemptId, ChainId, CommandId};
+
+const INSERT: Sql = Sql::same(
+    "INSERT INTO command (chain_id, decision_id, uid, seat, number, action, purpose, reason, state,
+         due_at, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10) RETURNING id",
+);
+const CHANGE: Sql = Sql::same(
+    "UPDATE command SET state = $2, action = $3, due_at = $4, tries = $5, note = $6,
+         finished_at = CASE WHEN $2 = 'open' THEN NULL ELSE $7 END
+     WHERE id = $1",
+);
+const REVIVE: Sql = Sql::same(
+    "UPDATE command SET state = 'open', tries = 0, due_at = $2, note = NULL, finished_at = NULL
+     WHERE id = $1 AND state = 'dead' RETURNING chain_id",
+);
+const CHAIN: Sql = Sql::same(
+    "SELECT command.chain_id FROM attempt JOIN command ON command.id = attempt.command_id
+     WHERE attempt.id = $1",
+);
+const OF_CHAIN: Sql = Sql::same(
+    "SELECT id, decision_id, uid, seat, number, action, purpose, reason, state, tries, due_at, note,
+         created_at
+     FROM command WHERE chain_id = $1 ORDER BY id",
+);
+
+const INSERT_ATTEMPT: Sql = Sql::same(
+    "INSERT INTO attempt (command_id, number, worker, started_at, deadline_at)
+     SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4 FROM attempt WHERE command_id = $1
+     RETURNING id",
+);
+const FINISH_ATTEMPT: Sql = Sql::same(
+    "UPDATE attempt SET answered_at = $2, result = $3, http_status = $4, detail = $5
+     WHERE id = $1 AND result IS NULL",
+);
+const ATTEMPTS_OF_CHAIN: Sql = Sql::same(
+    "SELECT attempt.command_id, attempt.id AS attempt_id, attempt.number AS attempt_number,
+         attempt.worker, attempt.started_at, attempt.deadline_at, attempt.answered_at,
+         attempt.result, attempt.http_status, attempt.detail
+     FROM attempt JOIN command ON command.id = attempt.command_id
+     WHERE command.chain_id = $1 ORDER BY attempt.command_id, attempt.number",
+);
+const DEAD_LETTERS: Sql = Sql::same(
+    "SELECT command.id, command.chain_id, chain.source, command.decision_id, command.uid,
+         command.seat, command.number, command.action, command.purpose, command.reason,
+         command.note, command.tries, command.created_at, command.finished_at,
+         attempt.id AS attempt_id, attempt.number AS attempt_number, attempt.worker,
+         attempt.started_at, attempt.deadline_at, attempt.answered_at, attempt.result,
+         attempt.http_status, attempt.detail
+     FROM command JOIN chain ON chain.id = command.chain_id
+     LEFT JOIN attempt ON attempt.command_id = command.id AND attempt.number =
+         (SELECT MAX(number) FROM attempt AS last WHERE last.command_id = command.id)
+     WHERE command.state = 'dead' AND command.id > $1 ORDER BY command.id LIMIT $2",
+);
+
+impl Tx {
+    /// Writes down what the provider is to be told.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn insert_command(
+        &mut self,
+        new: &NewCommand,
+        now: Timestamp,
+    ) -> Result<CommandId, StorageError> {
+        let insert = self.query(INSERT).bind(new.chain).bind(new.decision);
+        let insert = insert.bind(&new.unit.uid).bind(&new.unit.seat);
+        let insert = insert.bind(new.number).bind(new.action.as_str());
+        let insert = insert.bind(word(new.purpose)?).bind(&new.reason);
+        insert.bind(new.due_at).bind(now).one().await?.get("id")
+    }
+
+    /// Writes down a call before it is made; its number is the next of its command. `deadline` is
+    /// when the call is over at the latest.
+    ///
+    /// # Errors
+    /// If there is no such command, or the store fails.
+    pub async fn begin_attempt(
+        &mut self,
+        command: CommandId,
+        worker: &str,
+        now: Timestamp,
+        deadline: Timestamp,
+    ) -> Result<AttemptId, StorageError> {
+        let insert = self.query(INSERT_ATTEMPT).bind(command).bind(worker);
+        insert.bind(now).bind(deadline).one().await?.get("id")
+    }
+
+    /// Records how a call ended, and tells to which chain it belongs by now. Needs no lease: what
+    /// happened has happened. What is recorded already stays as it is.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] if there is no such attempt.
+    pub async fn finish_attempt(
+        &mut self,
+        attempt: AttemptId,
+        result: AttemptResult,
+        http_status: Option<i64>,
+        detail: Option<&str>,
+        now: Timestamp,
+    ) -> Result<ChainId, StorageError> {
+        let finish = self.query(FINISH_ATTEMPT).bind(attempt).bind(now);
+        let finish = finish.bind(word(result)?).bind(http_status);
+        finish.bind(detail).run().await?;
+        match self.query(CHAIN).bind(attempt).optional().await? {
+            Some(row) => row.get("chain_id"),
+            None => Err(StorageError::Missing {
+                what: "attempt",
+                id: attempt.0,
+            }),
+        }
+    }
+
+    /// Changes where a command stands.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] if there is no such command.
+    pub async fn change_command(
+        &mut self,
+        change: &CommandChange,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let update = self.query(CHANGE).bind(change.id);
+        let update = update
+            .bind(word(change.state)?)
+            .bind(change.action.as_str());
+        let update = update.bind(change.due_at).bind(change.tries);
+        match update.bind(&change.note).bind(now).run().await? {
+            1 => Ok(()),
+            _ => Err(StorageError::Missing {
+                what: "command",
+                id: change.id.0,
+            }),
+        }
+    }
+
+    /// The commands behind `after` that were given up, oldest first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn dead_letters(
+        &mut self,
+        after: Option<CommandId>,
+        limit: u32,
+    ) -> Result<Vec<DeadLetterRow>, StorageError> {
+        let after = after.unwrap_or(CommandId(0));
+        let rows = self.query(DEAD_LETTERS).bind(after).bind(i64::from(limit));
+        rows.all().await?.iter().map(dead_letter).collect()
+    }
+
+    /// Opens a dead command again, from its first try, and makes its chain due now. `false` if it is
+    /// not dead.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn revive(
+        &mut self,
+        command: CommandId,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let row = self
+            .query(REVIVE)
+            .bind(command)
+            .bind(now)
+            .optional()
+            .await?;
+        let Some(row) = row else {
+            return Ok(false);
+        };
+        self.due_no_later_than(row.get("chain_id")?, now).await?;
+        Ok(true)
+    }
+
+    /// The commands of a chain with their attempts, oldest first.
+    pub(super) async fn commands_of(
+        &mut self,
+        chain: ChainId,
+    ) -> Result<Vec<Command>, StorageError> {
+        let rows = self.query(OF_CHAIN).bind(chain).all().await?;
+        let mut commands: Vec<Command> = rows.iter().map(command).collect::<Result<_, _>>()?;
+        if commands.is_empty() {
+            return Ok(commands);
+        }
+        for row in self.query(ATTEMPTS_OF_CHAIN).bind(chain).all().await? {
+            let of: CommandId = row.get("command_id")?;
+            // Both lists are by id.
+            if let Ok(at) = commands.binary_search_by_key(&of, |command| command.id) {
+                commands[at].attempts.push(attempt(&row)?);
+            }
+        }
+        Ok(commands)
+    }
+}
+
+fn command(row: &Row) -> Result<Command, StorageError> {
+    Ok(Command {
+        id: row.get("id")?,
+        decision: row.get("decision_id")?,
+        unit: unit_key(row)?,
+        number: row.get("number")?,
+        action: from_word(row, "action")?,
+        purpose: from_word(row, "purpose")?,
+        reason: row.get("reason")?,
+        state: from_word::<CommandState>(row, "state")?,
+        tries: row.get("tries")?,
+        due_at: row.get("due_at")?,
+        note: row.get("note")?,
+        created_at: row.get("created_at")?,
+        attempts: Vec::new(),
+    })
+}
+
+fn attempt(row: &Row) -> Result<Attempt, StorageError> {
+    Ok(Attempt {
+        id: row.get("attempt_id")?,
+        number: row.get("attempt_number")?,
+        worker: row.get("worker")?,
+        started_at: row.get("started_at")?,
+        deadline_at: row.get("deadline_at")?,
+        answered_at: row.get("answered_at")?,
+        result: from_word_or_null(row, "result")?,
+        http_status: row.get("http_status")?,
+        detail: row.get("detail")?,
+    })
+}
+
+fn dead_letter(row: &Row) -> Result<DeadLetterRow, StorageError> {
+    let called: Option<AttemptId> = row.get("attempt_id")?;
+    Ok(DeadLetterRow {
+        id: row.get("id")?,
+        chain: row.get("chain_id")?,
+        source: row.get("source")?,
+        decision: row.get("decision_id")?,
+        unit: unit_key(row)?,
+        number: row.get("number")?,
+        action: from_word(row, "action")?,
+        purpose: from_word(row, "purpose")?,
+        reason: row.get("reason")?,
+        note: row.get("note")?,
+        tries: row.get("tries")?,
+        created_at: row.get("created_at")?,
+        finished_at: row.get("finished_at")?,
+        last_attempt: called.map(|_| attempt(row)).transpose()?,
+    })
+}

@@ -1,0 +1,112 @@
+//! Decisions, one for each revision and round, and the policies they were made by.
+
+use super::backend::{Row, Sql, Tx};
+use super::error::StorageError;
+use super::records::{Decision, NewDecision, Posted};
+use super::words::{decider_word, from_json, from_word, json};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ChainId, DecisionId, UnitKey};
+
+const INSERT: Sql = Sql::same(
+    "INSERT INTO decision (chain_id, source, uid, seat, start_at, end_at, round, outcome, decided_by,
+         policy_id, policy_hash, message, note, unit, cost, terms, facts, trace, decided_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+     ON CONFLICT (source, uid, seat, start_at, end_at, round) DO NOTHING RETURNING id",
+);
+const ARCHIVE: Sql = Sql::same(
+    "INSERT INTO policy_text (hash, name, text, first_used_at) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (hash) DO NOTHING",
+);
+const STORY: Sql = Sql::same("SELECT facts, trace FROM decision WHERE id = $1");
+const OF_CHAIN: Sql = Sql::same(
+    "SELECT id, uid, seat, start_at, end_at, round, outcome, decided_by, message, terms, decided_at
+     FROM decision WHERE chain_id = $1 ORDER BY id",
+);
+
+impl Tx {
+    /// Stores a decision, once for each revision and round.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn insert_decision(
+        &mut self,
+        new: &NewDecision,
+    ) -> Result<Posted<DecisionId>, StorageError> {
+        let cost = new.terms.cost.as_ref();
+        let insert = self.query(INSERT).bind(new.chain).bind(&new.source);
+        let insert = insert.bind(&new.unit.uid).bind(&new.unit.seat);
+        let insert = insert.bind(new.start).bind(new.end).bind(new.round);
+        let insert = insert.bind(new.outcome.as_str());
+        let insert = insert.bind(decider_word(&new.decider));
+        let insert = insert.bind(&new.policy_id).bind(&new.policy_hash);
+        let insert = insert.bind(&new.message).bind(&new.note);
+        let insert = insert.bind(cost.map(|cost| &cost.unit));
+        let insert = insert.bind(cost.map_or(0, |cost| cost.minor));
+        let insert = insert.bind(json(&new.terms)?);
+        let insert = insert.bind(&new.facts).bind(&new.trace);
+        match insert.bind(new.decided_at).optional().await? {
+            Some(row) => Ok(Posted::New(row.get("id")?)),
+            None => Ok(Posted::Duplicate),
+        }
+    }
+
+    /// Keeps the text of a policy that decides, once for each hash.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn archive_policy(
+        &mut self,
+        hash: &str,
+        name: &str,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let insert = self.query(ARCHIVE).bind(hash).bind(name).bind(text);
+        insert.bind(now).run().await.map(drop)
+    }
+
+    /// What a decision looked at and how it came about, both as JSON: facts, then trace.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn decision_story(
+        &mut self,
+        decision: DecisionId,
+    ) -> Result<Option<(String, String)>, StorageError> {
+        let row = self.query(STORY).bind(decision).optional().await?;
+        row.map(|row| Ok((row.get("facts")?, row.get("trace")?)))
+            .transpose()
+    }
+
+    /// The decisions of a chain, oldest first.
+    pub(super) async fn decisions_of(
+        &mut self,
+        chain: ChainId,
+    ) -> Result<Vec<Decision>, StorageError> {
+        let rows = self.query(OF_CHAIN).bind(chain).all().await?;
+        rows.iter().map(decision).collect()
+    }
+}
+
+fn decision(row: &Row) -> Result<Decision, StorageError> {
+    Ok(Decision {
+        id: row.get("id")?,
+        unit: unit_key(row)?,
+        start: row.get("start_at")?,
+        end: row.get("end_at")?,
+        round: row.get("round")?,
+        outcome: from_word(row, "outcome")?,
+        decider: row.get("decided_by")?,
+        message: row.get("message")?,
+        terms: from_json(row, "terms")?,
+        decided_at: row.get("decided_at")?,
+    })
+}
+
+/// The booking or seat in the columns `uid` and `seat`.
+pub(super) fn unit_key(row: &Row) -> Result<UnitKey, StorageError> {
+    Ok(UnitKey {
+        uid: row.get("uid")?,
+        seat: row.get("seat")?,
+    })
+}

@@ -1,0 +1,151 @@
+//! Whose turn it is: when a chain is due, and the lease by which exactly one worker works it.
+//!
+//! While a chain is leased, its due time is what *others* ask for meanwhile: taking a lease clears
+//! it, giving the lease back puts the worker's own wish beside it, and the earlier one stays.
+
+use super::backend::{Row, Sql, Tx};
+use super::error::StorageError;
+use super::records::Lease;
+use super::words::earlier;
+use crate::domain::clock::{Timestamp, plus_ms};
+use crate::domain::ids::ChainId;
+
+const SET_DUE: Sql =
+    Sql::same("UPDATE chain SET due_at = $2 WHERE id = $1 AND merged_into IS NULL");
+const DUE_NO_LATER: Sql = Sql::same(
+    "UPDATE chain SET due_at = $2
+     WHERE id = $1 AND merged_into IS NULL AND (due_at IS NULL OR due_at > $2)",
+);
+// Two lists, so that each is read from its own index: what is due and free, and what its holder has
+// let expire. On PostgreSQL the inner queries will want SKIP LOCKED.
+const CLAIM: Sql = Sql::same(
+    "UPDATE chain SET lease_owner = $1, lease_until = $2, lease_fence = lease_fence + 1, due_at = NULL
+     WHERE id IN (
+         SELECT id FROM (
+             SELECT id, due_at AS since FROM chain WHERE due_at <= $3 AND lease_until IS NULL
+             UNION ALL
+             SELECT id, lease_until AS since FROM chain WHERE lease_until <= $3
+         ) AS free ORDER BY since, id LIMIT $4)
+     RETURNING id, source, lease_fence, lease_until",
+);
+const RENEW: Sql = Sql::same(
+    "UPDATE chain SET lease_until = $3
+     WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
+);
+const RELEASE: Sql = Sql::same(
+    "UPDATE chain SET lease_owner = NULL, lease_until = NULL,
+         due_at = CASE WHEN version <> $4 THEN updated_at
+                       WHEN due_at IS NULL THEN $3
+                       WHEN CAST($3 AS BIGINT) IS NULL OR due_at < $3 THEN due_at
+                       ELSE $3 END
+     WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
+);
+const HOLDS: Sql = Sql::same(
+    "SELECT 1 AS held FROM chain WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
+);
+const EARLIEST_DUE: Sql = Sql::same(
+    "SELECT MIN(due_at) AS at FROM chain WHERE due_at IS NOT NULL AND lease_until IS NULL",
+);
+const EARLIEST_EXPIRY: Sql =
+    Sql::same("SELECT MIN(lease_until) AS at FROM chain WHERE lease_until IS NOT NULL");
+
+impl Tx {
+    /// Sets when a worker shall look at a chain; `None`: no need to.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn set_due(
+        &mut self,
+        chain: ChainId,
+        due: Option<Timestamp>,
+    ) -> Result<(), StorageError> {
+        let update = self.query(SET_DUE).bind(chain).bind(due);
+        update.run().await.map(drop)
+    }
+
+    /// Makes a chain due at `due`, unless it is due earlier.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn due_no_later_than(
+        &mut self,
+        chain: ChainId,
+        due: Timestamp,
+    ) -> Result<(), StorageError> {
+        let update = self.query(DUE_NO_LATER).bind(chain).bind(due);
+        update.run().await.map(drop)
+    }
+
+    /// Leases chains that are due and free, or whose lease has expired; the longest waiting first.
+    /// `lease_ms` are milliseconds from `now`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn claim(
+        &mut self,
+        worker: &str,
+        now: Timestamp,
+        lease_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<Lease>, StorageError> {
+        let until = plus_ms(now, lease_ms);
+        let claim = self.query(CLAIM).bind(worker).bind(until).bind(now);
+        let rows = claim.bind(i64::from(limit)).all().await?;
+        rows.iter().map(lease).collect()
+    }
+
+    /// Holds a lease for longer; `false` if it was lost.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn renew(&mut self, lease: &Lease, until: Timestamp) -> Result<bool, StorageError> {
+        let renew = self.query(RENEW).bind(lease.chain).bind(lease.fence);
+        Ok(renew.bind(until).run().await? == 1)
+    }
+
+    /// Gives a lease back. The chain is due at `due`, or earlier if somebody asked for it meanwhile,
+    /// or at once if it is no longer at `seen_version`. `false` if the lease was lost: then nothing
+    /// changes.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn release_lease(
+        &mut self,
+        lease: &Lease,
+        due: Option<Timestamp>,
+        seen_version: i64,
+    ) -> Result<bool, StorageError> {
+        let release = self.query(RELEASE).bind(lease.chain).bind(lease.fence);
+        Ok(release.bind(due).bind(seen_version).run().await? == 1)
+    }
+
+    /// Whether a lease is still the one to write by: its fence is the highest, it was not given
+    /// back, and its chain was not merged away. An expired lease that nobody took over still holds.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn holds_lease(&mut self, lease: &Lease) -> Result<bool, StorageError> {
+        let holds = self.query(HOLDS).bind(lease.chain).bind(lease.fence);
+        Ok(holds.optional().await?.is_some())
+    }
+
+    /// When there is something to claim next: the earliest due time of a free chain, or expiry of a
+    /// lease.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn next_due(&mut self) -> Result<Option<Timestamp>, StorageError> {
+        let due = self.query(EARLIEST_DUE).one().await?.get("at")?;
+        let expiry = self.query(EARLIEST_EXPIRY).one().await?.get("at")?;
+        Ok(earlier(due, expiry))
+    }
+}
+
+fn lease(row: &Row) -> Result<Lease, StorageError> {
+    Ok(Lease {
+        chain: row.get("id")?,
+        source: row.get("source")?,
+        fence: row.get("lease_fence")?,
+        until: row.get("lease_until")?,
+    })
+}

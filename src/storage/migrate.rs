@@ -1,0 +1,134 @@
+//! Opening a file: its schema must be ours, its units must be those of the settings, and nobody can
+//! still hold a lease.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use sqlx::migrate::{MigrateError, Migrator};
+
+use super::backend::{Pool, Sql, Tx};
+use super::error::StorageError;
+use crate::domain::amount::Unit;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Takes the lock that keeps a second daemon away from the file.
+pub(super) fn lock(path: &Path) -> Result<File, StorageError> {
+    let cannot = |error: std::io::Error| StorageError::Open {
+        path: path.to_owned(),
+        cause: error.to_string(),
+    };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(PathBuf::from(beside))
+        .map_err(cannot)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StorageError::Locked {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(cannot(error)),
+    }
+}
+
+/// The newest schema this program has.
+fn known_schema() -> i64 {
+    MIGRATIONS
+        .iter()
+        .map(|step| step.version)
+        .max()
+        .unwrap_or(0)
+}
+
+const HAS_SCHEMA: Sql =
+    Sql::same("SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'");
+const SCHEMA: Sql =
+    Sql::same("SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) AS version FROM _sqlx_migrations");
+
+async fn found_schema(pool: &Pool) -> Result<i64, StorageError> {
+    let mut tx = pool.begin_read().await?;
+    let found = match tx.query(HAS_SCHEMA).optional().await? {
+        Some(_) => tx.query(SCHEMA).one().await?.get("version")?,
+        None => 0,
+    };
+    tx.rollback().await?;
+    Ok(found)
+}
+
+/// Refuses a file that is not exactly at our schema.
+pub(super) async fn check_schema(pool: &Pool, path: &Path) -> Result<(), StorageError> {
+    let (found, known) = (found_schema(pool).await?, known_schema());
+    let path = path.to_owned();
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Less => Err(StorageError::OlderSchema { path, found, known }),
+        std::cmp::Ordering::Greater => Err(StorageError::NewerSchema { path, found, known }),
+    }
+}
+
+/// Brings the file to our schema.
+pub(super) async fn migrate(pool: &Pool, path: &Path) -> Result<(), StorageError> {
+    let (found, known) = (found_schema(pool).await?, known_schema());
+    if found > known {
+        let path = path.to_owned();
+        return Err(StorageError::NewerSchema { path, found, known });
+    }
+    let mut connection = pool.connection().await?;
+    MIGRATIONS
+        .run(&mut *connection)
+        .await
+        .map_err(|error| match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            other => StorageError::Corrupt(format!("migrating `{}`: {other}", path.display())),
+        })
+}
+
+const SCALE: Sql = Sql::same("SELECT scale FROM unit WHERE code = $1");
+const INSERT_UNIT: Sql = Sql::same("INSERT INTO unit (code, scale) VALUES ($1, $2)");
+const UPDATE_SCALE: Sql = Sql::same("UPDATE unit SET scale = $2 WHERE code = $1");
+const UNIT_IS_USED: Sql = Sql::same(
+    "SELECT 1 AS used WHERE EXISTS (SELECT 1 FROM account WHERE unit = $1)
+         OR EXISTS (SELECT 1 FROM decision WHERE unit = $1)
+         OR EXISTS (SELECT 1 FROM waiver WHERE unit = $1)",
+);
+// On a store of one process nobody can still be at work when it starts.
+const CLEAR_LEASES: Sql = Sql::same(
+    "UPDATE chain SET lease_owner = NULL, lease_until = NULL, due_at = COALESCE(due_at, updated_at)
+     WHERE lease_until IS NOT NULL",
+);
+
+/// Writes down the units of the settings, and frees what the last process had leased.
+pub(super) async fn prepare(pool: &Pool, units: &[Unit]) -> Result<(), StorageError> {
+    let mut tx = pool.begin_write().await?;
+    for unit in units {
+        record_unit(&mut tx, unit).await?;
+    }
+    tx.query(CLEAR_LEASES).run().await?;
+    tx.commit().await
+}
+
+async fn record_unit(tx: &mut Tx, unit: &Unit) -> Result<(), StorageError> {
+    let wanted = i64::from(unit.scale);
+    let Some(row) = tx.query(SCALE).bind(&unit.code).optional().await? else {
+        let insert = tx.query(INSERT_UNIT).bind(&unit.code).bind(wanted);
+        return insert.run().await.map(drop);
+    };
+    let stored: i64 = row.get("scale")?;
+    if stored == wanted {
+        return Ok(());
+    }
+    let used = tx.query(UNIT_IS_USED).bind(&unit.code).optional().await?;
+    if used.is_some() {
+        return Err(StorageError::UnitScale {
+            unit: unit.code.clone(),
+            stored,
+            wanted: unit.scale,
+        });
+    }
+    let update = tx.query(UPDATE_SCALE).bind(&unit.code).bind(wanted);
+    update.run().await.map(drop)
+}

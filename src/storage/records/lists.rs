@@ -1,0 +1,91 @@
+//! Rows of lists, and where a list goes on.
+
+use crate::domain::clock::Timestamp;
+use crate::domain::decision::{Action, Outcome};
+use crate::domain::ids::{ChainId, CommandId, DecisionId, SeatId, SourceName, Uid, UnitKey};
+use crate::domain::owner::Owner;
+
+use super::{Attempt, BookingRow, Purpose};
+
+/// Which bookings are wanted; `None` is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BookingFilter {
+    /// Of this source.
+    pub source: Option<SourceName>,
+    /// With this status, as [`BookingRow::status`].
+    pub status: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<Outcome>,
+    /// Of this person.
+    pub booker: Option<Owner>,
+}
+
+/// Where a list of bookings goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookingCursor {
+    /// When the last booking shown had changed.
+    pub updated_at: Timestamp,
+    /// Its source.
+    pub source: SourceName,
+    /// The booking.
+    pub uid: Uid,
+    /// The seat.
+    pub seat: Option<SeatId>,
+}
+
+impl From<&BookingRow> for BookingCursor {
+    fn from(row: &BookingRow) -> Self {
+        Self {
+            updated_at: row.updated_at,
+            source: row.source.clone(),
+            uid: row.uid.clone(),
+            seat: row.seat.clone(),
+        }
+    }
+}
+
+/// A command that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterRow {
+    /// Its id.
+    pub id: CommandId,
+    /// The chain it belongs to.
+    pub chain: ChainId,
+    /// The source of the chain.
+    pub source: SourceName,
+    /// The decision it should carry out.
+    pub decision: Option<DecisionId>,
+    /// The booking or seat it is about.
+    pub unit: UnitKey,
+    /// The booking's numeric id.
+    pub number: Option<i64>,
+    /// What was asked.
+    pub action: Action,
+    /// Why.
+    pub purpose: Purpose,
+    /// The reason for the booker.
+    pub reason: Option<String>,
+    /// Why it was given up.
+    pub note: Option<String>,
+    /// Attempts that counted.
+    pub tries: i64,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it was given up.
+    pub finished_at: Option<Timestamp>,
+    /// The last call made for it.
+    pub last_attempt: Option<Attempt>,
+}
+
+/// The answer to an earlier request with an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// SHA-256 of the canonical request.
+    pub request_hash: Vec<u8>,
+    /// The canonical request, to tell which field differs.
+    pub request: String,
+    /// The HTTP status answered.
+    pub status: i64,
+    /// The body answered, as JSON.
+    pub outcome: String,
+}

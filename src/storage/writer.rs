@@ -1,0 +1,224 @@
+//! Group commit: one task owns the one connection that writes. It takes all work that waits, runs
+//! each piece in a savepoint of its own, commits once, and only then answers. So many small
+//! transactions share one flush to disk, and a piece that fails takes nothing else with it.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::backend::{Pool, Tx};
+use super::checkpoint;
+use super::error::StorageError;
+
+/// Pieces of work that share one commit at most.
+const BATCH_MAX: usize = 256;
+/// Pieces of work that wait at most; whoever comes later waits for room.
+const WAITING_MAX: usize = 1_024;
+
+/// The way to the writer task.
+#[derive(Debug)]
+pub(super) struct Writer {
+    messages: mpsc::Sender<Message>,
+    state: Arc<WriterState>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the writer lets others see.
+#[derive(Debug)]
+pub(super) struct WriterState {
+    /// The last transaction was committed, and no statement in it failed for want of disk.
+    pub(super) healthy: AtomicBool,
+    /// Something was committed since the log was last folded back.
+    pub(super) dirty: AtomicBool,
+}
+
+pub(super) enum Message {
+    Work(Box<dyn Work>),
+    /// The log has grown long under constant load: fold it back while nobody writes.
+    Checkpoint,
+    Stop,
+}
+
+/// A piece of work, whatever it returns.
+pub(super) trait Work: Send {
+    /// Does it; `false` if what it did is to be taken back.
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool>;
+    /// Tells the caller how it ended. `end` is how the common transaction did.
+    fn answer(self: Box<Self>, end: Result<(), StorageError>);
+}
+
+struct Task<T, E, F> {
+    work: Option<F>,
+    result: Option<Result<T, E>>,
+    caller: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Work for Task<T, E, F>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<StorageError> + Send + 'static,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else {
+                return false;
+            };
+            // Whatever a panic leaves half-done is in the savepoint that is then rolled back.
+            let result = AssertUnwindSafe(async { work(tx).await })
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err(StorageError::Panicked.into()));
+            let keep = result.is_ok();
+            self.result = Some(result);
+            keep
+        })
+    }
+
+    fn answer(self: Box<Self>, end: Result<(), StorageError>) {
+        let answer = match (end, self.result) {
+            (Ok(()), Some(result)) => result,
+            (Err(_), Some(Err(own))) => Err(own),
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), None) => Err(StorageError::Panicked.into()),
+        };
+        // The caller may have gone away; the work is done all the same.
+        let _ = self.caller.send(answer);
+    }
+}
+
+impl Writer {
+    /// Starts the task. `lock` keeps other daemons out for as long as the task lives.
+    pub(super) fn start(pool: Pool, lock: File) -> Self {
+        let (sender, messages) = mpsc::channel(WAITING_MAX);
+        let state = Arc::new(WriterState {
+            healthy: AtomicBool::new(true),
+            dirty: AtomicBool::new(true),
+        });
+        let task = tokio::spawn(serve(pool, messages, Arc::clone(&state), lock));
+        Self {
+            messages: sender,
+            state,
+            task: Mutex::new(Some(task)),
+        }
+    }
+
+    /// What the writer lets others see.
+    pub(super) fn state(&self) -> &Arc<WriterState> {
+        &self.state
+    }
+
+    /// A way to the writer that does not keep it alive.
+    pub(super) fn weak(&self) -> mpsc::WeakSender<Message> {
+        self.messages.downgrade()
+    }
+
+    /// Hands over a piece of work and waits for its commit.
+    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let (caller, answer) = oneshot::channel();
+        let task = Task {
+            work: Some(work),
+            result: None,
+            caller,
+        };
+        let sent = self.messages.send(Message::Work(Box::new(task))).await;
+        sent.map_err(|_| StorageError::Closed)?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(StorageError::Closed.into()))
+    }
+
+    /// Finishes what was handed over before, then ends the task.
+    pub(super) async fn stop(&self) {
+        // An error means that it has stopped already.
+        let _ = self.messages.send(Message::Stop).await;
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+async fn serve(
+    pool: Pool,
+    mut messages: mpsc::Receiver<Message>,
+    state: Arc<WriterState>,
+    lock: File,
+) {
+    let mut taken = Vec::with_capacity(BATCH_MAX);
+    while messages.recv_many(&mut taken, BATCH_MAX).await > 0 {
+        let mut waiting = VecDeque::with_capacity(taken.len());
+        let mut fold_back = false;
+        for message in taken.drain(..) {
+            match message {
+                Message::Work(work) => waiting.push_back(work),
+                Message::Checkpoint => fold_back = true,
+                Message::Stop => messages.close(),
+            }
+        }
+        while !waiting.is_empty() {
+            let healthy = commit_batch(&pool, &mut waiting).await;
+            state.healthy.store(healthy, Ordering::Relaxed);
+            state.dirty.store(true, Ordering::Relaxed);
+        }
+        if fold_back {
+            checkpoint::passive(&pool).await;
+        }
+    }
+    checkpoint::truncate(&pool).await;
+    pool.close().await;
+    drop(lock);
+}
+
+/// Runs waiting work in one transaction and answers it. If the transaction itself breaks (SQLite
+/// gives up the whole of it when the disk is full), what was not begun stays in `waiting`. Returns
+/// whether all went as it should.
+async fn commit_batch(pool: &Pool, waiting: &mut VecDeque<Box<dyn Work>>) -> bool {
+    let mut tx = match pool.begin_write().await {
+        Ok(tx) => tx,
+        Err(error) => {
+            for work in waiting.drain(..) {
+                work.answer(Err(error.clone()));
+            }
+            return false;
+        }
+    };
+    let mut begun = Vec::with_capacity(waiting.len());
+    let mut end = Ok(());
+    while let Some(mut work) = waiting.pop_front() {
+        end = run_alone(&mut tx, work.as_mut()).await;
+        begun.push(work);
+        if end.is_err() {
+            break;
+        }
+    }
+    let troubled = tx.is_troubled();
+    if end.is_ok() {
+        end = tx.commit().await;
+    }
+    if let Err(error) = &end {
+        tracing::error!(error = %error, work.count = begun.len(), "the store lost a transaction");
+    }
+    let healthy = end.is_ok() && !troubled;
+    for work in begun {
+        work.answer(end.clone());
+    }
+    healthy
+}
+
+async fn run_alone(tx: &mut Tx, work: &mut dyn Work) -> Result<(), StorageError> {
+    tx.savepoint().await?;
+    let keep = work.run(tx).await;
+    tx.end_savepoint(keep).await
+}
