@@ -1,0 +1,107 @@
+//! What a criterion is: the two traits a new kind implements, and what they are given. A kind is one
+//! file in `kinds/` and one line in its registry.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::tz::TimeZone;
+
+use super::facts::{Facts, Need};
+use super::lists::Shelf;
+use super::reader::Table;
+use super::template::Values;
+use super::truth::Truth;
+use crate::domain::amount::{Unit, UnitCode};
+
+/// A kind of criterion, such as `notice`: how it is written in a policy file.
+pub trait CriterionKind: Sync {
+    /// The name that stands behind `kind =`.
+    fn name(&self) -> &'static str;
+
+    /// The facts its messages may use. A finding that fails without an error has measured all of
+    /// them that its parameters speak of.
+    fn placeholders(&self) -> &'static [&'static str];
+
+    /// What the booker is told where the author wrote no `message`. Reveals no list.
+    fn default_message(&self) -> &'static str;
+
+    /// An example of its own keys, in TOML, for the reference and for error messages.
+    fn example(&self) -> &'static str;
+
+    /// Reads its own keys. Mistakes are reported to the table; `None` if there were any that leave
+    /// nothing to evaluate.
+    fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>>;
+}
+
+/// One criterion of a policy, compiled: everything that can be prepared is.
+pub trait Criterion: Send + Sync + fmt::Debug {
+    /// The facts it cannot do without; none if the booking itself says it.
+    fn needs(&self) -> &'static [Need] {
+        &[]
+    }
+
+    /// Answers. Called only when all needs are there. Never panics, whatever strangers wrote.
+    fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding;
+}
+
+/// What a kind may look up while it is read.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    /// The units the settings define.
+    pub units: &'a BTreeMap<UnitCode, Unit>,
+    /// The unit of the policy's `[credits]`.
+    pub unit: Option<&'a Unit>,
+    /// Whether the policy's `[credits]` name a price.
+    pub priced: bool,
+    /// The policy's time zone.
+    pub zone: &'a TimeZone,
+    /// The lists of the policy.
+    pub lists: &'a Shelf<'a>,
+}
+
+/// What the policy knows that its criteria share.
+#[derive(Debug)]
+pub struct PolicyContext<'a> {
+    /// What this booking costs by the policy's `[credits]`, in minor units of its unit.
+    pub cost: Option<i64>,
+    /// The policy's time zone.
+    pub zone: &'a TimeZone,
+}
+
+/// The answer of one criterion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Met, not met, or not to be answered.
+    pub truth: Truth,
+    /// What was measured.
+    pub facts: Values,
+    /// Why it could not be answered. The criterion's `on_error` then has the word.
+    pub error: Option<String>,
+}
+
+impl Finding {
+    /// Met or not.
+    pub fn of(met: bool) -> Self {
+        Self {
+            truth: Truth::of(met),
+            facts: Values::new(),
+            error: None,
+        }
+    }
+
+    /// Could not be answered.
+    pub fn error(why: impl Into<String>) -> Self {
+        Self {
+            truth: Truth::Unknown,
+            facts: Values::new(),
+            error: Some(why.into()),
+        }
+    }
+
+    /// Adds what was measured.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.facts.insert(name.into(), value.into());
+        self
+    }
+}

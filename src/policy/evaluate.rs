@@ -1,0 +1,284 @@
+//! From facts to a verdict, stage by stage. Synchronous and pure: the same set and the same facts
+//! give the same verdict, and facts that a verdict does not need do not change it.
+
+use std::collections::BTreeSet;
+
+use super::criterion::{Finding, PolicyContext};
+use super::facts::{Facts, Need, Stage};
+use super::policy::{Policy, PolicyHash, Role, Rule, Show};
+use super::require::{ReasonText, Reasons};
+use super::text::{MESSAGE_CHARS_MAX, clean};
+use super::truth::{Bounds, Truth};
+use super::verdict::{CriterionTrace, Evaluation, PolicyRef, Trace, Verdict};
+use crate::domain::decision::{Outcome, Terms};
+
+/// The most reasons that are joined into one message.
+const REASONS_SHOWN_MAX: usize = 3;
+/// The longest note for admins, in characters.
+const NOTE_CHARS_MAX: usize = 1_000;
+/// What the booker is told where a criterion could not be answered and that counts as a refusal.
+const UNANSWERED: &str = "This booking could not be checked just now. Please try again later.";
+/// What the booker is told where nobody wrote a better text.
+const NOT_MET: &str = "This booking does not meet the conditions of this event.";
+
+/// What becomes of a booking that no deciding policy speaks for, and why.
+#[derive(Debug, Clone)]
+pub(super) struct Fallback {
+    pub(super) outcome: Outcome,
+    pub(super) note: String,
+}
+
+/// One policy in the course of one evaluation.
+struct Run<'p> {
+    policy: &'p Policy,
+    cost: Option<i64>,
+    findings: Vec<Option<Finding>>,
+    /// The findings' truths, after `on_error`.
+    answers: Vec<Option<Truth>>,
+}
+
+/// Evaluates policies together. `fallback` has a word only if none of them is a deciding one.
+pub(super) fn evaluate<'p>(
+    policies: impl IntoIterator<Item = &'p Policy>,
+    fallback: Fallback,
+    set_hash: PolicyHash,
+    facts: &Facts,
+) -> Evaluation {
+    let mut runs: Vec<Run<'p>> = policies
+        .into_iter()
+        .map(|policy| Run::new(policy, facts))
+        .collect();
+    let decides = runs.iter().any(|run| run.policy.role == Role::Deciding);
+    let base = if decides {
+        Outcome::Accept
+    } else {
+        fallback.outcome
+    };
+    for stage in Stage::ALL {
+        if outcome(&runs, base).is_some() {
+            break;
+        }
+        let needs = needs(&runs, stage, facts);
+        if !needs.is_empty() {
+            return Evaluation::Needs(needs);
+        }
+        for run in &mut runs {
+            run.answer(stage, facts);
+        }
+    }
+    // Every criterion has a stage, so nothing is open after the last one.
+    let outcome = outcome(&runs, base).unwrap_or(Outcome::Defer);
+    let fallback = (!decides).then_some(fallback);
+    Evaluation::Decided(Box::new(verdict(&runs, outcome, fallback, set_hash, facts)))
+}
+
+/// The outcome, once nothing can change it: the strictest of all policies'. Both ends of what each
+/// policy may still say are compared, as within a policy.
+fn outcome(runs: &[Run<'_>], base: Outcome) -> Option<Outcome> {
+    let worst = runs.iter().fold(base, |all, run| {
+        stricter(all, run.outcome_of(run.bounds().low))
+    });
+    let best = runs.iter().fold(base, |all, run| {
+        stricter(all, run.outcome_of(run.bounds().high))
+    });
+    (worst == best).then_some(worst)
+}
+
+fn stricter(one: Outcome, other: Outcome) -> Outcome {
+    match (one, other) {
+        (Outcome::Reject, _) | (_, Outcome::Reject) => Outcome::Reject,
+        (Outcome::Defer, _) | (_, Outcome::Defer) => Outcome::Defer,
+        (Outcome::Accept, Outcome::Accept) => Outcome::Accept,
+    }
+}
+
+/// What is missing for the criteria of a stage that still matter.
+fn needs(runs: &[Run<'_>], stage: Stage, facts: &Facts) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::new();
+    for run in runs {
+        for index in run.open_at(stage) {
+            let wanted = run.policy.rules[index].criterion.needs();
+            needs.extend(wanted.iter().filter(|need| !facts.has(**need)));
+        }
+    }
+    needs
+}
+
+impl<'p> Run<'p> {
+    fn new(policy: &'p Policy, facts: &Facts) -> Self {
+        Self {
+            policy,
+            cost: policy.cost(&facts.details),
+            findings: policy.rules.iter().map(|_| None).collect(),
+            answers: vec![None; policy.rules.len()],
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        self.policy.require.bounds(&self.answers)
+    }
+
+    fn outcome_of(&self, truth: Truth) -> Outcome {
+        match truth {
+            Truth::Pass => Outcome::Accept,
+            Truth::Fail => Outcome::Reject,
+            Truth::Unknown => self.policy.on_unknown,
+        }
+    }
+
+    /// The criteria of a stage whose answers could still change this policy's result.
+    fn open_at(&self, stage: Stage) -> impl Iterator<Item = usize> + use<'_> {
+        let mut open = vec![false; self.policy.rules.len()];
+        self.policy.require.mark_open(&self.answers, &mut open);
+        let rules = self.policy.rules.iter().zip(open).enumerate();
+        rules
+            .filter(move |(_, (rule, open))| *open && rule.stage == stage)
+            .map(|(index, _)| index)
+    }
+
+    fn answer(&mut self, stage: Stage, facts: &Facts) {
+        let context = PolicyContext {
+            cost: self.cost,
+            zone: &self.policy.zone,
+        };
+        let open: Vec<usize> = self.open_at(stage).collect();
+        for index in open {
+            let rule = &self.policy.rules[index];
+            let finding = rule.criterion.evaluate(facts, &context);
+            let failed = finding.error.is_some();
+            self.answers[index] = Some(if failed { rule.on_error } else { finding.truth });
+            self.findings[index] = Some(finding);
+        }
+    }
+
+    fn reasons(&self) -> Reasons<'p> {
+        let mut reasons = Reasons::default();
+        self.policy.require.explain(&self.answers, &mut reasons);
+        reasons
+    }
+
+    fn trace(&self, decided: &[usize]) -> impl Iterator<Item = CriterionTrace> {
+        let rules = self.policy.rules.iter().zip(&self.findings).enumerate();
+        rules.map(|(index, (rule, finding))| CriterionTrace {
+            policy: self.policy.id.clone(),
+            id: rule.id.clone(),
+            kind: rule.kind.into(),
+            stage: rule.stage,
+            result: self.answers[index].into(),
+            facts: finding
+                .as_ref()
+                .map(|finding| finding.facts.clone())
+                .unwrap_or_default(),
+            error: finding.as_ref().and_then(|finding| finding.error.clone()),
+            decided: decided.contains(&index),
+        })
+    }
+
+    /// What the booker is told.
+    fn message(&self, reasons: &Reasons<'_>) -> String {
+        let mut texts: Vec<String> = Vec::new();
+        for text in &reasons.texts {
+            let text = match text {
+                ReasonText::Node(message) => message.render(&Default::default()),
+                ReasonText::Criterion(index) => self.criterion_message(*index),
+                ReasonText::Negated => NOT_MET.to_owned(),
+            };
+            if !text.is_empty() && !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        let shown = match self.policy.show {
+            Show::First => 1,
+            Show::All => REASONS_SHOWN_MAX,
+        };
+        texts.truncate(shown);
+        if texts.is_empty() {
+            return NOT_MET.to_owned();
+        }
+        clean(&texts.join(" "), MESSAGE_CHARS_MAX)
+    }
+
+    fn criterion_message(&self, index: usize) -> String {
+        match &self.findings[index] {
+            Some(finding) if finding.error.is_none() => {
+                self.policy.rules[index].message.render(&finding.facts)
+            }
+            _ => UNANSWERED.to_owned(),
+        }
+    }
+
+    /// What admins are told about the criteria a result rests on.
+    fn note(&self, reasons: &Reasons<'_>) -> Option<String> {
+        let notes = reasons.criteria.iter().filter_map(|index| {
+            let rule: &Rule = &self.policy.rules[*index];
+            let finding = self.findings[*index].as_ref()?;
+            match (&rule.note, &finding.error) {
+                (_, Some(error)) => Some(format!("{} could not be answered: {error}", rule.id)),
+                (Some(note), None) => Some(note.render(&finding.facts)),
+                (None, None) => None,
+            }
+        });
+        let notes: Vec<String> = notes.collect();
+        (!notes.is_empty()).then(|| clean(&notes.join("; "), NOTE_CHARS_MAX))
+    }
+}
+
+fn verdict(
+    runs: &[Run<'_>],
+    outcome: Outcome,
+    fallback: Option<Fallback>,
+    set_hash: PolicyHash,
+    facts: &Facts,
+) -> Verdict {
+    let mut failed: Vec<String> = Vec::new();
+    let (mut message, mut note, mut last_word) = (None, None, None);
+    let mut trace = Trace::default();
+    for run in runs {
+        let bounds = run.bounds();
+        let agrees = bounds
+            .settled()
+            .is_some_and(|truth| run.outcome_of(truth) == outcome);
+        let reasons = if agrees {
+            run.reasons()
+        } else {
+            Reasons::default()
+        };
+        trace.criteria.extend(run.trace(&reasons.criteria));
+        // An accepted booking rests on every policy, but only the deciding one accepts.
+        let speaks = agrees && (outcome != Outcome::Accept || run.policy.role == Role::Deciding);
+        if !speaks {
+            continue;
+        }
+        if outcome == Outcome::Reject {
+            let ids = reasons
+                .criteria
+                .iter()
+                .map(|index| run.policy.rules[*index].id.to_string());
+            failed.extend(ids);
+        }
+        if last_word.is_none() {
+            last_word = Some(run);
+            message = (outcome == Outcome::Reject).then(|| run.message(&reasons));
+            note = run.note(&reasons);
+        }
+    }
+    if last_word.is_none() {
+        note = fallback.map(|fallback| fallback.note);
+    }
+    let deciding = runs.iter().find(|run| run.policy.role == Role::Deciding);
+    let credits = deciding.and_then(|run| run.policy.credits.as_ref());
+    Verdict {
+        outcome,
+        policy: last_word.map(|run| PolicyRef {
+            id: run.policy.id.clone(),
+            hash: run.policy.hash,
+        }),
+        set_hash,
+        message,
+        note,
+        failed,
+        terms: deciding.map_or_else(Terms::free, |run| run.policy.terms(&facts.details)),
+        hold_expiry_ms: credits.and_then(|credits| credits.hold_expiry_ms),
+        trace,
+    }
+}

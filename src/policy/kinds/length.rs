@@ -1,0 +1,89 @@
+//! `length`: how long the appointment is.
+
+use crate::domain::clock::ms_between;
+use crate::policy::codes::Code;
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
+use crate::policy::duration::{Duration, in_words};
+use crate::policy::facts::Facts;
+use crate::policy::reader::Table;
+
+use super::notice::report_order;
+
+pub(super) struct Kind;
+
+#[derive(Debug)]
+struct Length {
+    min: Option<Duration>,
+    max: Option<Duration>,
+    any_of: Option<Vec<Duration>>,
+}
+
+impl CriterionKind for Kind {
+    fn name(&self) -> &'static str {
+        "length"
+    }
+
+    fn placeholders(&self) -> &'static [&'static str] {
+        &["length", "min", "max", "any_of"]
+    }
+
+    fn default_message(&self) -> &'static str {
+        "An appointment of {length} cannot be booked here."
+    }
+
+    fn example(&self) -> &'static str {
+        "min = \"30m\"\nmax = \"90m\"\nany_of = [\"30m\", \"60m\"]"
+    }
+
+    fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
+        let (min, max) = (table.duration("min"), table.duration("max"));
+        let any_of = table.durations("any_of");
+        report_order(table, min.as_ref(), max.as_ref());
+        if let Some(at) = any_of.as_ref().filter(|at| at.value.is_empty()) {
+            table.report(
+                Code::EmptyList,
+                at.span.clone(),
+                "`any_of` is empty, so no length would do",
+                "name lengths such as \"30m\"",
+            );
+        }
+        if !["min", "max", "any_of"]
+            .iter()
+            .any(|key| table.contains(key))
+        {
+            table.report(
+                Code::Nothing,
+                table.span(),
+                "this criterion checks nothing",
+                "add `min`, `max` or `any_of`, such as `max = \"60m\"`",
+            );
+        }
+        Some(Box::new(Length {
+            min: min.map(|at| at.value),
+            max: max.map(|at| at.value),
+            any_of: any_of.map(|at| at.value),
+        }))
+    }
+}
+
+impl Criterion for Length {
+    fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
+        let length_ms = ms_between(facts.details.start, facts.details.end).max(0);
+        let enough = self.min.as_ref().is_none_or(|min| length_ms >= min.ms);
+        let short = self.max.as_ref().is_none_or(|max| length_ms <= max.ms);
+        let any_of = self.any_of.as_deref();
+        let listed = any_of.is_none_or(|any_of| any_of.iter().any(|one| one.ms == length_ms));
+        let mut finding =
+            Finding::of(enough && short && listed).with("length", in_words(length_ms));
+        for (name, bound) in [("min", &self.min), ("max", &self.max)] {
+            if let Some(bound) = bound {
+                finding = finding.with(name, bound.to_string());
+            }
+        }
+        if let Some(any_of) = any_of {
+            let words: Vec<String> = any_of.iter().map(Duration::to_string).collect();
+            finding = finding.with("any_of", words.join(", "));
+        }
+        finding
+    }
+}

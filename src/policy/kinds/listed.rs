@@ -1,0 +1,175 @@
+//! `allow-list` and `deny-list`: somebody is on a list, or is not. Neither offers a fact for
+//! messages, so that no message can tell what is on a list.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::domain::owner::Owner;
+use crate::policy::codes::Code;
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
+use crate::policy::facts::Facts;
+use crate::policy::lists::{List, fold_name};
+use crate::policy::reader::{At, Table};
+
+/// Those on the list may book.
+pub(super) const ALLOW: Kind = Kind { listed_may: true };
+/// Those on the list may not.
+pub(super) const DENY: Kind = Kind { listed_may: false };
+
+pub(super) struct Kind {
+    listed_may: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum On {
+    Email,
+    Domain,
+    Name,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Normalize {
+    PlusTag,
+    Dots,
+}
+
+#[derive(Debug)]
+struct Listed {
+    listed_may: bool,
+    on: Vec<On>,
+    list: Arc<List>,
+    normalize: Vec<Normalize>,
+    /// The list's addresses, normalised, where normalising is asked for.
+    normalized: HashSet<Box<str>>,
+}
+
+impl CriterionKind for Kind {
+    fn name(&self) -> &'static str {
+        if self.listed_may {
+            "allow-list"
+        } else {
+            "deny-list"
+        }
+    }
+
+    fn placeholders(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn default_message(&self) -> &'static str {
+        "We cannot accept this booking."
+    }
+
+    fn example(&self) -> &'static str {
+        "on = [\"email\"]\nlist = { emails = [\"ada@example.org\"] }\nnormalize = [\"plus-tag\"]"
+    }
+
+    fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
+        const ON: [(&str, On); 3] = [
+            ("email", On::Email),
+            ("domain", On::Domain),
+            ("name", On::Name),
+        ];
+        const NORMALIZE: [(&str, Normalize); 2] =
+            [("plus-tag", Normalize::PlusTag), ("dots", Normalize::Dots)];
+        let on = table.choices("on", &ON);
+        let normalize = table
+            .choices("normalize", &NORMALIZE)
+            .map_or(Vec::new(), |at| at.value);
+        let list = table.required("list", |table, key| scope.lists.list(table, key))?;
+        let on = on.map_or_else(|| vec![On::Email, On::Domain], |at| at.value);
+        self.report_empty(table, &on, &list);
+        let normalized = if normalize.is_empty() {
+            HashSet::new()
+        } else {
+            let emails = list.value.emails.iter();
+            emails
+                .map(|email| simplify(email, &normalize).into())
+                .collect()
+        };
+        Some(Box::new(Listed {
+            listed_may: self.listed_may,
+            on,
+            list: list.value,
+            normalize,
+            normalized,
+        }))
+    }
+}
+
+impl Kind {
+    /// A list without a single entry that could match always says the same: an error for an allow
+    /// list, which would shut everybody out, but normal for a deny list's file that is still empty.
+    fn report_empty(&self, table: &Table<'_>, on: &[On], at: &At<Arc<List>>) {
+        let list = &at.value;
+        let usable = on.iter().any(|on| match on {
+            On::Email => !list.emails.is_empty(),
+            On::Domain => !list.domains.is_empty(),
+            On::Name => !list.names.is_empty(),
+        });
+        if on.is_empty() || (self.listed_may && !usable) {
+            let help = "`on` names what is compared: \"email\", \"domain\", \"name\"; the list needs entries of that sort";
+            table.report(
+                Code::EmptyList,
+                at.span.clone(),
+                "nobody can be on this list",
+                help,
+            );
+        }
+    }
+}
+
+impl Listed {
+    /// Whether the booker is on the list; `None` if what is to be compared is not known.
+    fn is_listed(&self, facts: &Facts) -> Option<bool> {
+        let booker = &facts.details.booker;
+        let mut all_known = true;
+        for on in &self.on {
+            let found = match on {
+                On::Email => booker.email.as_ref().map(|email| self.has_email(email)),
+                On::Domain => booker
+                    .email
+                    .as_ref()
+                    .map(|email| self.list.domains.contains(email.domain())),
+                On::Name => Some(self.list.names.contains(fold_name(&booker.name).as_str())),
+            };
+            if found == Some(true) {
+                return Some(true);
+            }
+            all_known &= found.is_some();
+        }
+        all_known.then_some(false)
+    }
+
+    fn has_email(&self, email: &Owner) -> bool {
+        if self.normalize.is_empty() {
+            return self.list.emails.contains(email.as_str());
+        }
+        self.normalized
+            .contains(simplify(email.as_str(), &self.normalize).as_str())
+    }
+}
+
+impl Criterion for Listed {
+    fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
+        match self.is_listed(facts) {
+            Some(listed) => Finding::of(listed == self.listed_may),
+            None => Finding::error("the booking names no e-mail address"),
+        }
+    }
+}
+
+/// An address without what some mail services ignore: `a.d.a+club@x.org` is `ada@x.org`.
+fn simplify(email: &str, normalize: &[Normalize]) -> String {
+    let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
+    let mut local = local.to_owned();
+    if normalize.contains(&Normalize::PlusTag)
+        && let Some(plus) = local.find('+').filter(|plus| *plus > 0)
+    {
+        local.truncate(plus);
+    }
+    if normalize.contains(&Normalize::Dots) {
+        local.retain(|letter| letter != '.');
+    }
+    format!("{local}@{domain}")
+}

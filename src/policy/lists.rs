@@ -1,0 +1,393 @@
+//! Lists of addresses, domains and names: written in the policy or kept in a file beside it. They
+//! are compiled into hash sets once, so that a list of a million lines costs an evaluation nothing.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use toml::de::DeValue;
+
+use super::codes::Code;
+use super::diagnostic::{Sink, Span};
+use super::reader::{At, Table, Value};
+use super::text::{clean, nearest, quote};
+use crate::domain::owner::Owner;
+
+/// The most lines a list file may have.
+pub const LIST_LINES_MAX: usize = 1_000_000;
+/// The most wrong lines of one list file that are reported.
+const WRONG_LINES_SHOWN_MAX: usize = 5;
+/// The longest name that is compared, in characters.
+const NAME_CHARS_MAX: usize = 200;
+
+/// Reads a list file: the policy file's name and the path as it is written there.
+pub type ReadList<'a> = dyn Fn(&str, &str) -> io::Result<String> + 'a;
+
+/// A compiled list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    /// Whole addresses, normalised.
+    pub emails: HashSet<Box<str>>,
+    /// Domains.
+    pub domains: Domains,
+    /// Names of people, as [`fold_name`] writes them.
+    pub names: HashSet<Box<str>>,
+}
+
+/// Domains, some with everything below them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Domains {
+    exact: HashSet<Box<str>>,
+    below: HashSet<Box<str>>,
+}
+
+impl Domains {
+    /// Adds `example.org` or `*.example.org`; the latter means every sub-domain but not
+    /// `example.org` itself. Returns whether the text is a domain.
+    pub fn add(&mut self, text: &str) -> bool {
+        let (bare, set) = match text.trim().strip_prefix("*.") {
+            Some(bare) => (bare, &mut self.below),
+            None => (text.trim(), &mut self.exact),
+        };
+        let odd = bare.contains(['@', '*', '/']) || !bare.contains('.');
+        match Owner::parse(&format!("x@{bare}")) {
+            Ok(owner) if !odd => {
+                set.insert(owner.domain().into());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a domain (in ASCII, lower case) is in the set.
+    pub fn contains(&self, domain: &str) -> bool {
+        if self.exact.contains(domain) {
+            return true;
+        }
+        let mut rest = domain;
+        while let Some((_, parent)) = rest.split_once('.') {
+            if self.below.contains(parent) {
+                return true;
+            }
+            rest = parent;
+        }
+        false
+    }
+
+    /// Whether nothing is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.below.is_empty()
+    }
+}
+
+/// A name as it is compared: lower case, one blank between words.
+pub fn fold_name(name: &str) -> String {
+    clean(name, NAME_CHARS_MAX).to_lowercase()
+}
+
+impl List {
+    fn add_email(&mut self, text: &str) -> bool {
+        let owner = Owner::parse(text);
+        owner.is_ok_and(|owner| {
+            self.emails.insert(owner.as_str().into());
+            true
+        })
+    }
+
+    fn add_name(&mut self, text: &str) -> bool {
+        let name = fold_name(text);
+        !name.is_empty() && {
+            self.names.insert(name.into());
+            true
+        }
+    }
+
+    /// One line of a file: an address if it has an @, a domain if it has a dot and no blank
+    /// (`@example.org` is a domain too), else a name.
+    fn add_line(&mut self, line: &str) -> bool {
+        match line.strip_prefix('@') {
+            Some(domain) => self.domains.add(domain),
+            None if line.contains('@') => self.add_email(line),
+            None if line.contains('.') && !line.contains(char::is_whitespace) => {
+                self.domains.add(line)
+            }
+            None => self.add_name(line),
+        }
+    }
+
+    /// SHA-256 over the entries, whatever their order, comments and spelling in the file.
+    fn digest(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        let sets = [
+            &self.emails,
+            &self.domains.exact,
+            &self.domains.below,
+            &self.names,
+        ];
+        for set in sets {
+            let mut entries: Vec<&str> = set.iter().map(AsRef::as_ref).collect();
+            entries.sort_unstable();
+            hasher.update((entries.len() as u64).to_be_bytes());
+            for entry in entries {
+                hasher.update((entry.len() as u64).to_be_bytes());
+                hasher.update(entry);
+            }
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// The lists of one policy file.
+pub struct Shelf<'a> {
+    sink: &'a Sink,
+    read: &'a ReadList<'a>,
+    named: BTreeMap<String, (Span, Arc<List>)>,
+    used: RefCell<BTreeSet<String>>,
+    files: RefCell<BTreeMap<String, Option<Arc<List>>>>,
+}
+
+impl std::fmt::Debug for Shelf<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shelf")
+            .field("named", &self.named.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Shelf<'a> {
+    /// A shelf without lists.
+    pub fn new(sink: &'a Sink, read: &'a ReadList<'a>) -> Self {
+        Self {
+            sink,
+            read,
+            named: BTreeMap::new(),
+            used: RefCell::default(),
+            files: RefCell::default(),
+        }
+    }
+
+    /// Reads `[lists]`.
+    pub fn fill(&mut self, lists: &Table<'_>) {
+        for (name, value) in lists.entries() {
+            let list = lists.table_of(name.value, value, |table| self.define(table));
+            if let Some(Some(list)) = list {
+                self.named.insert(name.value.to_owned(), (name.span, list));
+            } else {
+                // Reported already; remembered so that its users are not reported as well.
+                self.named
+                    .insert(name.value.to_owned(), (name.span, Arc::default()));
+            }
+        }
+    }
+
+    /// Reads a key that takes a list: the name of one, or a table that names or defines one.
+    pub fn list(&self, table: &Table<'_>, key: &'static str) -> Option<At<Arc<List>>> {
+        let value = table.value(key)?;
+        let span = value.span();
+        let list = match value.get_ref() {
+            DeValue::String(name) => self.find(name, &span),
+            _ => self.inline(table, key, value),
+        };
+        list.map(|value| At { value, span })
+    }
+
+    /// The files that were read and what they contain, for the policy's hash.
+    pub fn digests(&self) -> BTreeMap<String, [u8; 32]> {
+        let files = self.files.borrow();
+        let read = files
+            .iter()
+            .filter_map(|(path, list)| Some((path, list.as_ref()?)));
+        read.map(|(path, list)| (path.clone(), list.digest()))
+            .collect()
+    }
+
+    /// Reports lists that no criterion uses.
+    pub fn report_unused(&self) {
+        let used = self.used.borrow();
+        for (name, (span, _)) in &self.named {
+            if !used.contains(name) {
+                let message = format!("the list {} is not used", quote(name));
+                self.sink
+                    .add(self.sink.at(Code::UnusedList, span.clone(), message));
+            }
+        }
+    }
+
+    fn inline(&self, table: &Table<'_>, key: &str, value: Value<'_>) -> Option<Arc<List>> {
+        let read = |inner: &Table<'_>| match inner.text("list") {
+            Some(name) => self.find(name.value, &name.span),
+            None => self.define(inner),
+        };
+        table.table_of(key, value, read).flatten()
+    }
+
+    fn find(&self, name: &str, span: &Span) -> Option<Arc<List>> {
+        if let Some((_, list)) = self.named.get(name) {
+            self.used.borrow_mut().insert(name.to_owned());
+            return Some(Arc::clone(list));
+        }
+        let message = format!("there is no list {}", quote(name));
+        let mut diagnostic = self
+            .sink
+            .at(Code::UnknownList, span.clone(), message)
+            .help("define it as `[lists.NAME]` with `emails`, `domains`, `names` or `file`");
+        if let Some(meant) = nearest(name, self.named.keys().map(String::as_str)) {
+            let text = format!("did you mean `{meant}`?");
+            diagnostic = diagnostic.suggest(span.clone(), text, format!("\"{meant}\""));
+        }
+        self.sink.add(diagnostic);
+        None
+    }
+
+    fn define(&self, table: &Table<'_>) -> Option<Arc<List>> {
+        let file = table.text("file");
+        let mut list = List::default();
+        for (key, add) in [
+            ("emails", List::add_email as fn(&mut List, &str) -> bool),
+            ("domains", |list, text| list.domains.add(text)),
+            ("names", List::add_name),
+        ] {
+            for text in table
+                .texts(key)
+                .map(|texts| texts.value)
+                .unwrap_or_default()
+            {
+                if !add(&mut list, text.value) {
+                    let message = format!("{} does not belong into `{key}`", quote(text.value));
+                    let help = "`emails` takes addresses, `domains` takes \"example.org\" or \"*.example.org\", `names` takes names of people";
+                    table.report(Code::NotAnAddress, text.span, message, help);
+                }
+            }
+        }
+        match file {
+            None if list == List::default() => {
+                let message = format!("the list {} is empty", table.name());
+                let help = "give it `emails`, `domains`, `names` or a `file`";
+                table.report(Code::EmptyList, table.span(), message, help);
+                None
+            }
+            None => Some(Arc::new(list)),
+            Some(file) if list == List::default() => self.open(&file),
+            Some(file) => {
+                let help = "write the entries into the file, or leave the file out";
+                table.report(
+                    Code::NotAllowed,
+                    file.span,
+                    "a list has entries or a file, not both",
+                    help,
+                );
+                None
+            }
+        }
+    }
+
+    fn open(&self, path: &At<&str>) -> Option<Arc<List>> {
+        if let Some(list) = self.files.borrow().get(path.value) {
+            return list.clone();
+        }
+        let list = match (self.read)(&self.sink.source().name, path.value) {
+            Ok(text) => self.compile(path, &text),
+            Err(error) => {
+                let message = format!(
+                    "the list file {} cannot be read: {error}",
+                    quote(path.value)
+                );
+                let help = "the path starts at the folder of this policy file";
+                self.sink.add(
+                    self.sink
+                        .at(Code::UnreadableList, path.span.clone(), message)
+                        .help(help),
+                );
+                None
+            }
+        };
+        self.files
+            .borrow_mut()
+            .insert(path.value.to_owned(), list.clone());
+        list
+    }
+
+    fn compile(&self, path: &At<&str>, text: &str) -> Option<Arc<List>> {
+        let (mut list, mut wrong) = (List::default(), 0);
+        for (index, line) in text.lines().enumerate() {
+            if index >= LIST_LINES_MAX {
+                let message = format!(
+                    "the list file {} has more than {LIST_LINES_MAX} lines",
+                    quote(path.value)
+                );
+                self.sink
+                    .add(self.sink.at(Code::ListTooLong, path.span.clone(), message));
+                return None;
+            }
+            let entry = line.split('#').next().unwrap_or_default().trim();
+            if entry.is_empty() || list.add_line(entry) {
+                continue;
+            }
+            wrong += 1;
+            if wrong <= WRONG_LINES_SHOWN_MAX {
+                let message = format!(
+                    "line {} of the list file {} is no address, domain or name",
+                    index + 1,
+                    quote(path.value)
+                );
+                let help = "one entry a line: ada@example.org, example.org, *.example.org or a name; # begins a comment";
+                self.sink.add(
+                    self.sink
+                        .at(Code::BadListEntry, path.span.clone(), message)
+                        .help(help),
+                );
+            }
+        }
+        (wrong == 0).then(|| Arc::new(list))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_means_below_and_not_the_domain_itself() {
+        let mut domains = Domains::default();
+        assert!(domains.add("one.example") && domains.add("*.Zwei.Example"));
+        for (domain, listed) in [
+            ("one.example", true),
+            ("a.one.example", false),
+            ("zwei.example", false),
+            ("a.zwei.example", true),
+            ("b.a.zwei.example", true),
+            ("example", false),
+        ] {
+            assert_eq!(domains.contains(domain), listed, "{domain}");
+        }
+        for wrong in [
+            "",
+            "example",
+            "a b.example",
+            "ada@example.org",
+            "*",
+            "*.*.example",
+        ] {
+            assert!(!domains.add(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_an_address_a_domain_or_a_name() {
+        let mut list = List::default();
+        for line in [
+            "Ada@Example.org",
+            "@a.example",
+            "*.b.example",
+            "Dr. Eva  Muster",
+        ] {
+            assert!(list.add_line(line), "{line}");
+        }
+        assert!(list.emails.contains("ada@example.org"));
+        assert!(list.domains.contains("a.example") && list.domains.contains("x.b.example"));
+        assert!(list.names.contains("dr. eva muster"));
+        assert!(!list.add_line("a@@b"));
+    }
+}

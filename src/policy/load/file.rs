@@ -1,0 +1,155 @@
+//! One policy file, section by section.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use toml::de::{DeTable, DeValue};
+
+use super::super::canonical;
+use super::super::codes::Code;
+use super::super::criterion::Scope;
+use super::super::diagnostic::{Diagnostic, Sink, SourceFile};
+use super::super::lists::Shelf;
+use super::super::policy::{Policy, Role};
+use super::super::reader::Table;
+use super::super::text::{clean, quote};
+use super::LoadContext;
+use super::{FILE_BYTES_MAX, credits, criteria, header, selftest};
+
+/// The version of the language this is.
+const SCHEMA: i64 = 1;
+/// Keys that carry a secret wherever they stand.
+const SECRET_KEYS: [&str; 4] = ["secret", "password", "token", "api_key"];
+/// The longest parser message that is repeated, in characters.
+const SYNTAX_CHARS_MAX: usize = 200;
+
+/// Reads one file. The policy is there only if no error was found in it and its tests pass.
+pub(super) fn read(
+    source: &Arc<SourceFile>,
+    context: &LoadContext<'_>,
+) -> (Option<Policy>, Vec<Diagnostic>) {
+    let sink = Sink::new(Arc::clone(source));
+    if source.text.len() > FILE_BYTES_MAX {
+        let message = format!("the file has {} bytes", source.text.len());
+        let help = format!("at most {FILE_BYTES_MAX}; long lists belong into a list file");
+        sink.add(sink.at(Code::FileTooLarge, 0..0, message).help(help));
+        return (None, sink.into_items());
+    }
+    let (root, errors) = DeTable::parse_recoverable(&source.text);
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        sink.add(sink.at(Code::Syntax, span, clean(error.message(), SYNTAX_CHARS_MAX)));
+    }
+    // What the parser made up to go on would only cause more noise.
+    if !errors.is_empty() {
+        return (None, sink.into_items());
+    }
+    let policy = policy(root.get_ref(), &sink, context);
+    (policy, sink.into_items())
+}
+
+fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<Policy> {
+    refuse_secrets(root, sink);
+    let file = Table::new(root, 0..0, "the file", sink);
+    schema(&file);
+    let header = file
+        .required("policy", |file, key| file.table(key, header::read))
+        .flatten();
+    let matching = file.table("match", header::read_match).unwrap_or_default();
+    let role = header.as_ref().map_or(Role::Deciding, |header| header.role);
+    let credits = file
+        .table("credits", |table| credits::read(table, context.units, role))
+        .flatten();
+    let mut shelf = Shelf::new(sink, context.read_list);
+    file.table("lists", |table| shelf.fill(table));
+    let zone = header
+        .as_ref()
+        .map_or(TimeZone::UTC, |header| header.zone.clone());
+    let scope = Scope {
+        units: context.units,
+        unit: credits.as_ref().map(|credits| &credits.unit),
+        priced: credits
+            .as_ref()
+            .is_some_and(|credits| credits.cost.is_some()),
+        zone: &zone,
+        lists: &shelf,
+    };
+    let (rules, require) = criteria::read(&file, &scope);
+    let tests = selftest::read(&file, scope.unit, context.units, &matching);
+    file.finish();
+    shelf.report_unused();
+    let header = header.filter(|_| !sink.has_errors())?;
+    let policy = Policy {
+        id: header.id.value.into(),
+        title: header.title,
+        owner: header.owner,
+        description: header.description,
+        role: header.role,
+        mode: header.mode,
+        zone,
+        on_unknown: header.on_unknown,
+        priority: header.priority,
+        show: header.show,
+        matching,
+        credits,
+        rules,
+        require,
+        hash: canonical::hash(root, &shelf.digests()),
+        source: Arc::clone(sink.source()),
+        id_span: header.id.span,
+    };
+    selftest::run(&policy, &tests, sink);
+    (!sink.has_errors()).then_some(policy)
+}
+
+fn schema(file: &Table<'_>) {
+    if !file.contains("schema") {
+        let diagnostic = file.sink().at(
+            Code::UnknownSchema,
+            0..0,
+            "the file does not say which version of the language it is in",
+        );
+        file.sink().add(diagnostic.suggest(
+            0..0,
+            "begin with this line",
+            format!("schema = {SCHEMA}\n"),
+        ));
+    }
+    if let Some(schema) = file.integer("schema", 0..=i64::MAX)
+        && schema.value != SCHEMA
+    {
+        let message = format!("this version reads schema {SCHEMA}, not {}", schema.value);
+        file.report(
+            Code::UnknownSchema,
+            schema.span,
+            message,
+            format!("write `schema = {SCHEMA}`"),
+        );
+    }
+}
+
+/// Reports every secret that is written out. Its line is never shown.
+fn refuse_secrets(table: &DeTable<'_>, sink: &Sink) {
+    for (key, value) in table.iter() {
+        match value.get_ref() {
+            DeValue::String(text) if SECRET_KEYS.contains(&key.get_ref().as_ref()) => {
+                if !text.starts_with("env:") && !text.starts_with("file:") {
+                    let message = format!("{} is written into the policy", quote(key.get_ref()));
+                    let diagnostic = sink.at(Code::InlineSecret, value.span(), message);
+                    sink.add(diagnostic.without_source().help(
+                        "only say where it is: \"env:NAME\" or \"file:PATH\"; and change it, because it was seen here",
+                    ));
+                }
+            }
+            DeValue::Table(inner) => refuse_secrets(inner, sink),
+            DeValue::Array(items) => {
+                for item in items.iter() {
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        refuse_secrets(inner, sink);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! `[policy]` and `[match]`.
+
+use jiff::tz::TimeZone;
+use toml::de::DeValue;
+
+use super::super::codes::Code;
+use super::super::policy::{Matching, Mode, Role, Show};
+use super::super::reader::{At, Table, Value};
+use super::super::text::quote;
+use crate::domain::decision::Outcome;
+
+/// The longest id, in bytes.
+const ID_BYTES_MAX: usize = 64;
+/// The largest priority, and the smallest with a minus.
+const PRIORITY_MAX: i64 = 1_000_000;
+
+/// What `[policy]` says.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) id: At<String>,
+    pub(super) title: String,
+    pub(super) owner: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) role: Role,
+    pub(super) mode: Mode,
+    pub(super) zone: TimeZone,
+    pub(super) on_unknown: Outcome,
+    pub(super) priority: i64,
+    pub(super) show: Show,
+}
+
+/// Reads `[policy]`; `None` without an id.
+pub(super) fn read(table: &Table<'_>) -> Option<Header> {
+    let id = table.required("id", read_id);
+    let title = table.text("title").map(|at| at.value.to_owned());
+    let owner = table.text("owner").map(|at| at.value.to_owned());
+    let description = table.text("description").map(|at| at.value.to_owned());
+    let role = table.choice(
+        "kind",
+        &[("deciding", Role::Deciding), ("guardrail", Role::Guardrail)],
+    );
+    let modes = [
+        ("enforce", Mode::Enforce),
+        ("shadow", Mode::Shadow),
+        ("off", Mode::Off),
+    ];
+    let mode = table.choice("mode", &modes);
+    if let Some(at) = mode.as_ref().filter(|at| at.value == Mode::Shadow) {
+        let message = "this shadow policy is checked and tested, but not evaluated yet";
+        table.report(
+            Code::ShadowNotYet,
+            at.span.clone(),
+            message,
+            "until it is, `shadow` means the same as `off`",
+        );
+    }
+    let zone = table.text("timezone").and_then(|at| read_zone(table, &at));
+    let on_unknown = table.choice(
+        "on_unknown",
+        &[("defer", Outcome::Defer), ("reject", Outcome::Reject)],
+    );
+    let priority = table.integer("priority", -PRIORITY_MAX..=PRIORITY_MAX);
+    let show = table.choice("show", &[("first", Show::First), ("all", Show::All)]);
+    let id = id?;
+    Some(Header {
+        title: title.unwrap_or_else(|| id.value.clone()),
+        id,
+        owner,
+        description,
+        role: role.map_or(Role::Deciding, |at| at.value),
+        mode: mode.map_or(Mode::Enforce, |at| at.value),
+        zone: zone.unwrap_or(TimeZone::UTC),
+        on_unknown: on_unknown.map_or(Outcome::Defer, |at| at.value),
+        priority: priority.map_or(0, |at| at.value),
+        show: show.map_or(Show::First, |at| at.value),
+    })
+}
+
+/// An id of a policy or a criterion.
+pub(super) fn read_id(table: &Table<'_>, key: &'static str) -> Option<At<String>> {
+    let text = table.text(key)?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let valid = (1..=ID_BYTES_MAX).contains(&text.value.len())
+        && text.value.bytes().all(plain)
+        && !text.value.starts_with('-');
+    if !valid {
+        let message = format!("{} is not an id", quote(text.value));
+        let help = format!(
+            "lower-case letters, digits and hyphens, at most {ID_BYTES_MAX}, such as \"has-credit\""
+        );
+        table.report(Code::NotAnId, text.span, message, help);
+        return None;
+    }
+    Some(At {
+        value: text.value.to_owned(),
+        span: text.span,
+    })
+}
+
+fn read_zone(table: &Table<'_>, name: &At<&str>) -> Option<TimeZone> {
+    let zone = TimeZone::get(name.value).ok();
+    if zone.is_none() {
+        let message = format!("there is no time zone {}", quote(name.value));
+        let help = "an IANA name such as \"Europe/London\", \"America/New_York\" or \"UTC\"; the system has to have its time zones installed";
+        table.report(Code::UnknownTimeZone, name.span.clone(), message, help);
+    }
+    zone
+}
+
+/// Reads `[match]`.
+pub(super) fn read_match(table: &Table<'_>) -> Matching {
+    let mut matching = Matching::default();
+    if let Some(sources) = table.texts("sources") {
+        report_empty(table, "sources", &sources);
+        matching.sources = sources.value.iter().map(|at| at.value.to_owned()).collect();
+    }
+    let event_types = table.list("event_types", |table, item| {
+        match event_type(table, item)? {
+            EventType::Id(id) => matching.event_type_ids.push(id),
+            EventType::Slug(slug) => matching.event_type_slugs.push(slug),
+        }
+        Some(())
+    });
+    if let Some(event_types) = event_types {
+        report_empty(table, "event_types", &event_types);
+    }
+    table.table("metadata", |metadata| {
+        for (key, value) in metadata.entries() {
+            if let Some(text) = metadata.text_of(key.value, value) {
+                matching
+                    .metadata
+                    .push((key.value.to_owned(), text.value.to_owned()));
+            }
+        }
+    });
+    matching
+}
+
+fn report_empty<T>(table: &Table<'_>, key: &str, list: &At<Vec<T>>) {
+    if list.value.is_empty() && !table.sink().has_errors() {
+        let message = format!("`{key}` is empty, so no booking would match");
+        table.report(
+            Code::EmptyList,
+            list.span.clone(),
+            message,
+            "leave it out if every booking is meant",
+        );
+    }
+}
+
+/// An event type as a policy names it.
+pub(super) enum EventType {
+    /// The provider's numeric id.
+    Id(i64),
+    /// The last part of its booking page's address.
+    Slug(String),
+}
+
+/// A number or a text that names an event type.
+pub(super) fn event_type(table: &Table<'_>, value: Value<'_>) -> Option<EventType> {
+    match value.get_ref() {
+        DeValue::Integer(integer) => {
+            let id = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+            if id.is_none() {
+                table.report(
+                    Code::OutOfRange,
+                    value.span(),
+                    "this id is too large",
+                    "an event type's number, such as 7",
+                );
+            }
+            id.map(EventType::Id)
+        }
+        DeValue::String(slug) => Some(EventType::Slug(slug.clone().into_owned())),
+        _ => table.wrong_type(
+            "event type",
+            value,
+            "a number (its id) or a text (its slug)",
+        ),
+    }
+}

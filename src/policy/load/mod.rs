@@ -1,0 +1,69 @@
+//! From the texts of all policy files to a set that may be activated. Every file is read to its end
+//! and all diagnostics of all files are handed back together.
+
+mod check;
+pub(super) mod credits;
+mod criteria;
+mod file;
+mod header;
+mod selftest;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::codes::Code;
+use super::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use super::lists::ReadList;
+use super::set::PolicySet;
+use crate::domain::amount::{Unit, UnitCode};
+
+/// The largest policy file, in bytes.
+pub const FILE_BYTES_MAX: usize = 1024 * 1024;
+/// The most policy files.
+pub const FILES_MAX: usize = 1_000;
+
+/// What loading needs from outside.
+pub struct LoadContext<'a> {
+    /// The units the settings define.
+    pub units: &'a BTreeMap<UnitCode, Unit>,
+    /// Reads a list file: given the policy file's name and the path written there, which is meant
+    /// from the policy file's folder.
+    pub read_list: &'a ReadList<'a>,
+}
+
+impl std::fmt::Debug for LoadContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadContext")
+            .field("units", &self.units)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads, checks and tests all policy files.
+///
+/// # Errors
+/// All diagnostics, if any of them is an error; then nothing may be activated. Otherwise what
+/// remains are warnings and notes, beside the set.
+pub fn load(
+    files: Vec<SourceFile>,
+    context: &LoadContext<'_>,
+) -> Result<(PolicySet, Diagnostics), Diagnostics> {
+    let (mut policies, mut diagnostics) = (Vec::new(), Vec::new());
+    for (index, file) in files.into_iter().enumerate() {
+        let source = Arc::new(file);
+        if index >= FILES_MAX {
+            let message = format!("there are more than {FILES_MAX} policy files");
+            diagnostics.push(Diagnostic::new(&source, Code::TooManyFiles, 0..0, message));
+            break;
+        }
+        let (policy, found) = file::read(&source, context);
+        policies.extend(policy);
+        diagnostics.extend(found);
+    }
+    diagnostics.extend(check::across(&policies));
+    let diagnostics = Diagnostics::new(diagnostics);
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    Ok((PolicySet::new(policies), diagnostics))
+}

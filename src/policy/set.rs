@@ -1,0 +1,94 @@
+//! All policies that are in force together.
+
+use sha2::{Digest, Sha256};
+
+use super::evaluate::{Fallback, evaluate};
+use super::facts::Facts;
+use super::policy::{Mode, Policy, PolicyHash, Role};
+use super::verdict::Evaluation;
+use crate::domain::decision::Outcome;
+
+/// The policies in force, checked and compiled. Immutable: a reload makes a new one, and an
+/// evaluation keeps the one it began with.
+#[derive(Debug)]
+pub struct PolicySet {
+    hash: PolicyHash,
+    /// Guardrails by id, then deciding policies by falling rank and id.
+    policies: Vec<Policy>,
+}
+
+impl PolicySet {
+    pub(super) fn new(mut policies: Vec<Policy>) -> Self {
+        policies.sort_by(|a, b| {
+            let guards = |policy: &Policy| policy.role == Role::Guardrail;
+            guards(b)
+                .cmp(&guards(a))
+                .then_with(|| b.rank().cmp(&a.rank()))
+                .then_with(|| a.id.cmp(&b.id))
+        });
+        let mut hasher = Sha256::new();
+        for policy in &policies {
+            hasher.update(policy.hash.0);
+        }
+        Self {
+            hash: PolicyHash(hasher.finalize().into()),
+            policies,
+        }
+    }
+
+    /// The meaning of the whole set.
+    pub fn hash(&self) -> PolicyHash {
+        self.hash
+    }
+
+    /// All policies, also those that are not enforced: guardrails first, then by falling rank.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.policies.iter()
+    }
+
+    /// The text of each policy, to be archived under its hash.
+    pub fn sources(&self) -> impl Iterator<Item = (PolicyHash, &str)> {
+        self.policies
+            .iter()
+            .map(|policy| (policy.hash, policy.source.text.as_str()))
+    }
+
+    /// Decides, or says which facts are missing. Guardrails that match are all asked; of the other
+    /// policies that match, the one with the highest priority, then the closest match, decides.
+    pub fn evaluate(&self, facts: &Facts) -> Evaluation {
+        let mut asked = Vec::new();
+        let mut deciding: Option<&Policy> = None;
+        let mut tied: Option<&Policy> = None;
+        for policy in self
+            .policies
+            .iter()
+            .filter(|policy| policy.mode == Mode::Enforce)
+        {
+            if tied.is_some() || !policy.matching.covers(facts) {
+                continue;
+            }
+            match (policy.role, deciding) {
+                (Role::Guardrail, _) => asked.push(policy),
+                (Role::Deciding, None) => deciding = Some(policy),
+                (Role::Deciding, Some(first)) if first.rank() == policy.rank() => {
+                    tied = Some(policy)
+                }
+                // Sorted by rank: nothing behind this one can tie.
+                (Role::Deciding, Some(_)) => break,
+            }
+        }
+        let note = match (deciding, tied) {
+            (Some(first), Some(second)) => format!(
+                "the policies {} and {} claim this booking with the same rank; give one a higher priority",
+                first.id, second.id
+            ),
+            _ => "no policy matches this booking".to_owned(),
+        };
+        let fallback = Fallback {
+            outcome: Outcome::Defer,
+            note,
+        };
+        asked.extend(deciding.filter(|_| tied.is_none()));
+        evaluate(asked, fallback, self.hash, facts)
+    }
+}
