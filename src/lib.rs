@@ -3,8 +3,8 @@
 
 pub mod cli;
 pub mod domain;
-//pub mod gate;
-//pub mod http;
+pub mod gate;
+pub mod http;
 pub mod journal;
 pub mod ledger;
 pub mod policy;

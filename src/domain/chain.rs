@@ -50,6 +50,17 @@ pub enum Decider {
     Person(String),
 }
 
+impl std::fmt::Display for Decider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Policy => f.write_str("policy"),
+            Self::Host => f.write_str("host"),
+            Self::Carried => f.write_str("carried"),
+            Self::Person(name) => write!(f, "person:{name}"),
+        }
+    }
+}
+
 /// A stored decision; facts and trace are read where they are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {

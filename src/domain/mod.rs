@@ -1,6 +1,7 @@
 //! The vocabulary: plain values that every other room speaks. Nothing here does I/O, is async, or
 //! asks the machine for the time, so it can only fail by its input.
 
+pub mod account;
 pub mod amount;
 pub mod booking;
 pub mod chain;

@@ -11,10 +11,10 @@ use super::{Gate, GateError, Inner};
 use crate::domain::amount::{Amount, Unit, UnitCode};
 use crate::domain::owner::Owner;
 use crate::storage::Tx;
-use crate::storage::records::{Balance, NewAnswer, TopUp};
+use crate::storage::records::{Balance, StoredAnswer, TopUp};
 
 /// The longest idempotency key taken, in bytes.
-pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// The longest reason taken, in characters.
 const REASON_CHARS_MAX: usize = 500;
 /// The largest metadata taken, in bytes of JSON.
@@ -105,7 +105,9 @@ impl Inner {
     fn understand_top_up(&self, request: TopUpRequest) -> Result<Order, GateError> {
         let invalid = |text: &str| Err(GateError::Invalid(text.to_owned()));
         if request.idempotency_key.is_empty() {
-            return invalid("the Idempotency-Key header is empty; send a value that is new for each top-up");
+            return invalid(
+                "the Idempotency-Key header is empty; send a value that is new for each top-up",
+            );
         }
         if request.idempotency_key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
             return invalid("the Idempotency-Key header is longer than 255 bytes");
@@ -116,7 +118,11 @@ impl Inner {
         if amount.minor <= 0 {
             return invalid("amount: a top-up must be more than 0");
         }
-        if request.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
+        if request
+            .reason
+            .as_ref()
+            .is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX)
+        {
             return invalid("reason: longer than 500 characters");
         }
         let metadata = match &request.metadata {
@@ -124,7 +130,10 @@ impl Inner {
             Some(Value::Object(map)) => Some(Value::Object(map.clone()).to_string()),
             Some(_) => return invalid("metadata: must be an object"),
         };
-        if metadata.as_ref().is_some_and(|text| text.len() > METADATA_BYTES_MAX) {
+        if metadata
+            .as_ref()
+            .is_some_and(|text| text.len() > METADATA_BYTES_MAX)
+        {
             return invalid("metadata: larger than 4096 bytes");
         }
         let canonical = BTreeMap::from([
@@ -158,7 +167,7 @@ impl Inner {
                 return Err(GateError::KeyReused { differs });
             }
             return Ok(TopUpAnswer {
-                status: stored.status,
+                status: u16::try_from(stored.status).unwrap_or(CREATED),
                 body: serde_json::from_str(&stored.outcome)?,
                 replayed: true,
             });
@@ -170,15 +179,13 @@ impl Inner {
             GateError::NotFound("the account that was just topped up is gone".to_owned())
         })?;
         let body = serde_json::to_value(body)?;
-        let answer = NewAnswer {
-            scope,
-            key: order.key,
+        let answer = StoredAnswer {
             request_hash: hash.to_vec(),
             request: canonical,
-            status: CREATED,
+            status: i64::from(CREATED),
             outcome: body.to_string(),
         };
-        tx.put_idempotent(&answer, now).await?;
+        tx.put_idempotent(&scope, &order.key, &answer, now).await?;
         Ok(TopUpAnswer {
             status: CREATED,
             body,
@@ -209,10 +216,7 @@ impl Inner {
     }
 }
 
-fn differences(
-    stored: &str,
-    request: &BTreeMap<&'static str, Value>,
-) -> Result<String, GateError> {
+fn differences(stored: &str, request: &BTreeMap<&'static str, Value>) -> Result<String, GateError> {
     let stored: BTreeMap<String, Value> = serde_json::from_str(stored)?;
     let fields: Vec<&str> = request
         .iter()

@@ -54,7 +54,7 @@ pub(super) async fn advance(
     let now = gate.now();
     let Some(source) = gate.sources.get(lease.source.as_str()) else {
         // The source was taken out of the settings: its chains rest until it comes back.
-        tx.release(&lease, None, 0).await?;
+        tx.release_lease(&lease, None, 0).await?;
         return Ok(Next::Done);
     };
     let mut later = None;
@@ -83,20 +83,34 @@ pub(super) async fn advance(
             return Ok(Next::Read(target(&timeline, unit)));
         }
         if let Some(id) = plan.deliver {
-            let command = record.commands.iter().find(|command| command.id == id).cloned();
+            let command = record
+                .commands
+                .iter()
+                .find(|command| command.id == id)
+                .cloned();
             if let Some(command) = command {
-                return begin(gate, tx, lease, record, command, source.provider.call_timeout_ms(), now).await;
+                return begin(
+                    gate,
+                    tx,
+                    lease,
+                    record,
+                    command,
+                    source.provider.call_timeout_ms(),
+                    now,
+                )
+                .await;
             }
         }
         let idle = plan.is_idle();
         let rows = rows(&record, &timeline, idle, now);
         tx.put_bookings(lease.chain, &rows).await?;
         let due = [plan.wake_at, later].into_iter().flatten().min();
-        tx.release(&lease, due, record.version).await?;
+        tx.release_lease(&lease, due, record.version).await?;
         return Ok(Next::Done);
     }
     tracing::error!(chain.id = %lease.chain, "the plan for this chain does not come to an end");
-    tx.release(&lease, Some(plus_ms(now, RESTLESS_MS)), i64::MAX).await?;
+    tx.release_lease(&lease, Some(plus_ms(now, RESTLESS_MS)), i64::MAX)
+        .await?;
     Ok(Next::Done)
 }
 

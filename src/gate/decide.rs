@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Inner;
+use crate::domain::account::AccountStatus;
 use crate::domain::amount::Amount;
 use crate::domain::booking::Details;
 use crate::domain::chain::{ChainRecord, Decider, HoldState};
@@ -16,7 +17,7 @@ use crate::domain::timeline::{Timeline, Unit};
 use crate::policy::facts::{AccountFacts, Balance, Facts, Loaded, Need};
 use crate::policy::{Evaluation, PolicySet, Verdict};
 use crate::storage::records::{HoldRequest, NewDecision, Posted};
-use crate::storage::{StorageError, Tx};
+use crate::storage::{LedgerError, StorageError, Tx};
 
 const SHORT_OF_CREDIT: &str = "There is not enough credit for this booking.";
 
@@ -24,7 +25,7 @@ const SHORT_OF_CREDIT: &str = "There is not enough credit for this booking.";
 struct Judgement {
     outcome: Outcome,
     decider: Decider,
-    verdict: Option<Verdict>,
+    verdict: Option<Box<Verdict>>,
     message: Option<String>,
     note: Option<String>,
     terms: Terms,
@@ -133,7 +134,9 @@ async fn judge(
     deciding: &Deciding,
     spare: &Spare,
 ) -> Result<Judgement, StorageError> {
-    let asked = unit.ask.map(|ask| ask.provider_time.unwrap_or(ask.heard_at));
+    let asked = unit
+        .ask
+        .map(|ask| ask.provider_time.unwrap_or(ask.heard_at));
     let mut facts = Facts {
         now: asked.unwrap_or(details.start),
         source: record.source.clone(),
@@ -145,7 +148,10 @@ async fn judge(
         match policies.evaluate(&facts) {
             Evaluation::Decided(verdict) => break verdict,
             Evaluation::Needs(needs) => {
-                debug_assert!(needs.contains(&Need::Account), "the only fact there is to load");
+                debug_assert!(
+                    needs.contains(&Need::Account),
+                    "the only fact there is to load"
+                );
                 facts.account = Loaded::Known(account(tx, details, spare).await?);
             }
         }
@@ -217,7 +223,8 @@ async fn payer(
     let facts = account(tx, details, spare).await?;
     let suffices = facts.is_some_and(|facts| {
         let balance = facts.balances.get(&amount.unit);
-        facts.may_hold() && balance.is_some_and(|balance| balance.available >= amount.minor)
+        facts.status == AccountStatus::Open
+            && balance.is_some_and(|balance| balance.available >= amount.minor)
     });
     Ok(Some(Payer {
         owner: details.booker.email.clone(),
@@ -227,16 +234,23 @@ async fn payer(
 }
 
 fn carried(record: &ChainRecord, before: DecisionId, details: &Details) -> Judgement {
-    let decision = record.decisions.iter().find(|decision| decision.id == before);
+    let decision = record
+        .decisions
+        .iter()
+        .find(|decision| decision.id == before);
     let terms = decision.map_or_else(Terms::free, |decision| decision.terms.clone());
     let paid = record.holds.iter().find(|hold| hold.decision == before);
-    let payer = terms.cost.clone().filter(|cost| cost.minor > 0).map(|amount| Payer {
-        owner: paid
-            .map(|hold| hold.owner.clone())
-            .or_else(|| details.booker.email.clone()),
-        amount,
-        suffices: paid.is_some(),
-    });
+    let payer = terms
+        .cost
+        .clone()
+        .filter(|cost| cost.minor > 0)
+        .map(|amount| Payer {
+            owner: paid
+                .map(|hold| hold.owner.clone())
+                .or_else(|| details.booker.email.clone()),
+            amount,
+            suffices: paid.is_some(),
+        });
     Judgement {
         outcome: Outcome::Accept,
         decider: Decider::Carried,
@@ -272,7 +286,10 @@ fn all_or_none(judged: &mut [(&Unit<'_>, &Details, Judgement)]) {
         let one = &judged[index].2;
         (one.outcome, one.message.clone())
     };
-    for (_, _, other) in judged.iter_mut().filter(|(_, _, one)| one.outcome != outcome) {
+    for (_, _, other) in judged
+        .iter_mut()
+        .filter(|(_, _, one)| one.outcome != outcome)
+    {
         other.outcome = outcome;
         other.message.clone_from(&message);
         other.note = Some("another occurrence of the series is not accepted".to_owned());
@@ -297,7 +314,8 @@ async fn pay(
         let reason = "the host confirmed it, and the booker's credit did not suffice";
         return tx
             .waive(decision, record.chain, &payer.amount, reason, now)
-            .await;
+            .await
+            .map(drop);
     };
     let request = HoldRequest {
         owner,
@@ -306,13 +324,14 @@ async fn pay(
         decision,
         unit: unit.clone(),
     };
-    if carry_from.is_empty() {
-        tx.hold(&request, now).await.map(drop)
-    } else {
-        let before = std::mem::take(carry_from);
-        tx.carry(&before, &request, now).await.map(drop)
+    let before = std::mem::take(carry_from);
+    match tx.carry(&before, &request, now).await {
+        Ok(_) => Ok(()),
+        Err(LedgerError::Storage(error)) => Err(error),
+        // The balance was looked at in this same transaction: whatever this is, it is not a lack of
+        // credit, and nothing of the decision may be kept.
+        Err(refusal) => Err(StorageError::Refused(refusal.to_string())),
     }
-    .map_err(StorageError::from)
 }
 
 fn new_decision(
@@ -323,7 +342,10 @@ fn new_decision(
     judgement: &Judgement,
     now: Timestamp,
 ) -> NewDecision {
-    let policy = judgement.verdict.as_ref().and_then(|verdict| verdict.policy.as_ref());
+    let policy = judgement
+        .verdict
+        .as_ref()
+        .and_then(|verdict| verdict.policy.as_ref());
     NewDecision {
         chain: record.chain,
         source: record.source.clone(),
@@ -333,8 +355,8 @@ fn new_decision(
         round,
         outcome: judgement.outcome,
         decider: judgement.decider.clone(),
-        policy_id: policy.map(|policy| policy.id.clone()),
-        policy_hash: policy.map(|policy| policy.hash.clone()),
+        policy_id: policy.map(|policy| policy.id.to_string()),
+        policy_hash: policy.map(|policy| policy.hash.to_string()),
         message: (judgement.outcome == Outcome::Reject)
             .then(|| judgement.message.clone())
             .flatten(),
@@ -358,9 +380,10 @@ async fn archive(
     let Some(policy) = &verdict.policy else {
         return Ok(());
     };
-    match policies.source(&policy.hash) {
-        Some(source) => {
-            tx.archive_policy(&policy.hash, &source.name, &source.text, now)
+    let source = policies.sources().find(|(hash, _)| *hash == policy.hash);
+    match source {
+        Some((hash, text)) => {
+            tx.archive_policy(&hash.to_string(), &policy.id, text, now)
                 .await
         }
         None => Ok(()),

@@ -24,11 +24,7 @@ pub(super) async fn deliver(gate: &Arc<Inner>, source: &Source, job: &Job) -> Re
 }
 
 async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport {
-    let outcome = Outcome {
-        gate,
-        job,
-        source,
-    };
+    let outcome = Outcome { gate, job, source };
     let target = Target {
         uid: job.command.unit.uid.clone(),
         number: job.command.number,
@@ -46,7 +42,10 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
         return outcome.nothing_left(reading, None);
     };
     if let Some(at) = outcome.not_before(now) {
-        return outcome.wait(at, "no answer came to the last call; it was not carried out");
+        return outcome.wait(
+            at,
+            "no answer came to the last call; it was not carried out",
+        );
     }
     let call = Call {
         action,
@@ -163,14 +162,20 @@ impl Outcome<'_> {
         };
         let mut report = self.report(result, state);
         report.http_status = http_status;
-        report.change.note = Some(format!("read back: the booking is {}", reading.status.as_str()));
+        report.change.note = Some(format!(
+            "read back: the booking is {}",
+            reading.status.as_str()
+        ));
         report.news = vec![reading];
         report
     }
 
     /// Something came in while the booking was read: plan again before anything is done.
     fn overtaken(&self, reading: Reading) -> AttemptReport {
-        let mut report = self.wait(self.gate.now(), "something new came in; looked again before calling");
+        let mut report = self.wait(
+            self.gate.now(),
+            "something new came in; looked again before calling",
+        );
         if reading.moved_to.is_some() || reading.status.is_over() {
             report.news = vec![reading];
         }

@@ -7,24 +7,24 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Inner, inbox};
+use crate::journal::{Reader, Record};
 
 /// Bytes taken from the journal at once.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// First and longest wait before a store that is down is tried again.
 const RETRY_MS: (u64, u64) = (50, 2_000);
 
-/// Drains until `shutdown` is cancelled.
-pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
+/// Drains until `shutdown` is cancelled, or the journal is closed and empty.
+pub(super) async fn run(gate: &Arc<Inner>, mut reader: Reader, shutdown: &CancellationToken) {
     loop {
-        let next = gate
-            .journal
-            .next_batch(gate.settings.drain_batch_max, BATCH_BYTES_MAX);
+        let next = reader.next_batch(gate.settings.drain_batch_max, BATCH_BYTES_MAX);
         let batch = tokio::select! {
             () = shutdown.cancelled() => return,
             batch = next => batch,
         };
         let batch = match batch {
-            Ok(batch) => batch,
+            Ok(Some(batch)) => batch,
+            Ok(None) => return,
             Err(error) => {
                 tracing::error!(error = %error, "the journal cannot be read");
                 if pause(shutdown, RETRY_MS.1).await {
@@ -37,7 +37,7 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
         if !store(gate, batch.records, shutdown).await {
             return;
         }
-        if let Err(error) = gate.journal.drained(batch.up_to).await {
+        if let Err(error) = reader.drained(batch.up_to).await {
             // The records are stored; they will be read again and found to be known.
             tracing::error!(error = %error, "a drained journal segment could not be removed");
         }
@@ -46,11 +46,7 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
 }
 
 /// Stores a batch, trying again until the store takes it. False if shut down before.
-async fn store(
-    gate: &Arc<Inner>,
-    records: Vec<crate::journal::Record>,
-    shutdown: &CancellationToken,
-) -> bool {
+async fn store(gate: &Arc<Inner>, records: Vec<Record>, shutdown: &CancellationToken) -> bool {
     let mut wait_ms = RETRY_MS.0;
     loop {
         match inbox::store(gate, records.clone(), gate.now()).await {

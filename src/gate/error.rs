@@ -2,7 +2,7 @@
 
 use crate::domain::amount::AmountError;
 use crate::domain::owner::NotAnAddress;
-use crate::storage::StorageError;
+use crate::storage::{LedgerError, StorageError};
 
 /// Why the gate could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,9 @@ pub enum GateError {
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The ledger refused.
+    #[error("{0}")]
+    Ledger(LedgerError),
     /// An amount was refused.
     #[error(transparent)]
     Amount(#[from] AmountError),
@@ -39,4 +42,13 @@ pub enum GateError {
     /// A stored value could not be read back.
     #[error("a stored value could not be read back: {0}")]
     Damaged(#[from] serde_json::Error),
+}
+
+impl From<LedgerError> for GateError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Storage(error) => Self::Storage(error),
+            refusal => Self::Ledger(refusal),
+        }
+    }
 }

@@ -32,10 +32,14 @@ pub(super) async fn store(
     records: Vec<Record>,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    let letters: Arc<Vec<Letter>> =
-        Arc::new(records.into_iter().map(|record| gate.understand(record)).collect());
+    let letters: Arc<Vec<Letter>> = Arc::new(
+        records
+            .into_iter()
+            .map(|record| gate.understand(record))
+            .collect(),
+    );
     let all = Arc::clone(&letters);
-    let batch = gate
+    let batch: Result<(), StorageError> = gate
         .storage
         .write(move |tx| {
             Box::pin(async move {

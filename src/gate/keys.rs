@@ -36,7 +36,10 @@ pub(super) fn of_reading(reading: &Reading) -> Vec<String> {
     let mut keys = Vec::with_capacity(4);
     uid(&mut keys, &reading.uid);
     number(&mut keys, reading.number);
-    for link in [&reading.moved_from, &reading.moved_to].into_iter().flatten() {
+    for link in [&reading.moved_from, &reading.moved_to]
+        .into_iter()
+        .flatten()
+    {
         uid(&mut keys, link);
     }
     keys.extend(reading.series.as_ref().map(|id| format!("series:{id}")));

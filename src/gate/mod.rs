@@ -18,14 +18,15 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::amount::{Unit, UnitCode};
-use crate::domain::clock::{Clock, Timestamp};
-use crate::journal::Journal;
+use crate::domain::clock::{Clock, Timestamp, from_us, plus_ms};
+use crate::journal::{Journal, Reader};
 use crate::policy::PolicySet;
 use crate::storage::Storage;
 
@@ -35,8 +36,12 @@ pub use query::{BookingsAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
 pub use source::Source;
 pub use views::{
-    AccountView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView, EntryView, Page,
+    AccountView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView, EntryView,
+    Page,
 };
+
+/// How long a refusal by the journal makes the daemon count as degraded, in ms.
+const REFUSAL_REMEMBERED_MS: i64 = 10_000;
 
 /// Limits and times of the gate's own work.
 #[derive(Debug, Clone)]
@@ -80,6 +85,8 @@ pub(crate) struct Inner {
     sources: BTreeMap<String, Source>,
     clock: Arc<dyn Clock>,
     settings: GateSettings,
+    /// When the journal last refused a delivery, in microseconds; 0 if never.
+    journal_refused_at: AtomicI64,
     /// Rung when a chain may have become due.
     work: Notify,
     /// Rung when a worker became idle or the drain caught up: tests and shutdown wait for it.
@@ -136,6 +143,7 @@ impl Gate {
                 .collect(),
             clock: parts.clock,
             settings: parts.settings,
+            journal_refused_at: AtomicI64::new(0),
             work: Notify::new(),
             idle: watch::Sender::new(Activity {
                 journalled: parts.recovered,
@@ -146,9 +154,9 @@ impl Gate {
 
     /// Works until `shutdown` is cancelled: drains the journal into the inbox and works the chains
     /// that are due. Returns once every chain in hand was finished or given back.
-    pub async fn run(&self, shutdown: CancellationToken) {
+    pub async fn run(&self, reader: Reader, shutdown: CancellationToken) {
         tokio::join!(
-            drain::run(&self.0, &shutdown),
+            drain::run(&self.0, reader, &shutdown),
             worker::run(&self.0, &shutdown)
         );
     }
@@ -188,7 +196,7 @@ impl Gate {
     /// Whether deliveries can be stored at all, and whether everything is as it should be.
     pub async fn health(&self) -> Health {
         let store = self.0.storage.healthy().await;
-        let journal = self.0.journal.is_writable();
+        let journal = self.0.journal_works();
         match (store, journal) {
             (true, true) => Health::Ok,
             (true, false) | (false, true) => Health::Degraded,
@@ -219,6 +227,14 @@ impl Inner {
             .read(|tx| Box::pin(async move { tx.next_due().await }))
             .await;
         matches!(due, Ok(due) if due.is_none_or(|at| at > self.now()))
+    }
+
+    /// Whether the journal takes deliveries: it has room, and has refused none lately. Whoever is sent
+    /// nothing because of it gets a chance to find out that it works again.
+    fn journal_works(&self) -> bool {
+        let depth = self.journal.depth();
+        let refused_at = from_us(self.journal_refused_at.load(Ordering::Relaxed));
+        depth.bytes < depth.bytes_max && plus_ms(refused_at, REFUSAL_REMEMBERED_MS) < self.now()
     }
 
     fn changed(&self, change: impl FnOnce(&mut Activity)) {

@@ -14,12 +14,12 @@ use crate::domain::decision::Outcome;
 use crate::domain::ids::{ChainId, CommandId, SeatId, SourceName, Uid};
 use crate::domain::owner::Owner;
 use crate::storage::records::{
-    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DeliveryRow, EntryCursor, Violation,
+    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, EntryCursor, Violation,
 };
 use crate::storage::{StorageError, Tx};
 
 /// Rows on a page, if the request does not say.
-pub const PAGE_DEFAULT: u32 = 50;
+const PAGE_DEFAULT: u32 = 50;
 /// Rows on a page at the most.
 pub const PAGE_MAX: u32 = 200;
 /// Deliveries shown of one booking.
@@ -83,7 +83,9 @@ impl Gate {
                         return Err(no_account(&owner));
                     }
                     let rows = tx.entries(&owner, None, after, limit + 1).await?;
-                    let next = next_cursor(&rows, limit, |row| format!("{}.{}", row.at.txn, row.at.line));
+                    let next = next_cursor(&rows, limit, |row| {
+                        format!("{}.{}", row.at.txn, row.at.line)
+                    });
                     let items = rows.into_iter().take(limit as usize);
                     let items = items.map(|row| EntryView {
                         txn: row.at.txn,
@@ -119,13 +121,14 @@ impl Gate {
             outcome: asked.outcome,
             booker: asked.booker.as_deref().map(Owner::parse).transpose()?,
         };
-        let after: Option<BookingCursor> = asked.after.as_deref().map(booking_cursor).transpose()?;
+        let after: Option<BookingCursor> =
+            asked.after.as_deref().map(booking_cursor).transpose()?;
         let limit = page(asked.limit);
         self.0
             .storage
             .read(move |tx| {
                 Box::pin(async move {
-                    let rows = tx.list_bookings(&filter, after, limit + 1).await?;
+                    let rows = tx.list_bookings(&filter, after.as_ref(), limit + 1).await?;
                     let next = next_cursor(&rows, limit, booking_cursor_text);
                     let items = rows.into_iter().take(limit as usize).map(line).collect();
                     Ok(Page { items, next })
@@ -166,7 +169,11 @@ impl Gate {
         limit: Option<u32>,
     ) -> Result<Page<DeadLetterView>, GateError> {
         let invalid = |_| GateError::Invalid("after: not a cursor of this list".to_owned());
-        let after = after.map(str::parse).transpose().map_err(invalid)?.map(CommandId);
+        let after = after
+            .map(str::parse)
+            .transpose()
+            .map_err(invalid)?
+            .map(CommandId);
         let limit = page(limit);
         self.0
             .storage
@@ -174,7 +181,11 @@ impl Gate {
                 Box::pin(async move {
                     let rows = tx.dead_letters(after, limit + 1).await?;
                     let next = next_cursor(&rows, limit, |row| row.id.to_string());
-                    let items = rows.into_iter().take(limit as usize).map(dead_letter).collect();
+                    let items = rows
+                        .into_iter()
+                        .take(limit as usize)
+                        .map(dead_letter)
+                        .collect();
                     Ok(Page { items, next })
                 })
             })
@@ -241,7 +252,9 @@ impl Inner {
     async fn booking_view(&self, tx: &mut Tx, row: BookingRow) -> Result<BookingView, GateError> {
         let chain: ChainId = row.chain;
         let Some(record) = tx.load_chain(chain).await? else {
-            return Err(GateError::NotFound("the booking's chain is gone".to_owned()));
+            return Err(GateError::NotFound(
+                "the booking's chain is gone".to_owned(),
+            ));
         };
         let mut decisions = Vec::with_capacity(record.decisions.len());
         for decision in &record.decisions {
@@ -299,9 +312,7 @@ impl Inner {
 }
 
 fn no_account(owner: &Owner) -> GateError {
-    GateError::NotFound(format!(
-        "no account `{owner}`; a top-up would create it"
-    ))
+    GateError::NotFound(format!("no account `{owner}`; a top-up would create it"))
 }
 
 fn page(limit: Option<u32>) -> u32 {
@@ -315,7 +326,9 @@ fn next_cursor<T>(rows: &[T], limit: u32, text: impl Fn(&T) -> String) -> Option
 }
 
 fn not_a_cursor() -> GateError {
-    GateError::Invalid("after: not a cursor of this list; take `next` of the page before".to_owned())
+    GateError::Invalid(
+        "after: not a cursor of this list; take `next` of the page before".to_owned(),
+    )
 }
 
 fn entry_cursor(text: &str) -> Result<EntryCursor, GateError> {
@@ -330,7 +343,10 @@ fn booking_cursor_text(row: &BookingRow) -> String {
     let seat = row.seat.as_ref().map_or("", |seat| seat.as_str());
     let at = row.updated_at.as_microsecond();
     // Parted by the unit separator, which no id contains; in hex, because it stands in a URL.
-    hex::encode(format!("{at}\u{1f}{}\u{1f}{}\u{1f}{seat}", row.source, row.uid))
+    hex::encode(format!(
+        "{at}\u{1f}{}\u{1f}{}\u{1f}{seat}",
+        row.source, row.uid
+    ))
 }
 
 fn booking_cursor(text: &str) -> Result<BookingCursor, GateError> {

@@ -1,6 +1,7 @@
 //! The front door: verify the raw bytes, put them on stable storage, then let them be answered.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,6 +80,8 @@ impl Inner {
                 Ok(Received)
             }
             Err(error) => {
+                let now = self.now().as_microsecond();
+                self.journal_refused_at.store(now, Ordering::Relaxed);
                 tracing::error!(error = %error, "delivery refused: the journal cannot store it");
                 Err(Refused::Unavailable)
             }
@@ -117,4 +120,3 @@ impl Inner {
         matches!(caught_up, Ok(Ok(_)))
     }
 }
-

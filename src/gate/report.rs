@@ -49,12 +49,13 @@ pub(super) async fn record(
 ) -> Result<(), StorageError> {
     match report {
         Report::Read(readings) => note_readings(tx, source, readings, now).await,
-        Report::Missing(uid) => tx
-            .append_fact(chain, None, &FactBody::Missing { uid }, now)
-            .await,
+        Report::Missing(uid) => {
+            tx.append_fact(chain, None, &FactBody::Missing { uid }, now)
+                .await
+        }
         Report::ReadLater(_) => Ok(()),
         Report::Attempt(report) => {
-            let status = report.http_status;
+            let status = report.http_status.map(i64::from);
             let detail = report.detail.as_deref();
             tx.finish_attempt(report.attempt, report.result, status, detail, now)
                 .await?;
@@ -72,7 +73,9 @@ async fn note_readings(
     now: Timestamp,
 ) -> Result<(), StorageError> {
     for reading in readings {
-        let chain = tx.chain_for(source, &keys::of_reading(&reading), now).await?;
+        let chain = tx
+            .chain_for(source, &keys::of_reading(&reading), now)
+            .await?;
         let fact = FactBody::Reading(Box::new(reading));
         tx.append_fact(chain, None, &fact, now).await?;
         tx.due_no_later_than(chain, now).await?;

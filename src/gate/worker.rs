@@ -67,7 +67,8 @@ async fn claim(gate: &Arc<Inner>, places: usize) -> Result<Vec<Lease>, StorageEr
         .write(move |tx| {
             Box::pin(async move {
                 let settings = &this.settings;
-                tx.claim(&settings.worker_name, this.now(), settings.lease_ms, places)
+                let limit = u32::try_from(places).unwrap_or(u32::MAX);
+                tx.claim(&settings.worker_name, this.now(), settings.lease_ms, limit)
                     .await
             })
         })
@@ -169,12 +170,12 @@ async fn read(gate: &Arc<Inner>, lease: &Lease, target: &Target) -> Report {
 
 /// Runs a step outside while the lease is renewed, so that nobody takes the chain over from a worker
 /// that is alive and waiting for a slow provider.
-async fn keep(
-    gate: &Arc<Inner>,
-    lease: &Lease,
-    outside: impl Future<Output = Report>,
-) -> Report {
-    let every = Duration::from_millis(u64::try_from(gate.settings.lease_ms / 3).unwrap_or(1).max(1));
+async fn keep(gate: &Arc<Inner>, lease: &Lease, outside: impl Future<Output = Report>) -> Report {
+    let every = Duration::from_millis(
+        u64::try_from(gate.settings.lease_ms / 3)
+            .unwrap_or(1)
+            .max(1),
+    );
     let mut outside = std::pin::pin!(outside);
     loop {
         tokio::select! {
@@ -199,7 +200,9 @@ async fn give_back(gate: &Arc<Inner>, lease: &Lease, rest_ms: i64) {
     let (lease, due) = (lease.clone(), plus_ms(gate.now(), rest_ms));
     let released = gate
         .storage
-        .write(move |tx| Box::pin(async move { tx.release(&lease, Some(due), i64::MAX).await }))
+        .write(move |tx| {
+            Box::pin(async move { tx.release_lease(&lease, Some(due), i64::MAX).await })
+        })
         .await;
     if let Err(error) = released {
         // It runs out by itself.

@@ -62,7 +62,9 @@ pub(super) async fn entries(
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<Page<EntryView>>, Problem> {
     let Query(paging) = paging.map_err(bad_query)?;
-    let page = app.gate.entries(&owner, paging.after.as_deref(), paging.limit);
+    let page = app
+        .gate
+        .entries(&owner, paging.after.as_deref(), paging.limit);
     Ok(Json(page.await?))
 }
 

@@ -69,7 +69,10 @@ pub(super) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     };
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
     if !looks && token.role != Role::Admin {
-        let detail = format!("token `{}` has the role `read`; this needs `admin`", token.name);
+        let detail = format!(
+            "token `{}` has the role `read`; this needs `admin`",
+            token.name
+        );
         return Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response();
     }
     let actor = format!("token:{}", token.name);

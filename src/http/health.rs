@@ -16,6 +16,9 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
     match app.gate.health().await {
         Health::Ok => (StatusCode::OK, "ok"),
         Health::Degraded => (StatusCode::OK, "degraded"),
-        Health::Down => (StatusCode::SERVICE_UNAVAILABLE, "deliveries cannot be stored"),
+        Health::Down => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "deliveries cannot be stored",
+        ),
     }
 }

@@ -54,10 +54,15 @@ impl From<GateError> for Problem {
             GateError::Amount(_) => Self::invalid(format!("amount: {detail}")),
             GateError::Owner(_) => Self::invalid(detail),
             GateError::UnknownUnit { .. } => Self::invalid(format!("unit: {detail}")),
-            GateError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
-            GateError::KeyReused { .. } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail)
+            GateError::Ledger(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ledger-refused", detail)
             }
+            GateError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
+            GateError::KeyReused { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                detail,
+            ),
             GateError::Storage(_) => {
                 tracing::error!(error = %detail, "the store failed while answering the admin endpoint");
                 Self::new(

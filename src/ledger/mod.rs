@@ -43,6 +43,16 @@ pub enum Layer {
     Held,
 }
 
+impl Layer {
+    /// The layer as it is written in answers and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Posted => "posted",
+            Self::Held => "held",
+        }
+    }
+}
+
 /// One entry to be posted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::domain::account::AccountStatus;
 use crate::domain::amount::UnitCode;
 use crate::domain::booking::Details;
 use crate::domain::clock::Timestamp;
@@ -57,29 +58,6 @@ pub struct AccountFacts {
     pub created_at: Timestamp,
     /// What is on it, per unit.
     pub balances: BTreeMap<UnitCode, Balance>,
-}
-
-/// Whether an account may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AccountStatus {
-    /// In use.
-    Open,
-    /// No new holds; what is held can still be released.
-    Frozen,
-    /// Over.
-    Closed,
-}
-
-impl AccountStatus {
-    /// The status as it is written in policies and messages.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Frozen => "frozen",
-            Self::Closed => "closed",
-        }
-    }
 }
 
 /// One balance of an account, in minor units.

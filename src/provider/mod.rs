@@ -7,6 +7,7 @@ pub mod limiter;
 pub mod registry;
 #[cfg(test)]
 mod scripted_server;
+pub mod signature;
 
 use async_trait::async_trait;
 

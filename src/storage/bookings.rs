@@ -23,6 +23,8 @@ const BY_NUMBER: Sql = Sql::same(
     "SELECT * FROM booking WHERE source = $1 AND number = $2
      ORDER BY updated_at DESC, uid, seat LIMIT 1",
 );
+const OF_CHAIN: Sql =
+    Sql::same("SELECT * FROM booking WHERE chain_id = $1 ORDER BY start_at, uid, seat");
 // The list of one booker is read from its own index, so it has a statement of its own.
 const LIST: Sql = Sql::same(
     "SELECT * FROM booking
@@ -83,6 +85,18 @@ impl Tx {
         };
         let row = self.query(BY_NUMBER).bind(source).bind(number);
         row.optional().await?.as_ref().map(booking).transpose()
+    }
+
+    /// All bookings of a chain, by their start.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn bookings_of_chain(
+        &mut self,
+        chain: ChainId,
+    ) -> Result<Vec<BookingRow>, StorageError> {
+        let rows = self.query(OF_CHAIN).bind(chain).all().await?;
+        rows.iter().map(booking).collect()
     }
 
     /// Bookings that pass the filter, the last changed first, from behind `after` on.

@@ -2,8 +2,8 @@
 
 use super::backend::{Row, Sql, Tx};
 use super::error::StorageError;
-use super::records::{Decision, NewDecision, Posted};
-use super::words::{decider_word, from_json, from_word, json};
+use super::records::{Decision, DecisionStory, NewDecision, Posted};
+use super::words::{from_json, from_word, json};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DecisionId, UnitKey};
 
@@ -17,7 +17,8 @@ const ARCHIVE: Sql = Sql::same(
     "INSERT INTO policy_text (hash, name, text, first_used_at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (hash) DO NOTHING",
 );
-const STORY: Sql = Sql::same("SELECT facts, trace FROM decision WHERE id = $1");
+const STORY: Sql =
+    Sql::same("SELECT policy_id, policy_hash, note, facts, trace FROM decision WHERE id = $1");
 const OF_CHAIN: Sql = Sql::same(
     "SELECT id, uid, seat, start_at, end_at, round, outcome, decided_by, message, terms, decided_at
      FROM decision WHERE chain_id = $1 ORDER BY id",
@@ -37,7 +38,7 @@ impl Tx {
         let insert = insert.bind(&new.unit.uid).bind(&new.unit.seat);
         let insert = insert.bind(new.start).bind(new.end).bind(new.round);
         let insert = insert.bind(new.outcome.as_str());
-        let insert = insert.bind(decider_word(&new.decider));
+        let insert = insert.bind(new.decider.to_string());
         let insert = insert.bind(&new.policy_id).bind(&new.policy_hash);
         let insert = insert.bind(&new.message).bind(&new.note);
         let insert = insert.bind(cost.map(|cost| &cost.unit));
@@ -65,17 +66,25 @@ impl Tx {
         insert.bind(now).run().await.map(drop)
     }
 
-    /// What a decision looked at and how it came about, both as JSON: facts, then trace.
+    /// How a decision came about.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn decision_story(
         &mut self,
         decision: DecisionId,
-    ) -> Result<Option<(String, String)>, StorageError> {
+    ) -> Result<Option<DecisionStory>, StorageError> {
         let row = self.query(STORY).bind(decision).optional().await?;
-        row.map(|row| Ok((row.get("facts")?, row.get("trace")?)))
-            .transpose()
+        row.map(|row| {
+            Ok(DecisionStory {
+                policy_id: row.get("policy_id")?,
+                policy_hash: row.get("policy_hash")?,
+                note: row.get("note")?,
+                facts: row.get("facts")?,
+                trace: row.get("trace")?,
+            })
+        })
+        .transpose()
     }
 
     /// The decisions of a chain, oldest first.

@@ -138,6 +138,21 @@ pub struct NewCommand {
     pub due_at: Timestamp,
 }
 
+/// How a decision came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionStory {
+    /// The deciding policy's id.
+    pub policy_id: Option<String>,
+    /// The deciding policy's hash.
+    pub policy_hash: Option<String>,
+    /// The note for the admin.
+    pub note: Option<String>,
+    /// What the decision looked at, as JSON.
+    pub facts: String,
+    /// What the policies said, as JSON.
+    pub trace: String,
+}
+
 /// A worker's right to a chain. Nothing about a chain is changed without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {

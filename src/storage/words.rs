@@ -60,16 +60,6 @@ pub(super) fn from_json<T: DeserializeOwned>(row: &Row, column: &str) -> Result<
 
 const PERSON: &str = "person:";
 
-/// Who decided, as it is stored: a word, or `person:NAME`.
-pub(super) fn decider_word(decider: &Decider) -> String {
-    match decider {
-        Decider::Policy => "policy".to_owned(),
-        Decider::Host => "host".to_owned(),
-        Decider::Carried => "carried".to_owned(),
-        Decider::Person(name) => format!("{PERSON}{name}"),
-    }
-}
-
 impl Column for Decider {
     fn read(row: &Row, column: &str) -> Result<Self, StorageError> {
         let word: String = row.get(column)?;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+pub use crate::domain::account::AccountStatus;
 use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DecisionId, HoldId, UnitKey};
@@ -35,18 +36,6 @@ pub struct HoldRequest {
     pub decision: DecisionId,
     /// The booking or seat.
     pub unit: UnitKey,
-}
-
-/// Whether an account may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AccountStatus {
-    /// Yes.
-    Open,
-    /// No new holds; those it has may be captured, released and refunded.
-    Frozen,
-    /// No new holds and no top-ups.
-    Closed,
 }
 
 /// What an account has, in minor units.
