@@ -73,7 +73,13 @@ struct NewFile {
 /// Writes the files and prints the steps.
 pub(super) fn run(args: &InitArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     let subscriber_url = subscriber_url(&args.public_url)?;
-    let dir = context.options.working_dir.join(&args.dir);
+    // Component by component, so that `.` leaves no trace.
+    let dir: PathBuf = context
+        .options
+        .working_dir
+        .join(&args.dir)
+        .components()
+        .collect();
     let files = files(&dir)?;
     if !args.force {
         refuse_to_overwrite(&files)?;
@@ -99,11 +105,7 @@ pub(super) fn run(args: &InitArgs, json: bool, context: &mut Context<'_>) -> any
     for file in &files {
         writeln!(context.out, "wrote {}", file.path.display())?;
     }
-    Ok(write!(
-        context.out,
-        "{}",
-        steps(&args.dir, &subscriber_url)
-    )?)
+    Ok(write!(context.out, "{}", steps(&dir, &subscriber_url))?)
 }
 
 fn files(dir: &Path) -> anyhow::Result<[NewFile; 3]> {

@@ -16,19 +16,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::domain::clock::Clock;
 use crate::settings::{self, LoadOptions, SettingsError};
 
-/// What `--help` says below the options of every command.
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  done
-  1  failed: stderr says why
-  2  the command line or the settings are wrong
-  3  there is no such thing";
-
 /// A doorman for calendars: decides signed booking webhooks by policy and credit, once, and can say
 /// why.
 #[derive(Debug, Parser)]
-#[command(name = "bookgate", version, propagate_version = true, after_help = EXIT_CODES)]
-#[command(after_long_help = TOP_EXAMPLES)]
+#[command(name = "bookgate", version, propagate_version = true, after_help = EXAMPLES_AND_EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     shared: Shared,
@@ -36,7 +27,8 @@ pub struct Cli {
     command: Command,
 }
 
-const TOP_EXAMPLES: &str = "\
+/// What `--help` says below the options.
+const EXAMPLES_AND_EXIT_CODES: &str = "\
 Examples:
   bookgate init                  a settings file, secrets and a first policy in this folder
   bookgate settings show         what holds, and where each value comes from
@@ -128,7 +120,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// How the process ends after an error: see [`EXIT_CODES`]. A reader that went away (`| head`) is
+/// How the process ends after an error: see `EXAMPLES_AND_EXIT_CODES`. A reader that went away (`| head`) is
 /// no failure.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if is_broken_pipe(error) {

@@ -285,7 +285,7 @@ fn init_writes_files_that_load_once_the_api_key_is_there() {
              Put it behind BOOKGATE_CALCOM_API_KEY= in bookgate.env.
 
         Here:
-          4. cd club
+          4. cd FOLDER/club
              set -a; . ./bookgate.env; set +a
              bookgate settings show
           5. bookgate serve

@@ -3,9 +3,9 @@
 //! its file, line and column, or at its environment variable. Nothing here reads the process: the
 //! environment and the working directory are given.
 //!
-//! The way of a value: [`file`] and [`environment`] hold what is written against the key tree
-//! ([`keys`]) and keep what is right; [`document`] lays it over the defaults; [`resolve`] looks
-//! secrets up and joins paths; what comes out are the plain structs of [`sections`].
+//! The way of a value: `file` and `environment` hold what is written against the key tree
+//! (`keys`) and keep what is right; `document` lays it over the defaults; `resolve` looks
+//! secrets up and joins paths; what comes out are the plain structs of `sections`.
 
 mod document;
 mod effective;

@@ -10,6 +10,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::keys;
 
+/// How many problems are shown; the others are counted. One slip can cause hundreds.
+const SHOWN_MAX: usize = 20;
+
 /// Where a problem is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
@@ -22,7 +25,7 @@ enum Place {
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Problem {
     title: String,
     place: Place,
@@ -150,6 +153,7 @@ impl Report {
     /// All problems, in the order of the file. `path` and `text` are the settings file's.
     pub(super) fn into_error(mut self, path: Option<&str>, text: &str) -> SettingsError {
         self.problems.sort_by(|a, b| a.place.cmp(&b.place));
+        self.problems.dedup();
         SettingsError {
             shown: path.map(|path| Shown {
                 path: path.to_owned(),
@@ -239,18 +243,20 @@ impl SettingsError {
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let renderer = Renderer::plain();
-        for (index, problem) in self.problems.iter().enumerate() {
+        for (index, problem) in self.problems.iter().take(SHOWN_MAX).enumerate() {
             if index > 0 {
                 f.write_str("\n\n")?;
             }
             f.write_str(&renderer.render(&[self.group(problem)]))?;
         }
-        if self.problems.len() > 1 {
+        let count = self.problems.len();
+        if count > SHOWN_MAX {
             write!(
                 f,
-                "\n\nerror: {} problems in the settings",
-                self.problems.len()
+                "\n\nerror: {count} problems in the settings, the first {SHOWN_MAX} are shown"
             )?;
+        } else if count > 1 {
+            write!(f, "\n\nerror: {count} problems in the settings")?;
         }
         Ok(())
     }

@@ -258,3 +258,14 @@ fn no_source_is_no_daemon() {
     .assert_eq(&error.to_string());
     assert!(load(ONE_SOURCE, &[]).unwrap().require_source().is_ok());
 }
+
+#[test]
+fn a_flood_of_problems_is_cut_and_counted() {
+    let text: String = (0..30).map(|n| format!("[units.a{n}]\n")).collect();
+    let shown = load(&text, &[]).unwrap_err().to_string();
+    assert_eq!(shown.matches("is not the name of a unit").count(), 20);
+    assert!(shown.ends_with("error: 30 problems in the settings, the first 20 are shown"));
+    let deep = format!("a = {}", "[".repeat(1_000));
+    let error = load(&deep, &[]).unwrap_err();
+    assert_eq!(error.count(), 2, "{error}");
+}
