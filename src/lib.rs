@@ -1,6 +1,7 @@
 //! bookgate (tour to come)
 #![allow(missing_docs, reason = "being built")]
 
+pub mod app;
 pub mod cli;
 pub mod domain;
 pub mod gate;

@@ -79,7 +79,7 @@ pub struct Gate(Arc<Inner>);
 
 pub(crate) struct Inner {
     storage: Storage,
-    journal: Journal,
+    journal: Arc<Journal>,
     policies: ArcSwap<PolicySet>,
     units: BTreeMap<UnitCode, Unit>,
     sources: BTreeMap<String, Source>,
@@ -109,7 +109,7 @@ pub struct Parts {
     /// The store.
     pub storage: Storage,
     /// The journal in front of it.
-    pub journal: Journal,
+    pub journal: Arc<Journal>,
     /// How many records the journal held when it was opened.
     pub recovered: u64,
     /// The policies in force.

@@ -17,6 +17,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -85,6 +87,31 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .layer(timeout)
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .with_state(app)
+}
+
+/// Serves one door until `shutdown` is cancelled; requests that run then have `grace` to end.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    door: Router,
+    shutdown: CancellationToken,
+    grace: Duration,
+) -> std::io::Result<()> {
+    let stop = shutdown.clone();
+    let serving = axum::serve(listener, door).with_graceful_shutdown(stop.cancelled_owned());
+    let too_late = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served,
+        () = too_late => {
+            tracing::warn!("requests did not end in time; they are cut off");
+            Ok(())
+        }
+    }
 }
 
 fn timeout(app: &App) -> TimeoutLayer {

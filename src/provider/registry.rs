@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::client::ClientError;
+use super::signature::Scheme;
 use super::{Provider, calcom};
 use crate::domain::clock::Clock;
 
@@ -10,29 +11,20 @@ use crate::domain::clock::Clock;
 pub const PROVIDERS: &[Entry] = &[calcom::ENTRY];
 
 /// What the rest of the crate has to know of a provider before it has a source of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// The value of `provider` in a source's settings.
     pub name: &'static str,
     /// The table within a source's settings that `build` takes.
     pub settings_section: &'static str,
     /// How it signs unless a source's settings say otherwise.
-    pub signature: SignatureDefault,
+    pub signature: Scheme,
     /// Makes the provider of one source.
     pub build: Build,
 }
 
 /// Makes a provider from its settings table, in which references to secrets are resolved.
 pub type Build = fn(toml::Table, Arc<dyn Clock>) -> Result<Arc<dyn Provider>, BuildError>;
-
-/// How a provider signs its webhooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignatureDefault {
-    /// The scheme's name in settings.
-    pub scheme: &'static str,
-    /// The header that carries the signature.
-    pub header: &'static str,
-}
 
 /// A provider could not be made from its settings.
 #[derive(Debug, thiserror::Error)]

@@ -118,7 +118,7 @@ impl Default for ApiTable {
             version_header: "2024-08-13".to_owned(),
             requests_per_minute: 120,
             connect_timeout_ms: 5_000,
-            call_timeout_ms: 30_000,
+            call_timeout_ms: 10_000,
         }
     }
 }

@@ -268,6 +268,28 @@ pub struct ApiSettings {
     pub call_timeout_ms: i64,
 }
 
+impl ApiSettings {
+    /// The section as a provider takes it, with the key itself: for the provider's eyes only.
+    pub fn to_table(&self) -> toml::Table {
+        let text = |value: &str| toml::Value::from(value);
+        toml::Table::from_iter([
+            ("base_url".to_owned(), text(self.base_url.as_str())),
+            ("dialect".to_owned(), text(self.dialect.as_str())),
+            ("key".to_owned(), text(self.key.expose())),
+            ("version_header".to_owned(), text(&self.version_header)),
+            (
+                "requests_per_minute".to_owned(),
+                i64::from(self.requests_per_minute).into(),
+            ),
+            (
+                "connect_timeout_ms".to_owned(),
+                self.connect_timeout_ms.into(),
+            ),
+            ("call_timeout_ms".to_owned(), self.call_timeout_ms.into()),
+        ])
+    }
+}
+
 /// `[worker]`: how stored webhooks become decisions and calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

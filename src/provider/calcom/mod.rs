@@ -18,7 +18,8 @@ use url::Url;
 
 use self::api::Api;
 use super::client::Secret;
-use super::registry::{BuildError, Entry, SignatureDefault};
+use super::registry::{BuildError, Entry};
+use super::signature::Scheme;
 use super::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
 use crate::domain::booking::Reading;
 use crate::domain::clock::{Clock, Timestamp};
@@ -28,9 +29,8 @@ use crate::domain::decision::Action;
 pub const ENTRY: Entry = Entry {
     name: "calcom",
     settings_section: "api",
-    signature: SignatureDefault {
-        scheme: "hmac-sha256-hex",
-        header: "X-Cal-Signature-256",
+    signature: Scheme::HexHmacBody {
+        header: "x-cal-signature-256",
     },
     build: |api, clock| {
         let settings = api

@@ -1,0 +1,323 @@
+//! Composition root: from settings to a running daemon, and back down in order.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::amount::{Unit, UnitCode};
+use crate::domain::booking::Party;
+use crate::domain::clock::Clock;
+use crate::domain::ids::SourceName;
+use crate::domain::timeline;
+use crate::gate::{self, Gate, GateSettings, Parts, Source};
+use crate::http::{self, HttpSettings, Token};
+use crate::journal::{Journal, JournalSettings, Reader};
+use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
+use crate::provider::registry;
+use crate::provider::signature::{Secret, Verifier};
+use crate::settings::{
+    Acknowledge, Created, Database, HostConfirm, Role, Settings, SourceSettings, UnknownCanceller,
+    Verification, WhenStoreIsDown,
+};
+use crate::storage::{Storage, StorageSettings};
+
+/// How long a delivery waits for the store before the journal takes over, in ms.
+const STORE_PATIENCE_MS: u64 = 1_500;
+/// The largest policy or list file read, in bytes.
+const POLICY_BYTES_MAX: u64 = 1024 * 1024;
+/// The largest list file read, in bytes: a million addresses.
+const LIST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// The two doors, bound.
+pub struct Listeners {
+    /// For providers.
+    pub public: TcpListener,
+    /// For admins.
+    pub admin: TcpListener,
+}
+
+impl Listeners {
+    /// Binds both.
+    ///
+    /// # Errors
+    /// An address is taken or not this machine's.
+    pub async fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        Ok(Self {
+            public: bind(settings.server.listen, "server.listen").await?,
+            admin: bind(settings.server.admin_listen, "server.admin_listen").await?,
+        })
+    }
+}
+
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} ({key})"))
+}
+
+/// A policy set could not be loaded: every problem, with file, line and column.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.render(false))]
+pub struct PolicyError(pub Diagnostics);
+
+/// Everything that runs, opened and wired but not yet running.
+pub struct App {
+    /// The gate.
+    pub gate: Gate,
+    reader: Reader,
+    journal: Arc<Journal>,
+    storage: Storage,
+    http: Arc<HttpSettings>,
+    grace: Duration,
+}
+
+impl App {
+    /// Opens journal and store, loads the policies, and wires everything.
+    ///
+    /// # Errors
+    /// Whatever cannot be opened or loaded, in words for the admin.
+    pub async fn open(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let policies = load_policies(&settings.policies.dir, &settings.units)?;
+        let storage = Storage::open(&storage_settings(settings)).await?;
+        let journal_settings = JournalSettings {
+            segment_bytes_max: settings.journal.segment_bytes_max,
+            bytes_max: settings.journal.bytes_max,
+            ..JournalSettings::new(&settings.journal.dir)
+        };
+        let (journal, reader, opened) = Journal::open(&journal_settings)?;
+        let journal = Arc::new(journal);
+        if opened.recovered_records > 0 || opened.torn_bytes > 0 {
+            tracing::info!(
+                journal.records = opened.recovered_records,
+                journal.torn_bytes = opened.torn_bytes,
+                "the journal holds deliveries of an earlier run; they are filed now"
+            );
+        }
+        let sources = settings
+            .sources
+            .iter()
+            .map(|(name, source)| open_source(name, source, settings, &clock))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let gate = Gate::new(Parts {
+            storage: storage.clone(),
+            journal: Arc::clone(&journal),
+            recovered: opened.recovered_records,
+            policies,
+            units: settings.units.values().cloned().collect(),
+            sources,
+            clock,
+            settings: gate_settings(settings),
+        });
+        Ok(Self {
+            gate,
+            reader,
+            journal,
+            storage,
+            http: Arc::new(http_settings(settings)),
+            grace: millis(settings.server.shutdown_grace_ms),
+        })
+    }
+
+    /// Runs until `shutdown` is cancelled, then stops in order: no more requests, what is in hand is
+    /// finished or given back, journal and store are closed.
+    ///
+    /// # Errors
+    /// A listener fails.
+    pub async fn run(
+        self,
+        listeners: Listeners,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let work = CancellationToken::new();
+        let worker = {
+            let (gate, work) = (self.gate.clone(), work.clone());
+            tokio::spawn(async move { gate.run(self.reader, work).await })
+        };
+        let public = http::public(self.gate.clone(), Arc::clone(&self.http));
+        let admin = http::admin(self.gate.clone(), Arc::clone(&self.http));
+        let served = tokio::try_join!(
+            http::serve(listeners.public, public, shutdown.clone(), self.grace),
+            http::serve(listeners.admin, admin, shutdown.clone(), self.grace),
+        );
+        tracing::info!("no more requests are taken; finishing what is in hand");
+        work.cancel();
+        if tokio::time::timeout(self.grace, worker).await.is_err() {
+            tracing::warn!("work in hand did not end in time; its leases run out by themselves");
+        }
+        self.journal.close().await;
+        self.storage.close().await;
+        tracing::info!("stopped");
+        served.context("a listener failed").map(drop)
+    }
+}
+
+/// Reads and loads every `*.toml` in the policies' folder, in the order of their names.
+///
+/// # Errors
+/// The folder or a file cannot be read, or a policy is wrong ([`PolicyError`]).
+pub fn load_policies(dir: &Path, units: &BTreeMap<UnitCode, Unit>) -> anyhow::Result<PolicySet> {
+    let (set, warnings) = check_policies(dir, units)?;
+    if !warnings.is_empty() {
+        tracing::warn!("policies:\n{}", warnings.render(false));
+    }
+    tracing::info!(policy.set = %set.hash(), policy.count = set.policies().count(), "policies loaded");
+    Ok(set)
+}
+
+/// As [`load_policies`], handing the warnings to the caller.
+///
+/// # Errors
+/// As [`load_policies`].
+pub fn check_policies(
+    dir: &Path,
+    units: &BTreeMap<UnitCode, Unit>,
+) -> anyhow::Result<(PolicySet, Diagnostics)> {
+    let files = policy_files(dir)?;
+    let read_list = |_policy: &str, list: &str| read_limited(&dir.join(list), LIST_BYTES_MAX);
+    let context = LoadContext {
+        units,
+        read_list: &read_list,
+    };
+    Ok(policy::load(files, &context).map_err(PolicyError)?)
+}
+
+fn policy_files(dir: &Path) -> anyhow::Result<Vec<SourceFile>> {
+    let unreadable = || {
+        format!(
+            "cannot read the policies' folder `{}` (policies.dir)",
+            dir.display()
+        )
+    };
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)
+        .with_context(unreadable)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()
+        .with_context(unreadable)?;
+    paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = read_limited(&path, POLICY_BYTES_MAX)
+            .with_context(|| format!("cannot read policy `{}`", path.display()))?;
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        Ok(SourceFile {
+            name: name.to_string_lossy().into_owned(),
+            text,
+        })
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn read_limited(path: &Path, bytes_max: u64) -> io::Result<String> {
+    let length = std::fs::metadata(path)?.len();
+    if length > bytes_max {
+        let text = format!("{length} bytes are more than the {bytes_max} allowed");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// The store's settings.
+pub fn storage_settings(settings: &Settings) -> StorageSettings {
+    let Database::Sqlite(path) = &settings.storage.database;
+    StorageSettings {
+        path: path.clone(),
+        read_connections: settings.storage.read_connections,
+        busy_timeout_ms: unsigned(settings.storage.busy_timeout_ms),
+        units: settings.units.values().cloned().collect(),
+    }
+}
+
+fn open_source(
+    name: &SourceName,
+    source: &SourceSettings,
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Source> {
+    let context = || format!("sources.{name}");
+    let entry = registry::find(source.provider.as_str()).with_context(context)?;
+    let provider = (entry.build)(source.api.to_table(), Arc::clone(clock)).with_context(context)?;
+    let verifier = match &source.verification {
+        Verification::None => {
+            tracing::warn!(source.name = %name, "webhooks of this source are not verified: verification = \"none\"");
+            None
+        }
+        Verification::Signed(secrets) => {
+            let secrets: Vec<Secret> = secrets
+                .iter()
+                .map(|secret| Secret::new(secret.expose()))
+                .collect();
+            Some(Verifier::new(entry.signature.clone(), &secrets).with_context(context)?)
+        }
+    };
+    let rules = timeline::Rules {
+        created: match source.created {
+            Created::Decide => timeline::Created::Decide,
+            Created::Observe => timeline::Created::Observe,
+        },
+        host_confirm: match source.host_confirm {
+            HostConfirm::Respect => timeline::HostConfirm::Respect,
+            HostConfirm::Enforce => timeline::HostConfirm::Enforce,
+        },
+        unknown_canceller: match source.unknown_canceller {
+            UnknownCanceller::Organizer => Party::Host,
+            UnknownCanceller::Booker => Party::Booker,
+        },
+        settle_ms: source.settle_ms,
+        series_settle_ms: source.series_settle_ms,
+        attempt_grace_ms: settings.worker.attempt_grace_ms,
+        refusal_of_pending: provider.refusal_of_pending(),
+        names_series: provider.names_series(),
+    };
+    Ok(Source {
+        name: name.clone(),
+        provider,
+        verifier,
+        rules,
+    })
+}
+
+fn gate_settings(settings: &Settings) -> GateSettings {
+    GateSettings {
+        acknowledge: match settings.server.acknowledge {
+            Acknowledge::Journal => gate::Acknowledge::Journal,
+            Acknowledge::Database => gate::Acknowledge::Database,
+        },
+        journal_when_store_is_down: settings.server.when_store_is_down == WhenStoreIsDown::Journal,
+        store_patience_ms: STORE_PATIENCE_MS,
+        concurrency: settings.worker.concurrency as usize,
+        lease_ms: settings.worker.lease_ms,
+        drain_batch_max: settings.worker.batch_max as usize,
+        retry_schedule_ms: settings.worker.retry_schedule_ms.clone(),
+        worker_name: format!("gate-{}", std::process::id()),
+    }
+}
+
+fn http_settings(settings: &Settings) -> HttpSettings {
+    let token = |(name, token): (&String, &crate::settings::AdminToken)| {
+        let role = match token.role {
+            Role::Read => http::Role::Read,
+            Role::Admin => http::Role::Admin,
+        };
+        Token::new(name, role, token.secret.expose())
+    };
+    HttpSettings {
+        body_bytes_max: usize::try_from(settings.server.body_bytes_max).unwrap_or(usize::MAX),
+        request_timeout_ms: unsigned(settings.server.request_timeout_ms),
+        tokens: settings.admin.tokens.iter().map(token).collect(),
+    }
+}
+
+fn millis(ms: i64) -> Duration {
+    Duration::from_millis(unsigned(ms))
+}
+
+fn unsigned(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0)
+}
