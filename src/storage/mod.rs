@@ -2,9 +2,9 @@
 //! and attempts, bookings, and the ledger. It decides nothing.
 //!
 //! [`Storage::write`] runs a piece of work as one transaction, committed together with whatever
-//! else waits ([`writer`]); [`Storage::read`] shows one consistent state. What a transaction can do
+//! else waits (`writer`); [`Storage::read`] shows one consistent state. What a transaction can do
 //! are the methods of [`Tx`], one file for each concern. Rows come and go as the plain values of
-//! [`records`]; no type of the driver leaves this room, and none but [`backend`] and [`migrate`]
+//! [`records`]; no type of the driver leaves this room, and none but `backend` and `migrate`
 //! knows it.
 //!
 //! A work must not wait for anything but its own statements: all others wait for it.

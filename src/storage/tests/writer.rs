@@ -58,9 +58,8 @@ async fn work_is_done_even_if_nobody_waits_for_it() {
     let open = block(&place.storage);
     tokio::task::yield_now().await;
     let storage = place.storage.clone();
-    let caller = tokio::spawn(async move {
-        store!(storage, tx => tx.store_delivery(&delivery(1)).await?)
-    });
+    let caller =
+        tokio::spawn(async move { store!(storage, tx => tx.store_delivery(&delivery(1)).await?) });
     tokio::task::yield_now().await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
