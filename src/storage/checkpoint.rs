@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::WeakSender;
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::backend::{Pool, Sql};
-use super::writer::{Message, WriterState};
+use super::writer::{Message, Writer, WriterState};
 
 /// How often the log is looked at.
 const INTERVAL_MS: u64 = 500;
@@ -22,8 +24,36 @@ const PASSIVE: Sql = Sql::same("PRAGMA wal_checkpoint(PASSIVE)");
 // TRUNCATE waits for readers, then leaves an empty log.
 const TRUNCATE: Sql = Sql::same("PRAGMA wal_checkpoint(TRUNCATE)");
 
+/// The background task; ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Checkpointer {
+    stop: DropGuard,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Checkpointer {
+    /// Starts the task.
+    pub(super) fn start(pool: Pool, writer: &Writer) -> Self {
+        let stop = CancellationToken::new();
+        let state = Arc::clone(writer.state());
+        let task = tokio::spawn(run(pool, state, writer.weak(), stop.clone()));
+        Self {
+            stop: stop.drop_guard(),
+            task: Mutex::new(Some(task)),
+        }
+    }
+
+    /// Ends the task and waits until it has let go of the file.
+    pub(super) async fn stop(&self) {
+        self.stop.token().cancel();
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
+    }
+}
+
 /// Folds back every now and then until `stop`.
-pub(super) async fn run(
+async fn run(
     pool: Pool,
     state: Arc<WriterState>,
     writer: WeakSender<Message>,

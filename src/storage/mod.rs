@@ -2,9 +2,9 @@
 //! and attempts, bookings, and the ledger. It decides nothing.
 //!
 //! [`Storage::write`] runs a piece of work as one transaction, committed together with whatever
-//! else waits ([`writer`]); [`Storage::read`] shows one consistent state. What a transaction can do
+//! else waits (`writer`); [`Storage::read`] shows one consistent state. What a transaction can do
 //! are the methods of [`Tx`], one file for each concern. Rows come and go as the plain values of
-//! [`records`]; no type of the driver leaves this room, and none but [`backend`] and [`migrate`]
+//! [`records`]; no type of the driver leaves this room, and none but `backend` and `migrate`
 //! knows it.
 //!
 //! A work must not wait for anything but its own statements: all others wait for it.
@@ -36,12 +36,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::domain::amount::Unit;
 
 pub use backend::Tx;
 use backend::{Access, Pool, Sql};
+use checkpoint::Checkpointer;
 pub use error::{LedgerError, StorageError};
 use writer::Writer;
 
@@ -75,9 +75,14 @@ pub struct Storage {
 struct Inner {
     readers: Pool,
     /// `None` if it was opened for reading only.
-    writer: Option<Writer>,
-    /// Ends the background work when the store is dropped without being closed.
-    background: DropGuard,
+    writing: Option<Writing>,
+}
+
+/// What only the one daemon has. Both tasks end when the store is dropped, closed or not.
+#[derive(Debug)]
+struct Writing {
+    writer: Writer,
+    checkpointer: Checkpointer,
 }
 
 const PROBE: Sql = Sql::same("SELECT 1 AS probe");
@@ -100,15 +105,13 @@ impl Storage {
         let readers = Pool::open(path, Access::Read { connections }, timeout).await?;
         let folding = Pool::open(path, Access::Checkpoint, timeout).await?;
         let writer = Writer::start(pool, lock);
-        let stop = CancellationToken::new();
-        let state = Arc::clone(writer.state());
-        tokio::spawn(checkpoint::run(folding, state, writer.weak(), stop.clone()));
+        let checkpointer = Checkpointer::start(folding, &writer);
+        let writing = Some(Writing {
+            writer,
+            checkpointer,
+        });
         Ok(Self {
-            inner: Arc::new(Inner {
-                readers,
-                writer: Some(writer),
-                background: stop.drop_guard(),
-            }),
+            inner: Arc::new(Inner { readers, writing }),
         })
     }
 
@@ -124,8 +127,7 @@ impl Storage {
         Ok(Self {
             inner: Arc::new(Inner {
                 readers,
-                writer: None,
-                background: CancellationToken::new().drop_guard(),
+                writing: None,
             }),
         })
     }
@@ -154,8 +156,9 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let writer = self.inner.writer.as_ref().ok_or(StorageError::ReadOnly)?;
-        writer.write(work).await
+        let writing = self.inner.writing.as_ref();
+        let writing = writing.ok_or(StorageError::ReadOnly)?;
+        writing.writer.write(work).await
     }
 
     /// Runs `work` on one consistent state of the database. Writing in it is an error.
@@ -176,18 +179,20 @@ impl Storage {
     /// Finishes the writes that were handed over, folds back the log, and gives up the lock. Later
     /// calls get [`StorageError::Closed`].
     pub async fn close(&self) {
-        self.inner.background.token().cancel();
         self.inner.readers.close().await;
-        if let Some(writer) = &self.inner.writer {
-            writer.stop().await;
+        if let Some(writing) = &self.inner.writing {
+            writing.checkpointer.stop().await;
+            // Last, because it gives up the lock.
+            writing.writer.stop().await;
         }
     }
 
     /// Whether the store can be used, as far as that can be told cheaply: the last commit went
     /// through, and a read does.
     pub async fn healthy(&self) -> bool {
-        let writes = self.inner.writer.as_ref();
-        let committed = writes.is_none_or(|writer| writer.state().healthy.load(Ordering::Relaxed));
+        let writing = self.inner.writing.as_ref();
+        let state = writing.map(|writing| writing.writer.state());
+        let committed = state.is_none_or(|state| state.healthy.load(Ordering::Relaxed));
         let probe = self.read(|tx| {
             Box::pin(async { Ok::<_, StorageError>(tx.query(PROBE).one().await.is_ok()) })
         });

@@ -168,9 +168,7 @@ async fn serve(
             }
         }
         while !waiting.is_empty() {
-            let healthy = commit_batch(&pool, &mut waiting).await;
-            state.healthy.store(healthy, Ordering::Relaxed);
-            state.dirty.store(true, Ordering::Relaxed);
+            commit_batch(&pool, &mut waiting, &state).await;
         }
         if fold_back {
             checkpoint::passive(&pool).await;
@@ -182,16 +180,16 @@ async fn serve(
 }
 
 /// Runs waiting work in one transaction and answers it. If the transaction itself breaks (SQLite
-/// gives up the whole of it when the disk is full), what was not begun stays in `waiting`. Returns
-/// whether all went as it should.
-async fn commit_batch(pool: &Pool, waiting: &mut VecDeque<Box<dyn Work>>) -> bool {
+/// gives up the whole of it when the disk is full), what was not begun stays in `waiting`.
+async fn commit_batch(pool: &Pool, waiting: &mut VecDeque<Box<dyn Work>>, state: &WriterState) {
     let mut tx = match pool.begin_write().await {
         Ok(tx) => tx,
         Err(error) => {
+            state.healthy.store(false, Ordering::Relaxed);
             for work in waiting.drain(..) {
                 work.answer(Err(error.clone()));
             }
-            return false;
+            return;
         }
     };
     let mut begun = Vec::with_capacity(waiting.len());
@@ -207,14 +205,17 @@ async fn commit_batch(pool: &Pool, waiting: &mut VecDeque<Box<dyn Work>>) -> boo
     if end.is_ok() {
         end = tx.commit().await;
     }
+    // Before the answers, so that whoever has one sees what it came with.
+    state
+        .healthy
+        .store(end.is_ok() && !troubled, Ordering::Relaxed);
+    state.dirty.store(true, Ordering::Relaxed);
     if let Err(error) = &end {
         tracing::error!(error = %error, work.count = begun.len(), "the store lost a transaction");
     }
-    let healthy = end.is_ok() && !troubled;
     for work in begun {
         work.answer(end.clone());
     }
-    healthy
 }
 
 async fn run_alone(tx: &mut Tx, work: &mut dyn Work) -> Result<(), StorageError> {

@@ -1,1 +1,176 @@
-//! x
+//! Lines of bookings, decisions and their stories, and stored answers.
+
+use super::*;
+use crate::domain::ids::SeatId;
+
+#[tokio::test]
+async fn a_booking_is_found_by_uid_and_by_number() {
+    let place = Place::new().await;
+    let (by_uid, by_number, none) = store!(place.storage, tx => {
+        let chain = tx.chain_for(&source(), &keys(&["a"]), at(0)).await?;
+        let mut whole = booking(chain, "a", "pending");
+        whole.number = Some(41);
+        whole.booker = Some(owner("ada"));
+        whole.outcome = Some(Outcome::Defer);
+        let mut seat = whole.clone();
+        seat.seat = Some(SeatId::new("s1"));
+        tx.put_bookings(chain, &[seat, whole]).await?;
+        (
+            tx.find_booking(&source(), "a").await?.unwrap(),
+            tx.find_booking(&source(), "41").await?.unwrap(),
+            tx.find_booking(&source(), "42").await?,
+        )
+    })
+    .unwrap();
+    assert_eq!(by_uid, by_number);
+    assert_eq!((by_uid.seat, by_uid.booker), (None, Some(owner("ada"))));
+    assert_eq!(by_uid.outcome, Some(Outcome::Defer));
+    assert_eq!(none, None);
+}
+
+#[tokio::test]
+async fn putting_a_line_changes_it_and_leaves_the_others() {
+    let place = Place::new().await;
+    let rows = store!(place.storage, tx => {
+        let chain = tx.chain_for(&source(), &keys(&["a"]), at(0)).await?;
+        let lines = [booking(chain, "a", "pending"), booking(chain, "b", "pending")];
+        tx.put_bookings(chain, &lines).await?;
+        let mut changed = booking(chain, "a", "accepted");
+        changed.updated_at = at(9);
+        tx.put_bookings(chain, &[changed]).await?;
+        tx.list_bookings(&BookingFilter::default(), None, 10).await?
+    })
+    .unwrap();
+    let told: Vec<_> = rows
+        .iter()
+        .map(|r| (r.uid.as_str(), r.status.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [("a", "accepted"), ("b", "pending")],
+        "the last changed first"
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_filtered_and_goes_on_where_it_stopped() {
+    let place = Place::new().await;
+    store!(place.storage, tx => {
+        let chain = tx.chain_for(&source(), &keys(&["a"]), at(0)).await?;
+        let mut rows = Vec::new();
+        for number in 0..20_i64 {
+            let status = if number % 2 == 0 { "accepted" } else { "pending" };
+            let mut row = booking(chain, &format!("b{number:02}"), status);
+            row.booker = Some(owner(if number % 4 == 0 { "ada" } else { "bob" }));
+            row.outcome = (number % 5 == 0).then_some(Outcome::Accept);
+            row.updated_at = at(number / 3);
+            rows.push(row);
+        }
+        tx.put_bookings(chain, &rows).await?;
+    })
+    .unwrap();
+    let of_ada = BookingFilter {
+        booker: Some(owner("ada")),
+        ..BookingFilter::default()
+    };
+    let accepted = BookingFilter {
+        status: Some("accepted".to_owned()),
+        outcome: Some(Outcome::Accept),
+        source: Some(source()),
+        ..BookingFilter::default()
+    };
+    let elsewhere = BookingFilter {
+        source: Some(SourceName::new("back")),
+        ..BookingFilter::default()
+    };
+    let all = BookingFilter::default();
+    for (filter, expected) in [(all, 20), (of_ada, 5), (accepted, 2), (elsewhere, 0)] {
+        let mut seen: Vec<BookingRow> = Vec::new();
+        loop {
+            let (filter, after) = (filter.clone(), seen.last().map(BookingCursor::from));
+            let page = read!(place.storage, tx => {
+                tx.list_bookings(&filter, after.as_ref(), 3).await?
+            })
+            .unwrap();
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page);
+        }
+        let order: Vec<_> = seen.iter().map(|r| (r.updated_at, r.uid.clone())).collect();
+        let mut sorted = order.clone();
+        sorted.sort_unstable_by(|one, other| other.cmp(one));
+        sorted.dedup();
+        assert_eq!(order, sorted);
+        assert_eq!(seen.len(), expected, "{filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_revision_is_decided_once_in_each_round() {
+    let place = Place::new().await;
+    let (again, record, story, none) = store!(place.storage, tx => {
+        let (chain, id) = tx.decided("a", 150).await?;
+        let again = tx.insert_decision(&decision(chain, "a", 150)).await?;
+        let mut later = decision(chain, "a", 0);
+        later.round = 2;
+        later.decider = Decider::Person("kim".to_owned());
+        tx.insert_decision(&later).await?;
+        let record = tx.load_chain(chain).await?.unwrap();
+        (again, record, tx.decision_story(id).await?, tx.decision_story(DecisionId(9)).await?)
+    })
+    .unwrap();
+    assert_eq!(again, Posted::Duplicate);
+    let [first, second] = &record.decisions[..] else {
+        panic!("{:?}", record.decisions);
+    };
+    assert_eq!(first.terms.cost, Some(credits(150)));
+    assert_eq!((first.start, first.end), (at(9_000), at(10_800)));
+    assert_eq!(
+        (first.outcome, &first.decider),
+        (Outcome::Accept, &Decider::Policy)
+    );
+    assert_eq!(first.message.as_deref(), Some("welcome"));
+    assert_eq!(second.decider, Decider::Person("kim".to_owned()));
+    let story = story.unwrap();
+    assert_eq!(
+        (story.0.as_str(), story.1.as_str()),
+        (r#"{"now":1}"#, r#"["passed"]"#)
+    );
+    assert_eq!(none, None);
+}
+
+#[tokio::test]
+async fn a_policy_is_kept_once() {
+    let place = Place::new().await;
+    let rows = store!(place.storage, tx => {
+        tx.archive_policy("h1", "members", "first", at(0)).await?;
+        tx.archive_policy("h1", "members", "second", at(1)).await?;
+        tx.query(Sql::same("SELECT text FROM policy_text")).all().await?
+    })
+    .unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].get::<String>("text"), Ok("first".to_owned()));
+}
+
+#[tokio::test]
+async fn the_first_answer_to_a_key_stays() {
+    let place = Place::new().await;
+    let answer = |body: &str| StoredAnswer {
+        request_hash: vec![7; 32],
+        request: r#"{"amount":"1"}"#.to_owned(),
+        status: 201,
+        outcome: body.to_owned(),
+    };
+    let (first, second) = (answer("one"), answer("two"));
+    let (put, again, found, elsewhere) = store!(place.storage, tx => (
+        tx.put_idempotent("desk /top-up", "k", &first, at(0)).await?,
+        tx.put_idempotent("desk /top-up", "k", &second, at(1)).await?,
+        tx.idempotent("desk /top-up", "k").await?,
+        tx.idempotent("till /top-up", "k").await?,
+    ))
+    .unwrap();
+    assert_eq!((put, again), (Posted::New(()), Posted::Duplicate));
+    assert_eq!(found, Some(answer("one")));
+    assert_eq!(elsewhere, None);
+}

@@ -1,1 +1,152 @@
-//! x
+//! The outbox: commands, their attempts, and dead letters.
+
+use super::*;
+use crate::domain::decision::Action;
+use crate::domain::ids::{AttemptId, CommandId};
+
+async fn open_command(place: &Place) -> (ChainId, CommandId) {
+    store!(place.storage, tx => {
+        let (chain, decision) = tx.decided("a", 0).await?;
+        let new = NewCommand {
+            chain,
+            decision: Some(decision),
+            unit: unit_key("a"),
+            number: Some(41),
+            action: Action::Decline,
+            purpose: Purpose::Decision,
+            reason: Some("full".to_owned()),
+            due_at: at(10),
+        };
+        (chain, tx.insert_command(&new, at(5)).await?)
+    })
+    .unwrap()
+}
+
+async fn load(place: &Place, chain: ChainId) -> Command {
+    let record = read!(place.storage, tx => tx.load_chain(chain).await?.unwrap());
+    record.unwrap().commands.remove(0)
+}
+
+fn dead(id: CommandId) -> CommandChange {
+    CommandChange {
+        id,
+        state: CommandState::Dead,
+        action: Action::Cancel,
+        due_at: at(20),
+        tries: 3,
+        note: Some("gave up".to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn a_command_and_its_attempts_come_back_as_written() {
+    let place = Place::new().await;
+    let (chain, id) = open_command(&place).await;
+    let of = store!(place.storage, tx => {
+        let first = tx.begin_attempt(id, "w1", at(11), at(21)).await?;
+        tx.begin_attempt(id, "w2", at(31), at(41)).await?;
+        tx.finish_attempt(first, AttemptResult::Transient, Some(503), Some("busy"), at(12)).await?
+    });
+    assert_eq!(of, Ok(chain));
+    let command = load(&place, chain).await;
+    assert_eq!(command.id, id);
+    assert_eq!((command.state, command.tries), (CommandState::Open, 0));
+    assert_eq!((command.number, command.due_at), (Some(41), at(10)));
+    assert_eq!(command.reason.as_deref(), Some("full"));
+    let numbers: Vec<_> = command.attempts.iter().map(|a| a.number).collect();
+    assert_eq!(numbers, [1, 2]);
+    let first = &command.attempts[0];
+    assert_eq!(first.result, Some(AttemptResult::Transient));
+    assert_eq!(
+        (first.http_status, first.answered_at),
+        (Some(503), Some(at(12)))
+    );
+    assert_eq!((first.started_at, first.deadline_at), (at(11), at(21)));
+    assert_eq!(command.attempts[1].result, None);
+}
+
+#[tokio::test]
+async fn the_first_answer_to_an_attempt_stays() {
+    let place = Place::new().await;
+    let (chain, id) = open_command(&place).await;
+    store!(place.storage, tx => {
+        let attempt = tx.begin_attempt(id, "w1", at(11), at(21)).await?;
+        tx.finish_attempt(attempt, AttemptResult::Unknown, None, None, at(22)).await?;
+        tx.finish_attempt(attempt, AttemptResult::Ok, Some(200), None, at(23)).await?;
+    })
+    .unwrap();
+    let attempt = load(&place, chain).await.attempts.remove(0);
+    assert_eq!(attempt.result, Some(AttemptResult::Unknown));
+    assert_eq!(attempt.answered_at, Some(at(22)));
+}
+
+#[tokio::test]
+async fn an_answer_finds_the_chain_that_its_own_was_merged_into() {
+    let place = Place::new().await;
+    let older = store!(place.storage, tx => {
+        tx.chain_for(&source(), &keys(&["older"]), at(0)).await?
+    })
+    .unwrap();
+    let (_, id) = open_command(&place).await;
+    let of = store!(place.storage, tx => {
+        let attempt = tx.begin_attempt(id, "w1", at(11), at(21)).await?;
+        tx.chain_for(&source(), &keys(&["older", "a"]), at(12)).await?;
+        tx.finish_attempt(attempt, AttemptResult::Ok, Some(200), None, at(13)).await?
+    });
+    assert_eq!(of, Ok(older));
+}
+
+#[tokio::test]
+async fn a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived() {
+    let place = Place::new().await;
+    let (chain, id) = open_command(&place).await;
+    store!(place.storage, tx => {
+        tx.begin_attempt(id, "w1", at(11), at(21)).await?;
+        let last = tx.begin_attempt(id, "w1", at(15), at(25)).await?;
+        tx.finish_attempt(last, AttemptResult::Rejected, Some(403), None, at(16)).await?;
+        tx.change_command(&dead(id), at(17)).await?;
+    })
+    .unwrap();
+    let letters = read!(place.storage, tx => tx.dead_letters(None, 10).await?).unwrap();
+    let letter = &letters[0];
+    assert_eq!((letter.id, letter.chain), (id, chain));
+    assert_eq!((letter.action, letter.tries), (Action::Cancel, 3));
+    assert_eq!(
+        (letter.created_at, letter.finished_at),
+        (at(5), Some(at(17)))
+    );
+    assert_eq!(letter.note.as_deref(), Some("gave up"));
+    let last = letter.last_attempt.as_ref().unwrap();
+    assert_eq!((last.number, last.http_status), (2, Some(403)));
+    let behind = read!(place.storage, tx => tx.dead_letters(Some(id), 10).await?);
+    assert!(behind.unwrap().is_empty());
+
+    let (first, second, due) = store!(place.storage, tx => (
+        tx.revive(id, at(30)).await?,
+        tx.revive(id, at(40)).await?,
+        tx.next_due().await?,
+    ))
+    .unwrap();
+    assert!(first && !second, "only a dead command is revived");
+    assert_eq!(due, Some(at(30)));
+    let command = load(&place, chain).await;
+    assert_eq!((command.state, command.tries), (CommandState::Open, 0));
+    assert_eq!((command.due_at, command.note), (at(30), None));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let place = Place::new().await;
+    let none = CommandId(7);
+    let change = store!(place.storage, tx => tx.change_command(&dead(none), at(0)).await?);
+    assert_eq!(change.unwrap_err().to_string(), "command 7 does not exist");
+    let begun = store!(place.storage, tx => tx.begin_attempt(none, "w", at(0), at(1)).await?);
+    assert!(matches!(begun, Err(StorageError::Refused(_))));
+    let finished = store!(place.storage, tx => {
+        tx.finish_attempt(AttemptId(7), AttemptResult::Ok, None, None, at(0)).await?
+    });
+    assert_eq!(
+        finished.unwrap_err().to_string(),
+        "attempt 7 does not exist"
+    );
+}
