@@ -2,7 +2,8 @@
 //! common. The guards are as weak as Cal.com's; each weakness is named where it is.
 
 use super::bodies::Cancellation;
-use super::rows::{Booking, Refusal, Trigger};
+use super::refusal::Refusal;
+use super::rows::{Booking, Trigger};
 use super::state::{Shared, State};
 use crate::domain::booking::Status;
 use crate::domain::clock::Timestamp;
@@ -147,11 +148,15 @@ impl Shared {
     }
 }
 
-/// Marks a row as cancelled.
+/// Marks a row as cancelled. What is not told stays as it was, stale or not.
 pub(super) fn call_off(row: &mut Booking, told: &Cancellation, now: Timestamp) {
     row.status = Status::Cancelled;
-    row.cancellation_reason.clone_from(&told.reason);
-    row.cancelled_by.clone_from(&told.by);
+    if told.reason.is_some() {
+        row.cancellation_reason.clone_from(&told.reason);
+    }
+    if told.by.is_some() {
+        row.cancelled_by.clone_from(&told.by);
+    }
     row.ical_sequence += 1;
     row.updated_at = now;
 }

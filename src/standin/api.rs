@@ -11,10 +11,10 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::bodies::milliseconds;
 use super::connection::Severance;
 use super::faults::{Fault, When};
-use super::rows::Refusal;
+use super::fields::milliseconds;
+use super::refusal::Refusal;
 use super::state::Shared;
 use super::{api_v1, api_v2};
 

@@ -13,8 +13,10 @@ use serde_json::{Map, Value, json};
 
 use super::actions::Cancel;
 use super::api::object;
-use super::bodies::{Cancellation, extend, milliseconds, row_metadata, row_responses, upper};
-use super::rows::{Booking, HOST_ID, Refusal};
+use super::bodies::Cancellation;
+use super::fields::{extend, milliseconds, row_metadata, row_responses, upper};
+use super::refusal::Refusal;
+use super::rows::{Booking, HOST_ID};
 use super::state::Shared;
 use crate::domain::booking::Status;
 use crate::domain::clock::Timestamp;

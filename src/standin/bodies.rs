@@ -2,11 +2,15 @@
 //! spelling of times: from the booking page's request, from the row after an answer, and from the row
 //! for a cancel. See the table "Payload fields" in the notes on what was observed of Cal.com.
 
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::Offset;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::rows::{Booking, EventType, HOST_ID, Person, Place};
+use super::fields::{
+    extend, field, in_server_zone, milliseconds, requested_attendee, row_metadata, row_responses,
+    seconds, stored_attendee, upper, username, utc_offset_min,
+};
+use super::rows::{Booking, EventType, HOST_ID, Person};
 use super::state::Shared;
 use crate::domain::booking::Status;
 use crate::domain::clock::Timestamp;
@@ -313,113 +317,4 @@ impl About<'_> {
         }
         attendees.swap_remove(0)
     }
-}
-
-/// The booker's metadata and the meeting link.
-pub(super) fn row_metadata(booking: &Booking, place: &Place) -> Map<String, Value> {
-    let own = booking.metadata.iter();
-    let mut metadata: Map<_, _> = own
-        .map(|(key, value)| (key.clone(), json!(value)))
-        .collect();
-    if let Some(url) = place.link() {
-        metadata.insert("videoCallUrl".to_owned(), json!(url));
-    }
-    metadata
-}
-
-/// The answers as the row stores them: bare values, the place by its kind.
-pub(super) fn row_responses(booking: &Booking, place: &Place) -> Map<String, Value> {
-    let mut answers = Map::new();
-    extend(
-        &mut answers,
-        json!({
-            "name": booking.booker.name,
-            "email": booking.booker.email,
-            "guests": booking.guests,
-            "location": { "value": place.kind(), "optionValue": "" },
-        }),
-    );
-    if let Some(notes) = &booking.notes {
-        extend(&mut answers, json!({ "notes": notes }));
-    }
-    if let Some(reason) = &booking.reschedule_reason {
-        extend(&mut answers, json!({ "rescheduleReason": reason }));
-    }
-    for (name, value) in &booking.answers {
-        answers.insert(name.clone(), value.clone());
-    }
-    answers
-}
-
-/// The host's name in addresses.
-pub(super) fn username(host: &Person) -> &str {
-    host.email.split('@').next().unwrap_or_default()
-}
-
-/// `2027-03-01T10:00:00Z`
-pub(super) fn seconds(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// `2027-03-01T10:00:00.000Z`
-pub(super) fn milliseconds(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
-}
-
-/// `2027-03-01T10:00:00+00:00`, in the zone the server runs in.
-fn in_server_zone(time: Timestamp, offset: Offset) -> String {
-    let local = time.to_zoned(TimeZone::fixed(offset));
-    local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-}
-
-/// A state as webhooks and v1 spell it.
-pub(super) fn upper(status: Status) -> String {
-    status.as_str().to_uppercase()
-}
-
-/// Moves the fields of an object into another.
-pub(super) fn extend(body: &mut Map<String, Value>, more: Value) {
-    if let Value::Object(fields) = more {
-        body.extend(fields);
-    }
-}
-
-fn field(label: &str, value: Option<Value>, is_hidden: Option<bool>) -> Value {
-    let mut field = Map::new();
-    field.insert("label".to_owned(), json!(label));
-    if let Some(value) = value {
-        field.insert("value".to_owned(), value);
-    }
-    if let Some(is_hidden) = is_hidden {
-        field.insert("isHidden".to_owned(), json!(is_hidden));
-    }
-    Value::Object(field)
-}
-
-fn requested_attendee(person: &Person, at: Timestamp) -> Value {
-    json!({
-        "email": person.email,
-        "name": person.name,
-        "firstName": "",
-        "lastName": "",
-        "timeZone": person.time_zone,
-        "language": { "locale": person.locale },
-        "utcOffset": utc_offset_min(person, at),
-    })
-}
-
-fn stored_attendee(person: &Person, at: Timestamp) -> Value {
-    json!({
-        "name": person.name,
-        "email": person.email,
-        "timeZone": person.time_zone,
-        "phoneNumber": null,
-        "language": { "locale": person.locale },
-        "utcOffset": utc_offset_min(person, at),
-    })
-}
-
-fn utc_offset_min(person: &Person, at: Timestamp) -> i32 {
-    let zone = TimeZone::get(&person.time_zone).unwrap_or(TimeZone::UTC);
-    zone.to_offset(at).seconds() / 60
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{Booking, Refusal};
+use super::refusal::Refusal;
+use super::rows::Booking;
 use super::state::Shared;
 use super::view_v2::view;
 use crate::domain::booking::Status;

@@ -34,11 +34,14 @@ mod api;
 mod api_v1;
 mod api_v2;
 mod bodies;
+mod bookings;
 mod calls;
 mod connection;
 mod faults;
+mod fields;
 mod listing;
 mod people;
+mod refusal;
 mod rows;
 mod sender;
 mod state;
@@ -49,9 +52,8 @@ mod view_v2;
 pub use calls::{ApiCall, Operation};
 pub use faults::{Fault, Matcher, Pause, When};
 pub use people::OCCURRENCES_MAX;
-pub use rows::{
-    Booking, BookingRequest, EventType, Person, Place, Refusal, Seat, Subscription, Trigger,
-};
+pub use refusal::Refusal;
+pub use rows::{Booking, BookingRequest, EventType, Person, Place, Seat, Subscription, Trigger};
 pub use sender::{BadSubscriber, OutgoingWebhook, SIGNATURE_HEADER};
 
 /// Whether webhooks are sent.

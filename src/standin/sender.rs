@@ -12,7 +12,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::bodies::{Envelope, milliseconds};
+use super::bodies::Envelope;
+use super::fields::milliseconds;
 use super::rows::{Subscription, Trigger};
 use super::state::{Shared, keep};
 use super::{Delivery, StandIn};

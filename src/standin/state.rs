@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::calls::ApiCall;
 use super::faults::Armed;
-use super::rows::{Booking, BookingRequest, EventType, Person, Refusal, Seat, Subscription};
+use super::refusal::Refusal;
+use super::rows::{Booking, BookingRequest, EventType, Person, Seat, Subscription};
 use super::sender::OutgoingWebhook;
 use super::{Delivery, Options};
 use crate::domain::booking::Status;

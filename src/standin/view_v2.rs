@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::bodies::{extend, milliseconds, row_responses, username};
+use super::fields::{extend, milliseconds, row_responses, username};
 use super::rows::{Booking, HOST_ID, Person};
 use super::state::{Shared, State};
 use crate::domain::booking::Status;

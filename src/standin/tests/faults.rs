@@ -214,10 +214,14 @@ async fn after_the_shutdown_nobody_answers() {
     let room = room().await;
     room.standin.shutdown();
     // The listener closes when the server task runs next; until then calls are still answered.
-    while call(&room.standin, "GET", "/v2/bookings", &[], None)
-        .await
-        .is_ok()
-    {}
+    let closed = async {
+        while call(&room.standin, "GET", "/v2/bookings", &[], None)
+            .await
+            .is_ok()
+        {}
+    };
+    let limit = std::time::Duration::from_secs(10);
+    tokio::time::timeout(limit, closed).await.unwrap();
     let uid = room.standin.book(request("chat")).await.unwrap().uid;
     assert_eq!(room.status(&uid), Status::Accepted);
 }

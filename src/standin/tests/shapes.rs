@@ -163,3 +163,28 @@ async fn the_envelope_keeps_its_order_of_keys() {
         assert!(created < text.find("\"payload\"").unwrap());
     }
 }
+
+#[tokio::test]
+async fn a_booking_as_both_dialects_show_it() {
+    let room = room().await;
+    let uid = room.pending().await;
+    room.standin
+        .reschedule_by_booker(&uid, tuesday(), Some("train"))
+        .await
+        .unwrap();
+    let new = room.standin.bookings()[1].uid.clone();
+    let mut report = Vec::new();
+    for uid in [&uid, &new] {
+        let read = room.get(&format!("/v2/bookings/{uid}")).await.json();
+        report.push(format!("v2: {}", keys(&read["data"])));
+    }
+    let read = room
+        .get("/v1/bookings/1001?apiKey=cal_standin")
+        .await
+        .json();
+    report.push(format!("v1: {}", keys(&read["booking"])));
+    expect![[r#"
+        v2: absentHost attendees bookingFieldsResponses createdAt description duration end eventType eventTypeId guests hosts icsUid id location meetingUrl metadata rating rescheduledByEmail rescheduledToUid start status title uid updatedAt
+        v2: absentHost attendees bookingFieldsResponses createdAt description duration end eventType eventTypeId guests hosts icsUid id location meetingUrl metadata rating rescheduledFromUid start status title uid updatedAt
+        v1: attendees cancelledBy createdAt description endTime eventTypeId fromReschedule id metadata payment rescheduledBy responses startTime status title uid user userId"#]].assert_eq(&report.join("\n"));
+}
