@@ -54,7 +54,7 @@ pub(super) async fn advance(
     let now = gate.now();
     let Some(source) = gate.sources.get(lease.source.as_str()) else {
         // The source was taken out of the settings: its chains rest until it comes back.
-        tx.release_lease(&lease, None, 0).await?;
+        tx.release_lease(&lease, None).await?;
         return Ok(Next::Done);
     };
     let mut later = None;
@@ -105,11 +105,11 @@ pub(super) async fn advance(
         let rows = rows(&record, &timeline, idle, now);
         tx.put_bookings(lease.chain, &rows).await?;
         let due = [plan.wake_at, later].into_iter().flatten().min();
-        tx.release_lease(&lease, due, record.version).await?;
+        tx.release_lease(&lease, due).await?;
         return Ok(Next::Done);
     }
     tracing::error!(chain.id = %lease.chain, "the plan for this chain does not come to an end");
-    tx.release_lease(&lease, Some(plus_ms(now, RESTLESS_MS)), i64::MAX)
+    tx.release_lease(&lease, Some(plus_ms(now, RESTLESS_MS)))
         .await?;
     Ok(Next::Done)
 }

@@ -48,7 +48,7 @@ pub(super) async fn record(
     now: Timestamp,
 ) -> Result<(), StorageError> {
     match report {
-        Report::Read(readings) => note_readings(tx, source, readings, now).await,
+        Report::Read(readings) => note_readings(tx, source, chain, readings, now).await,
         Report::Missing(uid) => {
             tx.append_fact(chain, None, &FactBody::Missing { uid }, now)
                 .await
@@ -60,7 +60,7 @@ pub(super) async fn record(
             tx.finish_attempt(report.attempt, report.result, status, detail, now)
                 .await?;
             tx.change_command(&report.change, now).await?;
-            note_readings(tx, source, report.news, now).await
+            note_readings(tx, source, chain, report.news, now).await
         }
     }
 }
@@ -69,6 +69,7 @@ pub(super) async fn record(
 async fn note_readings(
     tx: &mut Tx,
     source: &SourceName,
+    own: ChainId,
     readings: Vec<Reading>,
     now: Timestamp,
 ) -> Result<(), StorageError> {
@@ -78,7 +79,9 @@ async fn note_readings(
             .await?;
         let fact = FactBody::Reading(Box::new(reading));
         tx.append_fact(chain, None, &fact, now).await?;
-        tx.due_no_later_than(chain, now).await?;
+        if chain != own {
+            tx.due_no_later_than(chain, now).await?;
+        }
     }
     Ok(())
 }

@@ -200,9 +200,7 @@ async fn give_back(gate: &Arc<Inner>, lease: &Lease, rest_ms: i64) {
     let (lease, due) = (lease.clone(), plus_ms(gate.now(), rest_ms));
     let released = gate
         .storage
-        .write(move |tx| {
-            Box::pin(async move { tx.release_lease(&lease, Some(due), i64::MAX).await })
-        })
+        .write(move |tx| Box::pin(async move { tx.release_lease(&lease, Some(due)).await }))
         .await;
     if let Err(error) = released {
         // It runs out by itself.

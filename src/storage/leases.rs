@@ -34,8 +34,7 @@ const RENEW: Sql = Sql::same(
 );
 const RELEASE: Sql = Sql::same(
     "UPDATE chain SET lease_owner = NULL, lease_until = NULL,
-         due_at = CASE WHEN version <> $4 THEN updated_at
-                       WHEN due_at IS NULL THEN $3
+         due_at = CASE WHEN due_at IS NULL THEN $3
                        WHEN CAST($3 AS BIGINT) IS NULL OR due_at < $3 THEN due_at
                        ELSE $3 END
      WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
@@ -103,9 +102,8 @@ impl Tx {
         Ok(renew.bind(until).run().await? == 1)
     }
 
-    /// Gives a lease back. The chain is due at `due`, or earlier if somebody asked for it meanwhile,
-    /// or at once if it is no longer at `seen_version`. `false` if the lease was lost: then nothing
-    /// changes.
+    /// Gives a lease back. The chain is due at `due`, or earlier if somebody asked for it meanwhile.
+    /// `false` if the lease was lost: then nothing changes.
     ///
     /// # Errors
     /// If the store fails.
@@ -113,10 +111,9 @@ impl Tx {
         &mut self,
         lease: &Lease,
         due: Option<Timestamp>,
-        seen_version: i64,
     ) -> Result<bool, StorageError> {
         let release = self.query(RELEASE).bind(lease.chain).bind(lease.fence);
-        Ok(release.bind(due).bind(seen_version).run().await? == 1)
+        Ok(release.bind(due).run().await? == 1)
     }
 
     /// Whether a lease is still the one to write by: its fence is the highest, it was not given

@@ -1,1 +1,6 @@
-//! One integration binary.
+//! One integration binary: the real daemon on a real SQLite file, spoken to over real HTTP, with a
+//! stateful stand-in for the provider. `harness` builds it; every other module tells stories.
+
+mod admin;
+mod harness;
+mod stories;

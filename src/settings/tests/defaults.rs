@@ -184,7 +184,7 @@ fn the_defaults_of_a_source_are_the_pinned_ones() {
                     version_header: "2024-08-13",
                     requests_per_minute: 120,
                     connect_timeout_ms: 5000,
-                    call_timeout_ms: 30000,
+                    call_timeout_ms: 10000,
                 },
             },
         }

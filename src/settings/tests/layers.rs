@@ -163,7 +163,7 @@ fn effective_settings_say_where_they_come_from() {
         log.level = "warn" (BOOKGATE__LOG__LEVEL) []
         policies.dir = "policies" (default) []
         sources.calcom.api.base_url = "https://api.cal.com" (default) []
-        sources.calcom.api.call_timeout_ms = 30000 (default) []
+        sources.calcom.api.call_timeout_ms = 10000 (default) []
         sources.calcom.api.connect_timeout_ms = 5000 (default) []
         sources.calcom.api.dialect = "v2" (default) []
         sources.calcom.api.key = "env:API_KEY" (bookgate.toml:6) [false]

@@ -108,7 +108,7 @@ fn rules_that_join_keys() {
           --> bookgate.toml:12:22
            |
         12 | connect_timeout_ms = 60000
-           |                      ^^^^^ at most `call_timeout_ms`, 30000
+           |                      ^^^^^ at most `call_timeout_ms`, 10000
 
         error: 3 problems in the settings"#]],
     );

@@ -25,9 +25,9 @@ async fn next_due(place: &Place) -> Option<Timestamp> {
     read!(place.storage, tx => tx.next_due().await?).unwrap()
 }
 
-async fn release(place: &Place, lease: &Lease, due: Option<Timestamp>, seen: i64) -> bool {
+async fn release(place: &Place, lease: &Lease, due: Option<Timestamp>) -> bool {
     let lease = lease.clone();
-    store!(place.storage, tx => tx.release_lease(&lease, due, seen).await?).unwrap()
+    store!(place.storage, tx => tx.release_lease(&lease, due).await?).unwrap()
 }
 
 async fn holds(place: &Place, lease: &Lease) -> bool {
@@ -63,7 +63,7 @@ async fn a_dead_workers_lease_is_taken_over_and_its_fence_no_longer_holds() {
     assert!(new.fence > old.fence);
     assert!(!holds(&place, &old).await);
     assert!(holds(&place, &new).await);
-    assert!(!release(&place, &old, None, 0).await);
+    assert!(!release(&place, &old, None).await);
     let renewed = store!(place.storage, tx => {
         (tx.renew(&old, at(90)).await?, tx.renew(&new, at(90)).await?)
     });
@@ -76,9 +76,9 @@ async fn a_lease_given_back_is_no_lease() {
     let place = Place::new().await;
     due(&place, &[0]).await;
     let lease = claim(&place, "w1", 0, 1).await.remove(0);
-    assert!(release(&place, &lease, Some(at(500)), 0).await);
+    assert!(release(&place, &lease, Some(at(500))).await);
     assert!(!holds(&place, &lease).await);
-    assert!(!release(&place, &lease, None, 0).await, "twice is once");
+    assert!(!release(&place, &lease, None).await, "twice is once");
     assert_eq!(next_due(&place).await, Some(at(500)));
 }
 
@@ -87,7 +87,7 @@ async fn nothing_to_do_means_not_due() {
     let place = Place::new().await;
     due(&place, &[0]).await;
     let lease = claim(&place, "w1", 0, 1).await.remove(0);
-    release(&place, &lease, None, 0).await;
+    release(&place, &lease, None).await;
     assert_eq!(next_due(&place).await, None);
 }
 
@@ -103,19 +103,9 @@ async fn what_others_asked_for_meanwhile_is_not_forgotten() {
         store!(place.storage, tx => tx.set_due(chain, Some(at(0))).await?).unwrap();
         let lease = claim(&place, "w1", 1, 1).await.remove(0);
         store!(place.storage, tx => tx.due_no_later_than(chain, at(asked)).await?).unwrap();
-        release(&place, &lease, wish, 0).await;
+        release(&place, &lease, wish).await;
         assert_eq!(next_due(&place).await, Some(expected));
     }
-}
-
-#[tokio::test]
-async fn a_fact_the_worker_has_not_seen_makes_the_chain_due_at_once() {
-    let place = Place::new().await;
-    let chain = due(&place, &[0]).await[0];
-    let lease = claim(&place, "w1", 0, 1).await.remove(0);
-    store!(place.storage, tx => tx.append_fact(chain, None, &missing("a"), at(7)).await?).unwrap();
-    release(&place, &lease, Some(at(500)), 0).await;
-    assert_eq!(claim(&place, "w2", 7, 1).await.len(), 1);
 }
 
 #[tokio::test]
@@ -139,12 +129,12 @@ async fn the_lease_of_a_chain_that_was_merged_away_is_void() {
     store!(place.storage, tx => tx.chain_for(&source(), &both, at(8)).await?).unwrap();
     assert!(holds(&place, survivor).await);
     assert!(!holds(&place, gone).await);
-    assert!(!release(&place, gone, Some(at(9)), 0).await);
+    assert!(!release(&place, gone, Some(at(9))).await);
     let lost = gone.clone();
     let renewed = store!(place.storage, tx => tx.renew(&lost, at(900)).await?);
     assert_eq!(renewed, Ok(false));
     // The work that was lost is taken up again.
-    release(&place, survivor, Some(at(500)), 1).await;
+    release(&place, survivor, Some(at(500))).await;
     assert_eq!(next_due(&place).await, Some(at(8)));
 }
 

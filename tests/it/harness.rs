@@ -1,0 +1,411 @@
+//! A whole installation in a temporary folder: settings, policies, journal, store, the two doors on
+//! loopback, and a stand-in Cal.com that knows the way to them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bookgate::app::{App, Listeners};
+use bookgate::domain::clock::{Clock, ManualClock, Timestamp};
+use bookgate::domain::ids::Uid;
+use bookgate::gate::Gate;
+use bookgate::settings::{Environment, Settings};
+use bookgate::standin::{
+    Booking, BookingRequest, Delivery, Options, OutgoingWebhook, Person, StandIn, Subscription,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const SECRET: &str = "a signing secret for tests";
+pub(crate) const ADMIN_TOKEN: &str = "an admin token for tests";
+pub(crate) const READ_TOKEN: &str = "a reading token for tests";
+/// Longer than any story may take in earnest: a story that hangs fails instead.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Two credits a booking, half back for a late cancel.
+pub(crate) const CREDIT_POLICY: &str = r#"
+schema = 1
+[policy]
+id = "credits"
+[credits]
+unit = "CREDIT"
+cost = { base = "2" }
+refund = [
+  { notice = "48h", percent = 100 },
+  { notice = "0s", percent = 50 },
+]
+[[criterion]]
+id = "has-credit"
+kind = "credit"
+message = "This costs {cost} credits and you have {available}."
+[require]
+all = ["has-credit"]
+"#;
+
+/// What an installation is to be like.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) policies: Vec<(&'static str, String)>,
+    pub(crate) dialect: &'static str,
+    /// Further lines of the settings file.
+    pub(crate) server: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) worker: &'static str,
+    pub(crate) stand_in: Options,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            policies: vec![("credits.toml", CREDIT_POLICY.to_owned())],
+            dialect: "v2",
+            server: "",
+            source: "",
+            worker: "",
+            stand_in: Options::default(),
+        }
+    }
+}
+
+/// The running daemon.
+struct Running {
+    gate: Gate,
+    public: String,
+    admin: String,
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// An installation with everything around it.
+pub(crate) struct Installation {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) cal: StandIn,
+    folder: TempDir,
+    settings: Settings,
+    running: Option<Running>,
+    http: reqwest::Client,
+    /// The address providers know; it stays the same over restarts.
+    public_address: std::net::SocketAddr,
+}
+
+/// Tells a story, and at its end asserts what holds after every story: nothing waits, the ledger adds
+/// up, nothing was dead-lettered unless the story says so.
+pub(crate) async fn run_test<S>(setup: Setup, story: S)
+where
+    S: AsyncFnOnce(&mut Installation),
+{
+    let mut installation = Installation::start(setup).await;
+    let told = tokio::time::timeout(PATIENCE, async {
+        story(&mut installation).await;
+        installation.settle().await;
+        installation.assert_house_rules().await;
+        installation.stop().await;
+    });
+    told.await
+        .expect("the story takes too long: something waits for ever");
+}
+
+pub(crate) fn noon() -> Timestamp {
+    "2027-03-01T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn ada() -> Person {
+    Person::new("Ada Booker", "Ada@Reader.example")
+}
+
+impl Installation {
+    pub(crate) async fn start(setup: Setup) -> Self {
+        // Whoever comes first; all want the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let policies = folder.path().join("policies");
+        std::fs::create_dir(&policies).unwrap();
+        for (name, text) in &setup.policies {
+            std::fs::write(policies.join(name), text).unwrap();
+        }
+        let clock = Arc::new(ManualClock::new(noon()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let cal = StandIn::start(listener, as_clock, setup.stand_in.clone()).unwrap();
+        let text = settings_text(&setup, &cal);
+        let env = Environment::from_iter([
+            ("SECRET".to_owned(), SECRET.to_owned()),
+            ("ADMIN".to_owned(), ADMIN_TOKEN.to_owned()),
+            ("READ".to_owned(), READ_TOKEN.to_owned()),
+            ("KEY".to_owned(), cal.api_key().to_owned()),
+        ]);
+        let settings = Settings::from_toml_str(&text, folder.path(), &env).unwrap();
+        let spare = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let public_address = spare.local_addr().unwrap();
+        drop(spare);
+        let mut installation = Self {
+            clock,
+            cal,
+            folder,
+            settings,
+            running: None,
+            http: reqwest::Client::new(),
+            public_address,
+        };
+        installation.begin().await;
+        let url = format!("{}/webhooks/calcom", installation.public());
+        let subscription = Subscription::to_everything(url, SECRET);
+        installation.cal.subscribe(subscription).unwrap();
+        installation
+    }
+
+    /// Starts the daemon on what is in the folder.
+    pub(crate) async fn begin(&mut self) {
+        let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.clock);
+        let app = App::open(&self.settings, clock).await.unwrap();
+        let listeners = Listeners {
+            public: TcpListener::bind(self.public_address).await.unwrap(),
+            admin: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        };
+        let admin = format!("http://{}", listeners.admin.local_addr().unwrap());
+        let (gate, stop) = (app.gate.clone(), CancellationToken::new());
+        let task = tokio::spawn(app.run(listeners, stop.clone()));
+        self.running = Some(Running {
+            gate,
+            public: format!("http://{}", self.public_address),
+            admin,
+            stop,
+            task,
+        });
+    }
+
+    /// Stops the daemon in order.
+    pub(crate) async fn stop(&mut self) {
+        let running = self.running.take().expect("it runs");
+        running.stop.cancel();
+        running.task.await.unwrap().unwrap();
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("bookgate.db")
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("it runs")
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.running().gate
+    }
+
+    pub(crate) fn public(&self) -> &str {
+        &self.running().public
+    }
+
+    /// Waits until nothing is left to do at this time.
+    pub(crate) async fn settle(&self) {
+        self.gate().settle().await;
+    }
+
+    /// Lets time pass, and everything that falls due happen.
+    pub(crate) async fn pass_ms(&self, ms: i64) {
+        self.clock.advance_ms(ms);
+        self.settle().await;
+    }
+
+    // What people do.
+
+    pub(crate) fn request(&self, event_type: &str, hours_ahead: i64) -> BookingRequest {
+        let start = bookgate::domain::clock::plus_ms(noon(), hours_ahead * 3_600_000);
+        BookingRequest::new(event_type, start, ada())
+    }
+
+    /// Ada asks for an appointment that needs confirmation.
+    pub(crate) async fn book(&self, hours_ahead: i64) -> Booking {
+        self.cal
+            .book(self.request("consultation", hours_ahead))
+            .await
+            .unwrap()
+    }
+
+    /// Holds the stand-in's webhooks back from now on.
+    pub(crate) fn hold_webhooks(&self) {
+        self.cal.set_delivery(Delivery::Held);
+    }
+
+    pub(crate) async fn deliver(&self, webhook: &OutgoingWebhook) {
+        assert_eq!(
+            self.cal.deliver(webhook).await.unwrap(),
+            200,
+            "{:?}",
+            webhook.trigger
+        );
+    }
+
+    /// Delivers what is held, in order, until no more comes.
+    pub(crate) async fn deliver_all(&self) {
+        loop {
+            let webhooks = self.cal.take_outbox();
+            if webhooks.is_empty() {
+                return;
+            }
+            for webhook in &webhooks {
+                self.deliver(webhook).await;
+            }
+            self.settle().await;
+        }
+    }
+
+    // What admins do.
+
+    pub(crate) async fn admin(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.running().admin))
+            .bearer_auth(ADMIN_TOKEN);
+        answer(match body {
+            Some(body) => request.json(&body),
+            None => request,
+        })
+        .await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        self.admin(reqwest::Method::GET, path, None).await
+    }
+
+    /// A request as it is, to be sent to the admin door.
+    pub(crate) fn raw_admin(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.running().admin))
+    }
+
+    /// A request as it is, to be sent to the public door.
+    pub(crate) fn raw_public(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+    ) -> reqwest::RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.public()))
+    }
+
+    pub(crate) async fn top_up(&self, amount: &str) {
+        let key = format!("{amount}-{}", uuid::Uuid::now_v7());
+        let path = "/v1/accounts/ada@reader.example/top-ups";
+        let (status, body) = answer(
+            self.raw_admin(reqwest::Method::POST, path)
+                .bearer_auth(ADMIN_TOKEN)
+                .header("idempotency-key", key)
+                .json(&json!({"amount": amount, "unit": "CREDIT", "reason": "test"})),
+        )
+        .await;
+        assert_eq!(status, 201, "{body}");
+    }
+
+    /// Ada's posted, held and available credit.
+    pub(crate) async fn balance(&self) -> (String, String, String) {
+        let (status, account) = self.get("/v1/accounts/ada@reader.example").await;
+        assert_eq!(status, 200, "{account}");
+        let line = &account["balances"][0];
+        let text = |key: &str| line[key].as_str().unwrap().to_owned();
+        (text("posted"), text("held"), text("available"))
+    }
+
+    pub(crate) async fn assert_balance(&self, posted: &str, held: &str) {
+        let (is_posted, is_held, _) = self.balance().await;
+        assert_eq!(
+            (is_posted.as_str(), is_held.as_str()),
+            (posted, held),
+            "posted and held"
+        );
+    }
+
+    pub(crate) async fn booking(&self, uid: &Uid) -> Value {
+        let (status, booking) = self.get(&format!("/v1/bookings/calcom/{uid}")).await;
+        assert_eq!(status, 200, "{booking}");
+        booking
+    }
+
+    /// What the provider says of each booking, by uid: `ACCEPTED` and so on.
+    pub(crate) fn rows(&self) -> BTreeMap<Uid, &'static str> {
+        let rows = self.cal.bookings();
+        rows.into_iter()
+            .map(|row| (row.uid, row.status.as_str()))
+            .collect()
+    }
+
+    pub(crate) fn status_at_cal(&self, uid: &Uid) -> &'static str {
+        self.cal.booking(uid).unwrap().status.as_str()
+    }
+
+    /// What holds at the end of every story.
+    async fn assert_house_rules(&self) {
+        let violations = self.gate().verify_ledger().await.unwrap();
+        assert!(
+            violations.is_empty(),
+            "the ledger does not add up: {violations:?}"
+        );
+        let (_, bookings) = self.get("/v1/bookings?limit=200").await;
+        for line in bookings["items"].as_array().unwrap() {
+            let settled = line["settled"].as_bool().unwrap();
+            assert!(settled || line["status"] == "pending", "left open: {line}");
+        }
+        let (_, listed) = self.get("/v1/dead-letters").await;
+        let dead = listed["items"].as_array().unwrap();
+        assert!(dead.is_empty(), "dead letters: {dead:?}");
+    }
+}
+
+/// Status and body of an answer.
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (
+        status,
+        serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    )
+}
+
+fn settings_text(setup: &Setup, cal: &StandIn) -> String {
+    format!(
+        r#"
+[server]
+listen = "127.0.0.1:1"
+admin_listen = "127.0.0.1:2"
+{server}
+[admin.tokens.ops]
+role = "admin"
+secret = "env:ADMIN"
+[admin.tokens.looker]
+role = "read"
+secret = "env:READ"
+[worker]
+{worker}
+[sources.calcom]
+provider = "calcom"
+signing_secrets = ["env:SECRET"]
+{source}
+[sources.calcom.api]
+base_url = "{base}"
+dialect = "{dialect}"
+key = "env:KEY"
+requests_per_minute = 0
+call_timeout_ms = 5000
+"#,
+        server = setup.server,
+        worker = setup.worker,
+        source = setup.source,
+        base = cal.base_url(),
+        dialect = setup.dialect,
+    )
+}
