@@ -243,6 +243,7 @@ impl<'a> Shelf<'a> {
 
     fn define(&self, table: &Table<'_>) -> Option<Arc<List>> {
         let file = table.text("file");
+        let errors = self.sink.errors();
         let mut list = List::default();
         for (key, add) in [
             ("emails", List::add_email as fn(&mut List, &str) -> bool),
@@ -260,6 +261,9 @@ impl<'a> Shelf<'a> {
                     table.report(Code::NotAnAddress, text.span, message, help);
                 }
             }
+        }
+        if self.sink.errors() > errors {
+            return None;
         }
         match file {
             None if list == List::default() => {

@@ -44,23 +44,28 @@ pub struct Table<'a> {
     entries: &'a DeTable<'a>,
     span: Span,
     name: String,
+    /// Whether it is the file itself, whose tables are written `[name]`.
+    is_file: bool,
     sink: &'a Sink,
     known: RefCell<Vec<&'static str>>,
     any_key: Cell<bool>,
 }
 
 impl<'a> Table<'a> {
+    /// The whole file as a table.
+    pub fn file(entries: &'a DeTable<'a>, sink: &'a Sink) -> Self {
+        let mut table = Self::new(entries, 0..0, "the file".to_owned(), sink);
+        table.is_file = true;
+        table
+    }
+
     /// A table that stands at `span`; `name` is how diagnostics call it, such as `` `[policy]` ``.
-    pub fn new(
-        entries: &'a DeTable<'a>,
-        span: Span,
-        name: impl Into<String>,
-        sink: &'a Sink,
-    ) -> Self {
+    fn new(entries: &'a DeTable<'a>, span: Span, name: String, sink: &'a Sink) -> Self {
         Self {
             entries,
             span,
-            name: name.into(),
+            name,
+            is_file: false,
             sink,
             known: RefCell::default(),
             any_key: Cell::new(false),
@@ -288,7 +293,14 @@ impl<'a> Table<'a> {
 
     /// A list of tables, each read by `read` and then checked for unknown keys.
     pub fn tables<T>(&self, key: &'static str, mut read: impl FnMut(&Table<'a>) -> T) -> Vec<T> {
-        let list = self.list(key, |table, item| table.table_of(key, item, &mut read));
+        let list = self.list(key, |table, item| {
+            let name = if table.is_file {
+                format!("`[[{key}]]`")
+            } else {
+                quote(key)
+            };
+            table.named_table(key, item, name, &mut read)
+        });
         list.map(|list| list.value).unwrap_or_default()
     }
 
@@ -355,10 +367,25 @@ impl<'a> Table<'a> {
         value: Value<'a>,
         read: impl FnOnce(&Table<'a>) -> T,
     ) -> Option<T> {
+        let name = if self.is_file {
+            format!("`[{key}]`")
+        } else {
+            quote(key)
+        };
+        self.named_table(key, value, name, read)
+    }
+
+    fn named_table<T>(
+        &self,
+        key: &str,
+        value: Value<'a>,
+        name: String,
+        read: impl FnOnce(&Table<'a>) -> T,
+    ) -> Option<T> {
         let DeValue::Table(entries) = value.get_ref() else {
             return self.wrong_type(key, value, "a table");
         };
-        let table = Table::new(entries, value.span(), quote(key), self.sink);
+        let table = Table::new(entries, value.span(), name, self.sink);
         let result = read(&table);
         table.finish();
         Some(result)
@@ -385,6 +412,20 @@ impl<'a> Table<'a> {
                 message,
                 "`min` has to be the smaller one",
             );
+        }
+    }
+
+    /// Reports an empty list where that can only be a slip; `so` says what would follow from it.
+    pub fn refuse_empty(&self, key: &str, so: &str) {
+        let Some(value) = self.entries.get(key) else {
+            return;
+        };
+        if let DeValue::Array(items) = value.get_ref()
+            && items.is_empty()
+        {
+            let message = format!("`{key}` is empty, so {so}");
+            let help = format!("fill it, or leave `{key}` out");
+            self.report(Code::EmptyList, value.span(), message, help);
         }
     }
 
