@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::compiled::{Policy, PolicyHash, Role, Rule, Show};
 use super::criterion::{Finding, PolicyContext};
 use super::facts::{Facts, Need, Stage};
-use super::policy::{Policy, PolicyHash, Role, Rule, Show};
 use super::require::{ReasonText, Reasons};
 use super::text::{MESSAGE_CHARS_MAX, clean};
 use super::truth::{Bounds, Truth};

@@ -203,8 +203,12 @@ impl<'a> Shelf<'a> {
             .collect()
     }
 
-    /// Reports lists that no criterion uses.
+    /// Reports lists that no criterion uses. Not where there are errors: a criterion that could not
+    /// be read may be the user.
     pub fn report_unused(&self) {
+        if self.sink.has_errors() {
+            return;
+        }
         let used = self.used.borrow();
         for (name, (span, _)) in &self.named {
             if !used.contains(name) {

@@ -1,11 +1,11 @@
 //! `[[criterion]]` and `[require]`.
 
 use super::super::codes::Code;
+use super::super::compiled::Rule;
 use super::super::criterion::{CriterionKind, Scope};
 use super::super::diagnostic::Span;
 use super::super::facts::{Need, Stage};
 use super::super::kinds::{KINDS, kind};
-use super::super::policy::Rule;
 use super::super::reader::{At, Table, Value};
 use super::super::require::{Node, Shape, TREE_DEPTH_MAX};
 use super::super::template::{Template, TemplateError};

@@ -7,10 +7,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::canonical;
 use super::super::codes::Code;
+use super::super::compiled::{Policy, Role};
 use super::super::criterion::Scope;
 use super::super::diagnostic::{Diagnostic, Sink, SourceFile};
 use super::super::lists::Shelf;
-use super::super::policy::{Policy, Role};
 use super::super::reader::Table;
 use super::super::text::{clean, quote};
 use super::LoadContext;
@@ -145,7 +145,8 @@ fn refuse_secrets(table: &DeTable<'_>, sink: &Sink) {
     for (key, value) in table.iter() {
         match value.get_ref() {
             DeValue::String(text) if SECRET_KEYS.contains(&key.get_ref().as_ref()) => {
-                if !text.starts_with("env:") && !text.starts_with("file:") {
+                let named = text.starts_with("env:") || text.starts_with("file:");
+                if !named {
                     let message = format!("{} is written into the policy", quote(key.get_ref()));
                     let diagnostic = sink.at(Code::InlineSecret, value.span(), message);
                     sink.add(diagnostic.without_source().help(

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use super::super::codes::Code;
-use super::super::policy::{Matching, Mode, Role, Show};
+use super::super::compiled::{Matching, Mode, Role, Show};
 use super::super::reader::{At, Table, Value};
 use super::super::text::quote;
 use crate::domain::decision::Outcome;

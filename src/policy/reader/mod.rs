@@ -2,20 +2,17 @@
 //! [`Table::finish`] can report what nobody asked for, with the name that was probably meant. Every
 //! mistake is reported where it stands; a reader never stops at the first.
 
+mod values;
+
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
-use std::ops::RangeInclusive;
 
-use jiff::civil;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::codes::Code;
-use super::diagnostic::{Diagnostic, Sink, Span};
-use super::duration::Duration;
-use super::text::{nearest, quote, quote_all};
-use crate::domain::amount::Unit;
-use crate::domain::clock::Timestamp;
+use crate::policy::codes::Code;
+use crate::policy::diagnostic::{Diagnostic, Sink, Span};
+use crate::policy::text::{nearest, quote, quote_all};
 
 /// The longest array taken in a policy file; longer lists belong in a list file.
 pub const ARRAY_ITEMS_MAX: usize = 10_000;
@@ -124,168 +121,6 @@ impl<'a> Table<'a> {
         self.entries.get(key)
     }
 
-    /// A text.
-    pub fn text(&self, key: &'static str) -> Option<At<&'a str>> {
-        self.text_of(key, self.value(key)?)
-    }
-
-    /// `true` or `false`.
-    pub fn boolean(&self, key: &'static str) -> Option<At<bool>> {
-        let value = self.value(key)?;
-        match value.get_ref() {
-            DeValue::Boolean(boolean) => Some(At::new(*boolean, value.span())),
-            _ => self.wrong_type(key, value, "true or false"),
-        }
-    }
-
-    /// A whole number within a range.
-    pub fn integer(&self, key: &'static str, range: RangeInclusive<i64>) -> Option<At<i64>> {
-        let value = self.value(key)?;
-        let DeValue::Integer(integer) = value.get_ref() else {
-            return self.wrong_type(key, value, "a whole number");
-        };
-        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let Some(number) = number.filter(|number| range.contains(number)) else {
-            let (low, high) = range.into_inner();
-            let message = format!("`{key}` is out of range");
-            let help = format!("a whole number from {low} to {high}");
-            self.report(Code::OutOfRange, value.span(), message, help);
-            return None;
-        };
-        Some(At::new(number, value.span()))
-    }
-
-    /// A length of time, such as `"24h"`.
-    pub fn duration(&self, key: &'static str) -> Option<At<Duration>> {
-        self.duration_of(key, self.value(key)?)
-    }
-
-    /// Several lengths of time.
-    pub fn durations(&self, key: &'static str) -> Option<At<Vec<Duration>>> {
-        self.list(key, |table, item| Some(table.duration_of(key, item)?.value))
-    }
-
-    /// An amount that is not negative, in minor units of `unit`.
-    pub fn amount(&self, key: &'static str, unit: &Unit) -> Option<At<i64>> {
-        let value = self.value(key)?;
-        if let DeValue::Integer(_) | DeValue::Float(_) = value.get_ref() {
-            let written = self.source_of(&value.span()).to_owned();
-            let message = format!("`{key}` is an amount and has to be written as text");
-            let diagnostic = self
-                .sink
-                .at(Code::NotAnAmount, value.span(), message)
-                .suggest(value.span(), "put it in quotes", format!("\"{written}\""));
-            self.sink.add(diagnostic);
-            return None;
-        }
-        let text = self.text_of(key, value)?;
-        match unit.parse(text.value) {
-            Ok(amount) if amount.minor >= 0 => Some(At::new(amount.minor, text.span)),
-            Ok(_) => {
-                let message = format!("`{key}` is negative");
-                self.report(
-                    Code::NotAnAmount,
-                    text.span,
-                    message,
-                    "an amount of zero or more",
-                );
-                None
-            }
-            Err(error) => {
-                let message = super::text::clean(&error.to_string(), 200);
-                self.sink
-                    .add(self.sink.at(Code::NotAnAmount, text.span, message));
-                None
-            }
-        }
-    }
-
-    /// One of several words.
-    pub fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<At<T>> {
-        self.choice_of(key, self.value(key)?, words)
-    }
-
-    /// Several of several words.
-    pub fn choices<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<At<Vec<T>>> {
-        self.list(key, |table, item| {
-            Some(table.choice_of(key, item, words)?.value)
-        })
-    }
-
-    /// A list of texts; a single text counts as a list of one.
-    pub fn texts(&self, key: &'static str) -> Option<At<Vec<At<&'a str>>>> {
-        let value = self.value(key)?;
-        if let DeValue::String(text) = value.get_ref() {
-            let one = At::new(text.as_ref(), value.span());
-            return Some(At::new(vec![one], value.span()));
-        }
-        self.list(key, |table, item| table.text_of(key, item))
-    }
-
-    /// A list of calendar dates.
-    pub fn dates(&self, key: &'static str) -> Option<At<Vec<civil::Date>>> {
-        self.list(key, |table, item| {
-            let date = match item.get_ref() {
-                DeValue::Datetime(written) if written.time.is_none() => {
-                    written.to_string().parse().ok()
-                }
-                _ => None,
-            };
-            if date.is_none() {
-                let message = format!("`{key}` takes dates");
-                table.report(
-                    Code::NotATime,
-                    item.span(),
-                    message,
-                    "a date without quotes, such as 2026-12-25",
-                );
-            }
-            date
-        })
-    }
-
-    /// A time of day.
-    pub fn time(&self, key: &'static str) -> Option<At<civil::Time>> {
-        let value = self.value(key)?;
-        let time = match value.get_ref() {
-            DeValue::Datetime(written) if written.date.is_none() => {
-                written.to_string().parse().ok()
-            }
-            _ => None,
-        };
-        if time.is_none() {
-            let message = format!("`{key}` takes a time of day");
-            self.report(
-                Code::NotATime,
-                value.span(),
-                message,
-                "a time without quotes, such as 08:00:00",
-            );
-        }
-        time.map(|time| At::new(time, value.span()))
-    }
-
-    /// A moment: date, time and offset.
-    pub fn timestamp(&self, key: &'static str) -> Option<At<Timestamp>> {
-        let value = self.value(key)?;
-        let moment = match value.get_ref() {
-            DeValue::Datetime(written) if written.offset.is_some() => {
-                written.to_string().parse().ok()
-            }
-            _ => None,
-        };
-        if moment.is_none() {
-            let message = format!("`{key}` takes a moment");
-            self.report(
-                Code::NotATime,
-                value.span(),
-                message,
-                "date, time and offset without quotes, such as 2026-03-02T09:00:00Z",
-            );
-        }
-        moment.map(|moment| At::new(moment, value.span()))
-    }
-
     /// A table inside this one, read by `read` and then checked for unknown keys.
     pub fn table<T>(&self, key: &'static str, read: impl FnOnce(&Table<'a>) -> T) -> Option<T> {
         self.table_of(key, self.value(key)?, read)
@@ -340,24 +175,6 @@ impl<'a> Table<'a> {
             .collect();
         entries.sort_by_key(|(key, _)| key.span.start);
         entries
-    }
-
-    /// `value` as a text.
-    pub fn text_of(&self, key: &str, value: Value<'a>) -> Option<At<&'a str>> {
-        match value.get_ref() {
-            DeValue::String(text) => Some(At::new(text.as_ref(), value.span())),
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
-                let written = self.source_of(&value.span()).to_owned();
-                let diagnostic = self.type_mismatch(key, value, "a text").suggest(
-                    value.span(),
-                    "put it in quotes",
-                    format!("\"{written}\""),
-                );
-                self.sink.add(diagnostic);
-                None
-            }
-            _ => self.wrong_type(key, value, "a text"),
-        }
     }
 
     /// `value` as a table, read by `read` and then checked for unknown keys.
@@ -454,44 +271,6 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn duration_of(&self, key: &str, value: Value<'a>) -> Option<At<Duration>> {
-        let text = self.text_of(key, value)?;
-        let duration = Duration::parse(text.value);
-        if duration.is_none() {
-            let message = format!("{} is not a duration", quote(text.value));
-            let help = "a number and a unit, such as \"90m\", \"24h\", \"60d\" or \"1h30m\"; at most ten years";
-            self.report(Code::NotADuration, text.span.clone(), message, help);
-        }
-        Some(At::new(duration?, text.span))
-    }
-
-    fn choice_of<T: Copy>(
-        &self,
-        key: &str,
-        value: Value<'a>,
-        words: &[(&str, T)],
-    ) -> Option<At<T>> {
-        let text = self.text_of(key, value)?;
-        if let Some((_, choice)) = words.iter().find(|(word, _)| *word == text.value) {
-            return Some(At::new(*choice, text.span));
-        }
-        let names = || words.iter().map(|(word, _)| *word);
-        let message = format!("{} is not allowed for `{key}`", quote(text.value));
-        let mut diagnostic = self
-            .sink
-            .at(Code::NotAllowed, text.span.clone(), message)
-            .help(format!("one of {}", quote_all(names())));
-        if let Some(meant) = nearest(text.value, names()) {
-            diagnostic = diagnostic.suggest(
-                text.span,
-                format!("did you mean `{meant}`?"),
-                format!("\"{meant}\""),
-            );
-        }
-        self.sink.add(diagnostic);
-        None
-    }
-
     fn type_mismatch(&self, key: &str, value: Value<'a>, wanted: &str) -> Diagnostic {
         let found = match value.get_ref() {
             DeValue::String(_) => "a text",
@@ -504,13 +283,5 @@ impl<'a> Table<'a> {
         };
         let message = format!("{} takes {wanted}, found {found}", quote(key));
         self.sink.at(Code::WrongType, value.span(), message)
-    }
-
-    fn source_of(&self, span: &Span) -> &str {
-        self.sink
-            .source()
-            .text
-            .get(span.clone())
-            .unwrap_or_default()
     }
 }
