@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use toml::de::{DeTable, DeValue};
 
-use super::policy::PolicyHash;
+use super::compiled::PolicyHash;
 
 /// Names the form, so that a later change of it cannot be mistaken for a change of policies.
 const FORM: &[u8] = b"bookgate policy 1\n";

@@ -276,10 +276,16 @@ impl Sink {
         }
     }
 
+    /// How many errors were reported.
+    pub fn errors(&self) -> usize {
+        let items = self.items.borrow();
+        let errors = items.iter().filter(|d| d.severity == Severity::Error);
+        errors.count()
+    }
+
     /// Whether an error was reported.
     pub fn has_errors(&self) -> bool {
-        let items = self.items.borrow();
-        items.iter().any(|d| d.severity == Severity::Error)
+        self.errors() > 0
     }
 
     /// All that was reported.

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::compiled::{Policy, PolicyHash, Role, Rule, Show};
 use super::criterion::{Finding, PolicyContext};
 use super::facts::{Facts, Need, Stage};
-use super::policy::{Policy, PolicyHash, Role, Rule, Show};
 use super::require::{ReasonText, Reasons};
 use super::text::{MESSAGE_CHARS_MAX, clean};
 use super::truth::{Bounds, Truth};
@@ -207,19 +207,20 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// What admins are told about the criteria a result rests on.
-    fn note(&self, reasons: &Reasons<'_>) -> Option<String> {
-        let notes = reasons.criteria.iter().filter_map(|index| {
+    /// What admins are told about the criteria a result rests on. The notes that the author wrote
+    /// speak of criteria that are not met.
+    fn notes(&self, reasons: &Reasons<'_>, outcome: Outcome) -> impl Iterator<Item = String> {
+        reasons.criteria.iter().filter_map(move |index| {
             let rule: &Rule = &self.policy.rules[*index];
             let finding = self.findings[*index].as_ref()?;
             match (&rule.note, &finding.error) {
                 (_, Some(error)) => Some(format!("{} could not be answered: {error}", rule.id)),
-                (Some(note), None) => Some(note.render(&finding.facts)),
-                (None, None) => None,
+                (Some(note), None) if outcome != Outcome::Accept => {
+                    Some(note.render(&finding.facts))
+                }
+                _ => None,
             }
-        });
-        let notes: Vec<String> = notes.collect();
-        (!notes.is_empty()).then(|| clean(&notes.join("; "), NOTE_CHARS_MAX))
+        })
     }
 }
 
@@ -230,41 +231,34 @@ fn verdict(
     set_hash: PolicyHash,
     facts: &Facts,
 ) -> Verdict {
-    let mut failed: Vec<String> = Vec::new();
-    let (mut message, mut note, mut last_word) = (None, None, None);
+    let (mut failed, mut notes) = (Vec::new(), Vec::new());
+    let (mut message, mut last_word) = (None, None);
     let mut trace = Trace::default();
     for run in runs {
-        let bounds = run.bounds();
-        let agrees = bounds
-            .settled()
-            .is_some_and(|truth| run.outcome_of(truth) == outcome);
-        let reasons = if agrees {
-            run.reasons()
-        } else {
-            Reasons::default()
-        };
-        trace.criteria.extend(run.trace(&reasons.criteria));
-        // An accepted booking rests on every policy, but only the deciding one accepts.
-        let speaks = agrees && (outcome != Outcome::Accept || run.policy.role == Role::Deciding);
-        if !speaks {
+        let truth = run.bounds().settled();
+        if truth.is_none_or(|truth| run.outcome_of(truth) != outcome) {
+            trace.criteria.extend(run.trace(&[]));
             continue;
         }
+        let reasons = run.reasons();
+        trace.criteria.extend(run.trace(&reasons.criteria));
+        notes.extend(run.notes(&reasons, outcome));
         if outcome == Outcome::Reject {
-            let ids = reasons
+            let rules = reasons
                 .criteria
                 .iter()
-                .map(|index| run.policy.rules[*index].id.to_string());
-            failed.extend(ids);
+                .map(|index| &run.policy.rules[*index]);
+            failed.extend(rules.map(|rule| rule.id.to_string()));
+            message.get_or_insert_with(|| run.message(&reasons));
         }
-        if last_word.is_none() {
-            last_word = Some(run);
-            message = (outcome == Outcome::Reject).then(|| run.message(&reasons));
-            note = run.note(&reasons);
+        // An accepted booking passed every policy, but only the deciding one accepts.
+        if outcome != Outcome::Accept || run.policy.role == Role::Deciding {
+            last_word.get_or_insert(run);
         }
     }
-    if last_word.is_none() {
-        note = fallback.map(|fallback| fallback.note);
-    }
+    let fallback = fallback.filter(|fallback| fallback.outcome == outcome);
+    notes.extend(fallback.map(|fallback| fallback.note));
+    notes.retain(|note| !note.is_empty());
     let deciding = runs.iter().find(|run| run.policy.role == Role::Deciding);
     let credits = deciding.and_then(|run| run.policy.credits.as_ref());
     Verdict {
@@ -275,7 +269,7 @@ fn verdict(
         }),
         set_hash,
         message,
-        note,
+        note: (!notes.is_empty()).then(|| clean(&notes.join("; "), NOTE_CHARS_MAX)),
         failed,
         terms: deciding.map_or_else(Terms::free, |run| run.policy.terms(&facts.details)),
         hold_expiry_ms: credits.and_then(|credits| credits.hold_expiry_ms),

@@ -203,8 +203,12 @@ impl<'a> Shelf<'a> {
             .collect()
     }
 
-    /// Reports lists that no criterion uses.
+    /// Reports lists that no criterion uses. Not where there are errors: a criterion that could not
+    /// be read may be the user.
     pub fn report_unused(&self) {
+        if self.sink.has_errors() {
+            return;
+        }
         let used = self.used.borrow();
         for (name, (span, _)) in &self.named {
             if !used.contains(name) {
@@ -243,6 +247,7 @@ impl<'a> Shelf<'a> {
 
     fn define(&self, table: &Table<'_>) -> Option<Arc<List>> {
         let file = table.text("file");
+        let errors = self.sink.errors();
         let mut list = List::default();
         for (key, add) in [
             ("emails", List::add_email as fn(&mut List, &str) -> bool),
@@ -260,6 +265,9 @@ impl<'a> Shelf<'a> {
                     table.report(Code::NotAnAddress, text.span, message, help);
                 }
             }
+        }
+        if self.sink.errors() > errors {
+            return None;
         }
         match file {
             None if list == List::default() => {

@@ -1,6 +1,6 @@
 //! The policies: what an admin writes down, and what it says about a booking.
 //!
-//! [`load`] turns the texts of all policy files into a [`PolicySet`], or into [`Diagnostics`] that
+//! [`load()`] turns the texts of all policy files into a [`PolicySet`], or into [`Diagnostics`] that
 //! say file, line and what would be right. [`PolicySet::evaluate`] turns [`Facts`] into a
 //! [`Verdict`], or says which facts are missing. Both are pure: no clock, no network, no disk but
 //! the system's time zones (when a policy is loaded); list files are read by a function of the
@@ -13,6 +13,7 @@
 
 mod canonical;
 pub mod codes;
+pub mod compiled;
 pub mod criterion;
 pub mod diagnostic;
 pub mod duration;
@@ -21,7 +22,6 @@ pub mod facts;
 pub mod kinds;
 pub mod lists;
 pub mod load;
-pub mod policy;
 pub mod reader;
 pub mod require;
 mod set;
@@ -32,10 +32,10 @@ pub mod text;
 pub mod truth;
 pub mod verdict;
 
+pub use compiled::{Mode, Policy, PolicyHash, Role};
 pub use diagnostic::{Diagnostic, Diagnostics, SourceFile};
 pub use facts::{AccountFacts, AccountStatus, Balance, Facts, Loaded, Need, Stage};
 pub use load::{LoadContext, load};
-pub use policy::{Mode, Policy, PolicyHash, Role};
 pub use set::PolicySet;
 pub use truth::Truth;
 pub use verdict::{CriterionTrace, Evaluation, PolicyRef, Trace, TraceResult, Verdict};

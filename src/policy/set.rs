@@ -2,9 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
+use super::compiled::{Mode, Policy, PolicyHash, Role};
 use super::evaluate::{Fallback, evaluate};
 use super::facts::Facts;
-use super::policy::{Mode, Policy, PolicyHash, Role};
 use super::verdict::Evaluation;
 use crate::domain::decision::Outcome;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::compiled::PolicyHash;
 use super::facts::{Need, Stage};
-use super::policy::PolicyHash;
 use super::template::Values;
 use super::truth::Truth;
 use crate::domain::decision::{Outcome, Terms};

@@ -56,14 +56,7 @@ impl CriterionKind for Kind {
                 help,
             );
         }
-        if let Some(at) = status.as_ref().filter(|at| at.value.is_empty()) {
-            table.report(
-                Code::EmptyList,
-                at.span.clone(),
-                "`status` is empty, so nobody would pass",
-                "name at least \"open\"",
-            );
-        }
+        table.refuse_empty("status", "nobody would pass");
         Some(Box::new(Account {
             exists,
             status: status.map_or_else(|| vec![AccountStatus::Open], |at| at.value),

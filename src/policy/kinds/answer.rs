@@ -65,14 +65,7 @@ impl CriterionKind for Kind {
         let min_chars = table.integer("min_chars", 1..=CHARS_MAX);
         let max_chars = table.integer("max_chars", 1..=CHARS_MAX);
         table.ordered(min_chars.as_ref(), max_chars.as_ref());
-        if let Some(at) = one_of.as_ref().filter(|at| at.value.is_empty()) {
-            table.report(
-                Code::EmptyList,
-                at.span.clone(),
-                "`one_of` is empty, so no answer would do",
-                "name the answers that will do",
-            );
-        }
+        table.refuse_empty("one_of", "no answer would do");
         if let (true, Some(at)) = (table.contains("equals"), &one_of) {
             table.report(
                 Code::NotAllowed,

@@ -55,8 +55,8 @@ impl CriterionKind for Kind {
             return None;
         };
         let cost = table.amount("cost", unit);
-        let same_unit = scope.unit == Some(unit);
-        if !table.contains("cost") && !(scope.priced && same_unit) {
+        let policy_has_one = scope.priced && scope.unit == Some(unit);
+        if !policy_has_one && !table.contains("cost") {
             let help = "add `cost` to `[credits]`, or to this criterion";
             table.report(
                 Code::NoPrice,

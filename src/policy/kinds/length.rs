@@ -39,14 +39,7 @@ impl CriterionKind for Kind {
         let (min, max) = (table.duration("min"), table.duration("max"));
         let any_of = table.durations("any_of");
         report_order(table, min.as_ref(), max.as_ref());
-        if let Some(at) = any_of.as_ref().filter(|at| at.value.is_empty()) {
-            table.report(
-                Code::EmptyList,
-                at.span.clone(),
-                "`any_of` is empty, so no length would do",
-                "name lengths such as \"30m\"",
-            );
-        }
+        table.refuse_empty("any_of", "no length would do");
         if !["min", "max", "any_of"]
             .iter()
             .any(|key| table.contains(key))

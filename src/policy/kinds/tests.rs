@@ -1,1 +1,459 @@
+//! Every kind, through a policy file of its own.
 
+use crate::domain::booking::Answer;
+use crate::domain::decision::Outcome;
+use crate::domain::owner::Owner;
+use crate::policy::kinds::KINDS;
+use crate::policy::template::Template;
+use crate::policy::tests::{booking, decide, facts, policies};
+use crate::policy::{AccountFacts, AccountStatus, Facts, Loaded, TraceResult};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// What a criterion with these keys says, and its facts as `name=value`.
+fn ask(kind: &str, keys: &str, facts: &Facts) -> (TraceResult, String) {
+    ask_in("Europe/Berlin", kind, keys, facts)
+}
+
+fn ask_in(zone: &str, kind: &str, keys: &str, facts: &Facts) -> (TraceResult, String) {
+    let text = format!(
+        "schema = 1\n[policy]\nid = \"p\"\ntimezone = \"{zone}\"\n[credits]\ncost = {{ base = \"2\" }}\n\
+         [[criterion]]\nid = \"c\"\nkind = \"{kind}\"\n{keys}\n"
+    );
+    let verdict = decide(&policies(&[&text]), facts);
+    let seen = &verdict.trace.criteria[0];
+    let facts: Vec<String> = seen
+        .facts
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    (seen.result, facts.join(" "))
+}
+
+fn passes(kind: &str, keys: &str, facts: &Facts) -> bool {
+    match ask(kind, keys, facts).0 {
+        TraceResult::Pass => true,
+        TraceResult::Fail => false,
+        other => panic!("{kind} {keys}: {other:?}"),
+    }
+}
+
+fn by(email: &str) -> Facts {
+    let mut facts = facts();
+    facts.details.booker.email = Owner::parse(email).ok();
+    facts
+}
+
+#[test]
+fn examples_parse_and_default_messages_use_what_is_offered() {
+    for kind in KINDS {
+        Template::parse(kind.default_message(), kind.placeholders()).unwrap();
+        let mut facts = booking("2026-03-05T18:00:00Z", 15);
+        facts.account = Loaded::Known(None);
+        let (result, values) = ask(kind.name(), kind.example(), &facts);
+        assert_ne!(result, TraceResult::Unknown, "{}", kind.name());
+        if kind.name() == "account" {
+            continue;
+        }
+        for placeholder in kind.placeholders() {
+            assert!(
+                values.contains(&format!("{placeholder}=")),
+                "{} {placeholder}: {values}",
+                kind.name()
+            );
+        }
+    }
+    let names: Vec<_> = KINDS.iter().map(|kind| kind.name()).collect();
+    assert!(names.is_sorted(), "{names:?}");
+}
+
+#[test]
+fn notice_is_measured_from_the_provider_s_time_to_the_start() {
+    // The ordinary booking is 72 hours ahead.
+    for (keys, met) in [
+        ("min = \"72h\"", true),
+        ("min = \"72h1s\"", false),
+        ("max = \"3d\"", true),
+        ("max = \"71h59m59s\"", false),
+        ("min = \"1h\"\nmax = \"30d\"", true),
+    ] {
+        assert_eq!(passes("notice", keys, &facts()), met, "{keys}");
+    }
+    let (_, values) = ask("notice", "min = \"4d\"\nmax = \"60d\"", &facts());
+    assert_eq!(values, "max=60 days min=4 days notice=3 days");
+}
+
+#[test]
+fn length() {
+    let hour = facts();
+    for (keys, met) in [
+        ("min = \"60m\"", true),
+        ("min = \"61m\"", false),
+        ("max = \"1h\"", true),
+        ("max = \"59m\"", false),
+        ("any_of = [\"30m\", \"60m\"]", true),
+        ("any_of = [\"30m\", \"90m\"]", false),
+    ] {
+        assert_eq!(passes("length", keys, &hour), met, "{keys}");
+    }
+}
+
+#[test]
+fn account() {
+    let mut facts = facts();
+    facts.account = Loaded::Known(None);
+    assert!(!passes("account", "", &facts));
+    assert!(passes("account", "exists = false", &facts));
+    let created_at = crate::domain::clock::plus_ms(facts.now, -10 * DAY_MS);
+    facts.account = Loaded::Known(Some(AccountFacts {
+        status: AccountStatus::Frozen,
+        created_at,
+        balances: Default::default(),
+    }));
+    for (keys, met) in [
+        ("", false),
+        ("exists = false", false),
+        ("status = [\"open\", \"frozen\"]", true),
+        ("status = [\"frozen\"]\nage_min = \"10d\"", true),
+        ("status = [\"frozen\"]\nage_min = \"11d\"", false),
+    ] {
+        assert_eq!(passes("account", keys, &facts), met, "{keys}");
+    }
+    assert_eq!(
+        ask("account", "", &facts).1,
+        "since=2026-02-20 status=frozen"
+    );
+    facts.account = Loaded::Failed("gone".to_owned());
+    assert_eq!(ask("account", "", &facts).0, TraceResult::Unknown);
+}
+
+#[test]
+fn credit_may_have_its_own_price_and_unit() {
+    let mut facts = facts();
+    facts.account = Loaded::Known(None);
+    assert!(!passes("credit", "", &facts));
+    assert!(
+        passes("credit", "cost = \"0\"", &facts),
+        "what is free needs no account"
+    );
+    let mut account = AccountFacts {
+        status: AccountStatus::Open,
+        created_at: facts.now,
+        balances: Default::default(),
+    };
+    for (unit, available) in [("CREDIT", 199), ("SEAT", 3)] {
+        let balance = crate::policy::Balance {
+            posted: available,
+            held: 0,
+            available,
+        };
+        account.balances.insert(unit.try_into().unwrap(), balance);
+    }
+    facts.account = Loaded::Known(Some(account.clone()));
+    assert_eq!(
+        ask("credit", "", &facts).1,
+        "available=1.99 cost=2 held=0 missing=0.01"
+    );
+    for (keys, met) in [
+        ("", false),
+        ("cost = \"1.99\"", true),
+        ("unit = \"SEAT\"\ncost = \"3\"", true),
+        ("unit = \"SEAT\"\ncost = \"4\"", false),
+    ] {
+        assert_eq!(passes("credit", keys, &facts), met, "{keys}");
+    }
+    account.status = AccountStatus::Frozen;
+    facts.account = Loaded::Known(Some(account));
+    assert!(
+        !passes("credit", "cost = \"1\"", &facts),
+        "a frozen account holds nothing"
+    );
+}
+
+#[test]
+fn email_domain() {
+    for (email, keys, met) in [
+        (
+            "ada@a.example",
+            "allow = { domains = [\"a.example\"] }",
+            true,
+        ),
+        (
+            "ada@x.a.example",
+            "allow = { domains = [\"a.example\"] }",
+            false,
+        ),
+        (
+            "ada@x.a.example",
+            "allow = { domains = [\"*.a.example\"] }",
+            true,
+        ),
+        (
+            "ada@bücher.example",
+            "allow = { domains = [\"BÜCHER.example\"] }",
+            true,
+        ),
+        (
+            "ada@evila.example",
+            "allow = { domains = [\"*.a.example\", \"a.example\"] }",
+            false,
+        ),
+        (
+            "ada@a.example",
+            "deny = { domains = [\"a.example\"] }",
+            false,
+        ),
+        (
+            "ada@b.example",
+            "deny = { domains = [\"a.example\"] }",
+            true,
+        ),
+        ("ada@gmail.com", "free_mail = \"deny\"", false),
+        ("ada@b.example", "free_mail = \"deny\"", true),
+    ] {
+        assert_eq!(
+            passes("email-domain", keys, &by(email)),
+            met,
+            "{email} {keys}"
+        );
+    }
+    let mut facts = by("ada@a.example");
+    facts.details.guests = vec![Owner::parse("eve@b.example").unwrap()];
+    let allow = "allow = { domains = [\"a.example\"] }";
+    assert!(passes("email-domain", allow, &facts));
+    let every = format!("{allow}\nwho = \"every-attendee\"");
+    assert_eq!(
+        ask("email-domain", &every, &facts),
+        (TraceResult::Fail, "domain=b.example".to_owned())
+    );
+    facts.details.booker.email = None;
+    assert_eq!(ask("email-domain", allow, &facts).0, TraceResult::Unknown);
+}
+
+#[test]
+fn lists_allow_and_deny() {
+    let list = "list = { emails = [\"a.da@x.example\"], domains = [\"y.example\"], names = [\"Eve  Mallory\"] }\n";
+    for (email, keys, listed) in [
+        ("A.Da@X.example", "", true),
+        ("ada@x.example", "", false),
+        ("ada@x.example", "normalize = [\"dots\"]", true),
+        ("a.da+1@x.example", "", false),
+        ("a.da+1@x.example", "normalize = [\"plus-tag\"]", true),
+        (
+            "ad.a+1@x.example",
+            "normalize = [\"plus-tag\", \"dots\"]",
+            true,
+        ),
+        ("who@y.example", "", true),
+        ("who@y.example", "on = [\"email\"]", false),
+    ] {
+        let keys = format!("{list}{keys}");
+        assert_eq!(
+            passes("allow-list", &keys, &by(email)),
+            listed,
+            "{email} {keys}"
+        );
+        assert_eq!(
+            passes("deny-list", &keys, &by(email)),
+            !listed,
+            "{email} {keys}"
+        );
+    }
+    let mut eve = by("");
+    eve.details.booker.name = " eve MALLORY".to_owned();
+    assert!(!passes(
+        "deny-list",
+        &format!("{list}on = [\"name\", \"email\"]"),
+        &eve
+    ));
+    assert_eq!(ask("deny-list", list, &eve).0, TraceResult::Unknown);
+    assert!(passes(
+        "deny-list",
+        "list = { file = \"empty.txt\" }",
+        &facts()
+    ));
+    assert!(!passes(
+        "deny-list",
+        "list = { file = \"blocked.txt\" }",
+        &by("x@spam.example")
+    ));
+}
+
+#[test]
+fn answers() {
+    let with = |answer: Option<Answer>| {
+        let mut facts = facts();
+        facts
+            .details
+            .answers
+            .extend(answer.map(|answer| ("f".to_owned(), answer)));
+        facts
+    };
+    let text = |text: &str| with(Some(Answer::Text(text.to_owned())));
+    let many = |texts: &[&str]| {
+        with(Some(Answer::Many(
+            texts.iter().map(|t| (*t).to_owned()).collect(),
+        )))
+    };
+    for (facts, keys, met) in [
+        (with(None), "", false),
+        (text("   "), "", false),
+        (text("x"), "", true),
+        (with(None), "required = false\nequals = \"a\"", true),
+        (text(" Ja "), "equals = \"ja\"", true),
+        (text("nein"), "equals = \"ja\"", false),
+        (text("B"), "one_of = [\"a\", \"b\"]", true),
+        (many(&["a", "c"]), "one_of = [\"a\", \"b\"]", false),
+        (many(&["a", "b"]), "one_of = [\"a\", \"b\"]", true),
+        (text("AB12"), "matches = '^[A-Z]{2}[0-9]{2}$'", true),
+        (text("AB123"), "matches = '^[A-Z]{2}[0-9]{2}$'", false),
+        (text("äöü"), "min_chars = 3\nmax_chars = 3", true),
+        (text("äöü"), "min_chars = 4", false),
+        (text("äöü"), "max_chars = 2", false),
+    ] {
+        let keys = format!("field = \"f\"\n{keys}");
+        assert_eq!(passes("answer", &keys, &facts), met, "{keys}");
+    }
+    let mut notes = facts();
+    notes.details.notes = Some("about pensions".to_owned());
+    assert!(passes("answer", "field = \"notes\"\nmin_chars = 5", &notes));
+    let huge = text(&"a".repeat(20_000));
+    assert_eq!(
+        ask("answer", "field = \"f\"\nmatches = 'a'", &huge).0,
+        TraceResult::Unknown
+    );
+}
+
+#[test]
+fn a_window_takes_the_whole_appointment() {
+    let keys =
+        "days = [\"mon\", \"tue\"]\nfrom = 08:00:00\nuntil = 18:00:00\nexcept = [2026-03-10]";
+    for (start, length_min, met) in [
+        ("2026-03-02T07:00:00Z", 60, true), // Monday, 08:00 in Berlin
+        ("2026-03-02T06:59:00Z", 60, false),
+        ("2026-03-02T16:00:00Z", 60, true), // until 18:00
+        ("2026-03-02T16:00:00Z", 61, false),
+        ("2026-03-04T09:00:00Z", 60, false), // Wednesday
+        ("2026-03-10T09:00:00Z", 60, false), // a Tuesday that is excepted
+        ("2026-03-17T09:00:00Z", 60, true),
+    ] {
+        assert_eq!(
+            passes("window", keys, &booking(start, length_min)),
+            met,
+            "{start} {length_min}"
+        );
+    }
+    let only = "only = [2026-03-04]";
+    assert!(
+        passes("window", only, &booking("2026-03-03T23:00:00Z", 60)),
+        "midnight in Berlin"
+    );
+    assert!(!passes(
+        "window",
+        only,
+        &booking("2026-03-04T23:00:00Z", 60)
+    ));
+    let (_, values) = ask("window", keys, &booking("2026-03-04T09:00:00Z", 60));
+    assert_eq!(
+        values,
+        "start=Wed 2026-03-04 10:00 window=on mon, tue from 08:00 until 18:00 (Europe/Berlin)"
+    );
+}
+
+#[test]
+fn a_window_past_midnight_belongs_to_the_day_it_opens() {
+    let keys = "days = [\"fri\"]\nfrom = 22:00:00\nuntil = 02:00:00";
+    for (start, met) in [
+        ("2026-03-06T21:00:00Z", true),  // Friday 22:00
+        ("2026-03-07T00:00:00Z", true),  // Saturday 01:00
+        ("2026-03-07T00:30:00Z", false), // ends at 02:30
+        ("2026-03-06T00:00:00Z", false), // Friday 01:00 belongs to Thursday
+    ] {
+        assert_eq!(passes("window", keys, &booking(start, 60)), met, "{start}");
+    }
+}
+
+/// In Berlin the clocks go from 02:00 to 03:00 on 29 March 2026, at 01:00 UTC.
+#[test]
+fn a_time_that_is_skipped_means_the_moment_of_the_change() {
+    let opens = "from = 02:30:00\nuntil = 05:00:00";
+    for (start, met) in [
+        ("2026-03-29T00:59:00Z", false), // 01:59
+        ("2026-03-29T01:00:00Z", true),  // 03:00, the clock has just passed 02:30
+        ("2026-03-29T02:30:00Z", true),  // until 05:00
+        ("2026-03-29T02:31:00Z", false),
+    ] {
+        assert_eq!(passes("window", opens, &booking(start, 30)), met, "{start}");
+    }
+    let closes = "from = 00:00:00\nuntil = 02:30:00";
+    assert!(
+        passes("window", closes, &booking("2026-03-29T00:30:00Z", 30)),
+        "ends at the change"
+    );
+    assert!(
+        !passes("window", closes, &booking("2026-03-29T00:31:00Z", 30)),
+        "ends at 03:01"
+    );
+}
+
+/// In Berlin the clocks go from 03:00 back to 02:00 on 25 October 2026, at 01:00 UTC.
+#[test]
+fn a_time_that_comes_twice_opens_at_the_first_and_closes_at_the_second() {
+    let opens = "from = 02:30:00\nuntil = 05:00:00";
+    assert!(
+        passes("window", opens, &booking("2026-10-25T00:30:00Z", 30)),
+        "the first 02:30"
+    );
+    assert!(!passes(
+        "window",
+        opens,
+        &booking("2026-10-25T00:29:00Z", 30)
+    ));
+    let closes = "from = 00:00:00\nuntil = 02:30:00";
+    assert!(
+        passes("window", closes, &booking("2026-10-25T01:00:00Z", 30)),
+        "the second 02:30"
+    );
+    assert!(!passes(
+        "window",
+        closes,
+        &booking("2026-10-25T01:01:00Z", 30)
+    ));
+}
+
+/// Samoa had no 30 December 2011; the Azores change at midnight; Lord Howe by half an hour.
+#[test]
+fn odd_changes_of_clocks() {
+    let facts = booking("2011-12-30T10:30:00Z", 30); // Pacific/Apia: 31 December, 00:30
+    assert_eq!(
+        ask_in("Pacific/Apia", "window", "only = [2011-12-31]", &facts).0,
+        TraceResult::Pass
+    );
+    assert_eq!(
+        ask_in("Pacific/Apia", "window", "only = [2011-12-30]", &facts).0,
+        TraceResult::Fail
+    );
+    let facts = booking("2026-03-29T01:00:00Z", 30); // Atlantic/Azores: 00:00 is skipped
+    assert_eq!(
+        ask_in("Atlantic/Azores", "window", "only = [2026-03-29]", &facts).0,
+        TraceResult::Pass
+    );
+    let facts = booking("2026-10-03T15:30:00Z", 30); // Australia/Lord_Howe: 02:00 becomes 02:30
+    let keys = "from = 02:15:00\nuntil = 03:00:00";
+    assert_eq!(
+        ask_in("Australia/Lord_Howe", "window", keys, &facts).0,
+        TraceResult::Pass
+    );
+}
+
+#[test]
+fn a_refusal_in_a_default_message_names_numbers_and_no_list() {
+    let text = "schema = 1\n[policy]\nid = \"p\"\nshow = \"all\"\n[[criterion]]\nid = \"a\"\nkind = \"length\"\nmax = \"30m\"\n\
+                [[criterion]]\nid = \"b\"\nkind = \"deny-list\"\nlist = { emails = [\"ada@example.org\"] }\n";
+    let verdict = decide(&policies(&[text]), &facts());
+    assert_eq!(verdict.outcome, Outcome::Reject);
+    assert_eq!(
+        verdict.message.as_deref(),
+        Some("An appointment of 60 minutes cannot be booked here. We cannot accept this booking.")
+    );
+}

@@ -57,18 +57,8 @@ impl CriterionKind for Kind {
         let days = table.choices("days", &DAYS);
         let (from, until) = (table.time("from"), table.time("until"));
         let (except, only) = (table.dates("except"), table.dates("only"));
-        let lists = [
-            days.as_ref().map(|at| (at.value.is_empty(), &at.span)),
-            only.as_ref().map(|at| (at.value.is_empty(), &at.span)),
-        ];
-        for (_, span) in lists.into_iter().flatten().filter(|(empty, _)| *empty) {
-            table.report(
-                Code::EmptyList,
-                span.clone(),
-                "the list is empty, so no day would do",
-                "leave it out if every day will do",
-            );
-        }
+        table.refuse_empty("days", "no day would do");
+        table.refuse_empty("only", "no day would do");
         if let (Some(from), Some(until)) = (&from, &until)
             && from.value == until.value
         {

@@ -1,8 +1,8 @@
 //! What only shows when all policies are seen together.
 
 use super::super::codes::Code;
+use super::super::compiled::{Mode, Policy, Role};
 use super::super::diagnostic::Diagnostic;
-use super::super::policy::{Mode, Policy, Role};
 
 /// Policies with the same id, and policies that claim the same bookings with the same rank.
 pub(super) fn across(policies: &[Policy]) -> Vec<Diagnostic> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::codes::Code;
-use super::super::policy::{Cost, Credits, Role};
+use super::super::compiled::{Cost, Credits, Role};
 use super::super::reader::Table;
 use super::super::text::{nearest, quote, quote_all};
 use crate::domain::amount::{Unit, UnitCode};

@@ -1,11 +1,11 @@
 //! `[[criterion]]` and `[require]`.
 
 use super::super::codes::Code;
+use super::super::compiled::Rule;
 use super::super::criterion::{CriterionKind, Scope};
 use super::super::diagnostic::Span;
 use super::super::facts::{Need, Stage};
 use super::super::kinds::{KINDS, kind};
-use super::super::policy::Rule;
 use super::super::reader::{At, Table, Value};
 use super::super::require::{Node, Shape, TREE_DEPTH_MAX};
 use super::super::template::{Template, TemplateError};
@@ -39,10 +39,11 @@ pub(super) fn read(file: &Table<'_>, scope: &Scope<'_>) -> (Vec<Rule>, Node) {
         );
     }
     let node = if file.contains("require") {
+        let before = file.sink().errors();
         let node = file
             .table("require", |table| Reader { ids: &ids }.node(table, 1))
             .flatten();
-        if let Some(node) = &node {
+        if let Some(node) = node.as_ref().filter(|_| file.sink().errors() == before) {
             report_unused(file, &ids, node);
         }
         node
@@ -223,29 +224,15 @@ impl Reader<'_> {
                 "write the item itself, or add the others",
             );
         }
-        for list in [&all, &any]
-            .into_iter()
-            .flatten()
-            .filter(|list| list.value.is_empty())
-        {
-            if !table.sink().has_errors() {
-                table.report(
-                    Code::EmptyList,
-                    list.span.clone(),
-                    "this list of conditions is empty",
-                    "name criteria by their ids",
-                );
-            }
+        for key in ["all", "any"] {
+            table.refuse_empty(key, "it asks for nothing");
         }
         let written = ["all", "any", "not"]
             .iter()
             .filter(|key| table.contains(key))
             .count();
         if written != 1 {
-            let message = format!(
-                "{} needs exactly one of `all`, `any` and `not`",
-                table.name()
-            );
+            let message = "a condition has exactly one of `all`, `any` and `not`";
             let help = "nest them: all = [\"a\", { any = [\"b\", \"c\"] }, { not = \"d\" }]";
             table.report(Code::NotAllowed, table.span(), message, help);
             return None;

@@ -7,10 +7,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::canonical;
 use super::super::codes::Code;
+use super::super::compiled::{Policy, Role};
 use super::super::criterion::Scope;
 use super::super::diagnostic::{Diagnostic, Sink, SourceFile};
 use super::super::lists::Shelf;
-use super::super::policy::{Policy, Role};
 use super::super::reader::Table;
 use super::super::text::{clean, quote};
 use super::LoadContext;
@@ -38,7 +38,15 @@ pub(super) fn read(
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        sink.add(sink.at(Code::Syntax, span, clean(error.message(), SYNTAX_CHARS_MAX)));
+        let message = clean(error.message(), SYNTAX_CHARS_MAX);
+        let diagnostic = sink.at(Code::Syntax, span, message);
+        // What cannot be parsed cannot be searched for secrets, so it is not shown if there may be one.
+        let hide = SECRET_KEYS.iter().any(|key| source.text.contains(key));
+        sink.add(if hide {
+            diagnostic.without_source()
+        } else {
+            diagnostic
+        });
     }
     // What the parser made up to go on would only cause more noise.
     if !errors.is_empty() {
@@ -50,7 +58,11 @@ pub(super) fn read(
 
 fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<Policy> {
     refuse_secrets(root, sink);
-    let file = Table::new(root, 0..0, "the file", sink);
+    // Other remarks would show the lines they are about, and a secret may stand there.
+    if sink.has_errors() {
+        return None;
+    }
+    let file = Table::file(root, sink);
     schema(&file);
     let header = file
         .required("policy", |file, key| file.table(key, header::read))
@@ -133,7 +145,8 @@ fn refuse_secrets(table: &DeTable<'_>, sink: &Sink) {
     for (key, value) in table.iter() {
         match value.get_ref() {
             DeValue::String(text) if SECRET_KEYS.contains(&key.get_ref().as_ref()) => {
-                if !text.starts_with("env:") && !text.starts_with("file:") {
+                let named = text.starts_with("env:") || text.starts_with("file:");
+                if !named {
                     let message = format!("{} is written into the policy", quote(key.get_ref()));
                     let diagnostic = sink.at(Code::InlineSecret, value.span(), message);
                     sink.add(diagnostic.without_source().help(

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use super::super::codes::Code;
-use super::super::policy::{Matching, Mode, Role, Show};
+use super::super::compiled::{Matching, Mode, Role, Show};
 use super::super::reader::{At, Table, Value};
 use super::super::text::quote;
 use crate::domain::decision::Outcome;
@@ -111,18 +111,17 @@ fn read_zone(table: &Table<'_>, name: &At<&str>) -> Option<TimeZone> {
 pub(super) fn read_match(table: &Table<'_>) -> Matching {
     let mut matching = Matching::default();
     if let Some(sources) = table.texts("sources") {
-        report_empty(table, "sources", &sources);
         matching.sources = sources.value.iter().map(|at| at.value.to_owned()).collect();
     }
-    let event_types = table.list("event_types", |table, item| {
+    table.list("event_types", |table, item| {
         match event_type(table, item)? {
             EventType::Id(id) => matching.event_type_ids.push(id),
             EventType::Slug(slug) => matching.event_type_slugs.push(slug),
         }
         Some(())
     });
-    if let Some(event_types) = event_types {
-        report_empty(table, "event_types", &event_types);
+    for key in ["sources", "event_types"] {
+        table.refuse_empty(key, "no booking would match");
     }
     table.table("metadata", |metadata| {
         for (key, value) in metadata.entries() {
@@ -134,18 +133,6 @@ pub(super) fn read_match(table: &Table<'_>) -> Matching {
         }
     });
     matching
-}
-
-fn report_empty<T>(table: &Table<'_>, key: &str, list: &At<Vec<T>>) {
-    if list.value.is_empty() && !table.sink().has_errors() {
-        let message = format!("`{key}` is empty, so no booking would match");
-        table.report(
-            Code::EmptyList,
-            list.span.clone(),
-            message,
-            "leave it out if every booking is meant",
-        );
-    }
 }
 
 /// An event type as a policy names it.

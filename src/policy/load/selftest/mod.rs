@@ -6,10 +6,10 @@ mod read;
 use std::collections::BTreeSet;
 
 use super::super::codes::Code;
+use super::super::compiled::{Policy, Role};
 use super::super::diagnostic::{Sink, Span};
 use super::super::evaluate::{Fallback, evaluate};
 use super::super::facts::Facts;
-use super::super::policy::{Policy, Role};
 use super::super::reader::At;
 use super::super::text::quote;
 use super::super::verdict::{Evaluation, TraceResult, Verdict};

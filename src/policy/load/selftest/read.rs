@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 
 use super::super::super::codes::Code;
+use super::super::super::compiled::Matching;
 use super::super::super::facts::{AccountFacts, AccountStatus, Balance, Facts, Loaded};
-use super::super::super::policy::Matching;
 use super::super::super::reader::{At, Table, Value};
 use super::super::super::text::quote;
 use super::super::credits::read_unit;

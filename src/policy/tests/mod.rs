@@ -1,0 +1,10 @@
+//! Tests of the room as a whole: from text to verdict.
+
+mod evaluation;
+mod examples;
+mod fuzz;
+mod hashes;
+mod loader;
+mod support;
+
+pub(super) use support::{booking, decide, facts, policies};

@@ -1,0 +1,111 @@
+//! What the tests of this room share: texts to sets, and an ordinary booking.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use crate::domain::amount::{Unit, UnitCode};
+use crate::domain::booking::{Booker, Details};
+use crate::domain::clock::{Timestamp, plus_ms};
+use crate::domain::ids::{SourceName, Uid};
+use crate::domain::owner::Owner;
+use crate::policy::{
+    Diagnostics, Evaluation, Facts, LoadContext, Loaded, PolicySet, SourceFile, Verdict, load,
+};
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Two units: CREDIT with two decimals, SEAT with none.
+pub(in crate::policy) fn units() -> BTreeMap<UnitCode, Unit> {
+    let unit = |code: &str, scale| {
+        let code = UnitCode::try_from(code).unwrap();
+        (code.clone(), Unit { code, scale })
+    };
+    BTreeMap::from([unit("CREDIT", 2), unit("SEAT", 0)])
+}
+
+/// Loads texts as `a.toml`, `b.toml`, ...; list files are `blocked.txt` and `empty.txt`.
+pub(in crate::policy) fn load_texts(
+    texts: &[&str],
+) -> Result<(PolicySet, Diagnostics), Diagnostics> {
+    let names = ('a'..='z').map(|name| format!("{name}.toml"));
+    let files = names.zip(texts).map(|(name, text)| SourceFile {
+        name,
+        text: (*text).to_owned(),
+    });
+    load_files(files.collect())
+}
+
+pub(in crate::policy) fn load_files(
+    files: Vec<SourceFile>,
+) -> Result<(PolicySet, Diagnostics), Diagnostics> {
+    let units = units();
+    let read_list = |_: &str, path: &str| match path {
+        "blocked.txt" => Ok("spam.example # always\n\nnuisance@example.com\n".to_owned()),
+        "empty.txt" => Ok("# nobody yet\n".to_owned()),
+        "wrong.txt" => Ok("ada@example.org\nada@@example.org\n".to_owned()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    load(
+        files,
+        &LoadContext {
+            units: &units,
+            read_list: &read_list,
+        },
+    )
+}
+
+/// A set of policies that have no errors.
+pub(in crate::policy) fn policies(texts: &[&str]) -> PolicySet {
+    match load_texts(texts) {
+        Ok((set, _)) => set,
+        Err(diagnostics) => panic!("{}", diagnostics.render(false)),
+    }
+}
+
+/// An hour, three days after `now`, by Ada, without an account.
+pub(in crate::policy) fn facts() -> Facts {
+    let now: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
+    let start = plus_ms(now, 72 * HOUR_MS);
+    Facts {
+        now,
+        source: SourceName::new("front_door"),
+        uid: Uid::new("b-1"),
+        account: Loaded::Not,
+        details: Details {
+            start,
+            end: plus_ms(start, HOUR_MS),
+            title: "Session".to_owned(),
+            event_type_id: Some(7),
+            event_type_slug: Some("session".to_owned()),
+            booker: Booker {
+                email: Some(Owner::parse("ada@example.org").unwrap()),
+                name: "Ada".to_owned(),
+                time_zone: None,
+                locale: None,
+            },
+            guests: Vec::new(),
+            answers: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+            location: None,
+            notes: None,
+            seated: false,
+            recurring: false,
+        },
+    }
+}
+
+/// The ordinary booking at another time.
+pub(in crate::policy) fn booking(start: &str, length_min: i64) -> Facts {
+    let mut facts = facts();
+    facts.details.start = start.parse().unwrap();
+    facts.details.end = plus_ms(facts.details.start, length_min * 60_000);
+    facts
+}
+
+/// The verdict; panics if facts are missing.
+pub(in crate::policy) fn decide(set: &PolicySet, facts: &Facts) -> Verdict {
+    match set.evaluate(facts) {
+        Evaluation::Decided(verdict) => *verdict,
+        Evaluation::Needs(needs) => panic!("needs {needs:?}"),
+    }
+}
