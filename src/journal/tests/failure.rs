@@ -2,9 +2,10 @@
 
 use std::io;
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 
 use super::*;
 

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use futures_util::future::join_all;
 use proptest::prelude::*;
 
 use super::*;

@@ -8,12 +8,10 @@ use std::fs::{self, File};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::task::{Context, Waker};
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
@@ -120,31 +118,38 @@ async fn what_is_appended_is_drained_in_order() {
 #[tokio::test]
 async fn all_that_wait_share_one_flush() {
     let dir = tempfile::tempdir().unwrap();
-    let flushes = Arc::new(AtomicU64::new(0));
+    let (enter, entered) = mpsc::channel();
     let (release, released) = mpsc::channel();
-    let counted = Arc::clone(&flushes);
     let flush = move |file: &File| {
-        counted.fetch_add(1, Ordering::SeqCst);
+        enter.send(()).unwrap();
         released.recv().unwrap();
         file.sync_data()
     };
     let (journal, mut reader, _) =
         Journal::open_with(&settings(dir.path()), Box::new(flush)).unwrap();
+    let journal = Arc::new(journal);
+    let append = |number| {
+        let journal = Arc::clone(&journal);
+        tokio::spawn(async move { journal.append(record(number)).await.unwrap() })
+    };
 
-    // Every append is queued when first polled; only then may the first flush end.
-    let appends = join_all((0..200).map(|number| journal.append(record(number))));
-    let (positions, ()) = tokio::join!(biased; appends, async {
-        for _ in 0..200 {
-            release.send(()).unwrap();
-        }
-    });
-    let positions = positions.into_iter().map(Result::unwrap);
-    let mut expected: Vec<(Position, Record)> = positions.zip(records(0..200)).collect();
-    expected.sort_unstable_by_key(|(position, _)| *position);
-    let flushes = flushes.load(Ordering::SeqCst);
-    assert!(flushes <= 2, "{flushes} flushes");
-    let (found, _) = read(&mut reader, 200).await;
-    assert!(expected.into_iter().map(|(_, record)| record).eq(found));
+    let first = append(0);
+    while entered.try_recv().is_err() {
+        tokio::task::yield_now().await;
+    }
+    let others: Vec<_> = (1..=200).map(append).collect();
+    while journal.queue.max_capacity() - journal.queue.capacity() < 200 {
+        tokio::task::yield_now().await;
+    }
+    release.send(()).unwrap();
+    release.send(()).unwrap();
+
+    let first = first.await.unwrap();
+    for (number, other) in (1..).zip(others) {
+        assert_eq!(other.await.unwrap().record, first.record + number);
+    }
+    assert_eq!(entered.try_iter().count(), 1, "200 records, one flush");
+    assert_eq!(read(&mut reader, 201).await.0, records(0..201));
 }
 
 #[tokio::test]
