@@ -134,7 +134,7 @@ async fn a_revision_is_decided_once_in_each_round() {
     assert_eq!(second.decider, Decider::Person("kim".to_owned()));
     let story = story.unwrap();
     assert_eq!(
-        (story.0.as_str(), story.1.as_str()),
+        (story.facts.as_str(), story.trace.as_str()),
         (r#"{"now":1}"#, r#"["passed"]"#)
     );
     assert_eq!(none, None);
