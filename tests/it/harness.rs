@@ -231,6 +231,13 @@ impl Installation {
             .unwrap()
     }
 
+    /// Subscribes the same address a second time, as by a user and by an event type.
+    pub(crate) fn subscribe_again(&self) {
+        let url = format!("{}/webhooks/calcom", self.public());
+        let subscription = Subscription::to_everything(url, SECRET);
+        self.cal.subscribe(subscription).unwrap();
+    }
+
     /// Holds the stand-in's webhooks back from now on.
     pub(crate) fn hold_webhooks(&self) {
         self.cal.set_delivery(Delivery::Held);

@@ -7,7 +7,7 @@ use crate::domain::booking::Status;
 use crate::domain::chain::{ChainRecord, HoldState};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::decision::Outcome;
-use crate::domain::ids::{HoldId, UnitKey};
+use crate::domain::ids::{DecisionId, HoldId, UnitKey};
 use crate::domain::timeline::{
     AcceptedBy, AskedBy, EndedBy, HostConfirm, Rules, Standing, Timeline, Unit,
 };
@@ -80,13 +80,29 @@ fn next_round(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> Option<i6
     let Some(decision) = decision_of(record, &unit.key) else {
         return Some(1);
     };
-    // The host let stand by hand what we refused or left open.
-    let overtaken = unit.accepted == Some(AcceptedBy::Host)
-        && unit.standing == Standing::At(Status::Accepted)
+    let lives =
+        unit.accepted == Some(AcceptedBy::Host) && unit.standing == Standing::At(Status::Accepted);
+    if !lives || ask.by == AskedBy::HostMove {
+        return None;
+    }
+    // The host let stand by hand what we refused or left open, or brought back what had ended and was
+    // paid back.
+    let overtaken = decision.outcome != Outcome::Accept
         && rules.host_confirm == HostConfirm::Respect
-        && decision.outcome != Outcome::Accept
-        && ask.by != AskedBy::HostMove;
+        || gave_back(record, decision.id);
     overtaken.then_some(decision.round + 1)
+}
+
+/// Whether credit that this decision took was given back, all or in part.
+fn gave_back(record: &ChainRecord, decision: DecisionId) -> bool {
+    record.holds.iter().any(|hold| {
+        hold.decision == decision
+            && match hold.state {
+                HoldState::Held | HoldState::Carried => false,
+                HoldState::Captured => hold.refunded > 0,
+                HoldState::Released => true,
+            }
+    })
 }
 
 fn alone(
@@ -125,7 +141,7 @@ fn decided_before(
     record: &ChainRecord,
     timeline: &Timeline<'_>,
     unit: &Unit<'_>,
-) -> Option<crate::domain::ids::DecisionId> {
+) -> Option<DecisionId> {
     let ancestry = timeline.ancestry(&unit.key);
     let accepted = ancestry
         .into_iter()
@@ -136,11 +152,11 @@ fn decided_before(
         .map(|decision| decision.id)
 }
 
-/// Holds of all bookings that ended up as this one, as far as they still bind credit.
+/// Holds of this booking and of all that ended up as it, as far as they still bind credit.
 fn carried(record: &ChainRecord, timeline: &Timeline<'_>, key: &UnitKey) -> Vec<HoldId> {
     let ancestry = timeline.ancestry(key);
     let binding = record.holds.iter().filter(|hold| {
-        ancestry.contains(&&hold.unit)
+        (hold.unit == *key || ancestry.contains(&&hold.unit))
             && match hold.state {
                 HoldState::Held => true,
                 HoldState::Captured => hold.refunded < hold.captured,
