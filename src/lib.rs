@@ -1,5 +1,60 @@
-//! bookgate (tour to come)
-#![allow(missing_docs, reason = "being built")]
+//! bookgate, the doorman of a calendar. A scheduling provider sends a signed webhook about a booking;
+//! bookgate stores it, decides by the admin's policies and the booker's credits whether the booking may
+//! stand, and tells the provider: confirm, or refuse with a reason.
+//!
+//! # The map
+//!
+//! | room | what it is for | may use |
+//! |---|---|---|
+//! | [`domain`] | the vocabulary, the [`timeline`](domain::timeline) that folds facts in any order, the [`plan`](domain::plan) of what is left to do. Pure | nothing |
+//! | [`policy`] | decides: `evaluate(&Facts) -> Evaluation`, synchronous and pure; one file for each kind of criterion | domain |
+//! | [`ledger`] | which entries an operation posts. Pure | domain |
+//! | [`journal`] | the append-only files in front of the inbox | domain |
+//! | [`storage`] | remembers: the only room with SQL | domain, ledger |
+//! | [`provider`] | talks to the outside: trait, signature schemes, one HTTP client, a folder for each provider | domain |
+//! | [`gate`] | joins them: receive, drain, decide, deliver, and the questions admins ask | all above |
+//! | [`http`] | the doors, thin | gate, domain |
+//! | [`standin`] | a stateful stand-in of the provider, for `demo` and the tests | domain |
+//! | [`settings`], [`telemetry`] | defaults, file, environment; logs | domain |
+//! | [`app`], [`cli`] | composition root; one file for each command | all |
+//!
+//! `tests/it/architecture.rs` fails when a room reaches over.
+//!
+//! # The promises
+//!
+//! 1. **Stored, then answered.** A 2xx means the delivery is on stable storage.
+//! 2. **Checked before believed.** Signatures over the raw bytes, in constant time, before parsing.
+//! 3. **Once.** A repeat is stored once; a revision is decided once; at most one call is in flight and
+//!    at most one effect in force.
+//! 4. **Any order.** The same facts lead to the same end, however they arrive.
+//! 5. **Credits add up.** Double entry, holds counted when made; `ledger verify` proves it.
+//! 6. **No guess.** No transaction is open during a call; no answer means *unknown*: read, then act.
+//! 7. **Never silent.** Retried, then dead-lettered and listed; undecidable means deferred to a person.
+//! 8. **A bad file changes nothing.** A policy that does not load or fails its own tests is not used.
+//! 9. **No secrets, no persons in logs.**
+//!
+//! # One webhook, end to end
+//!
+//! 1. `http::webhook` hands the raw bytes to [`gate::Gate::receive`]: the source is looked up, the
+//!    [signature](provider::signature) checked, the delivery appended to the [`journal`] and flushed,
+//!    and only then answered.
+//! 2. The drain (`gate::drain`) takes records in batches into the inbox (`gate::inbox`): the provider
+//!    parses them, copies are dropped by digest, each event is filed as a *fact* of its *chain* (all the
+//!    ids that moves have given one booking), and the chain is due.
+//! 3. A worker (`gate::worker`) leases the chain with a fencing number and takes steps. Each step
+//!    (`gate::advance`) is one transaction: write down what was learned outside, load the chain, fold
+//!    the [timeline](domain::timeline), make the [plan](domain::plan), and carry out all bookkeeping it
+//!    asks for: decide (`gate::decide`, which holds the credit in the same transaction), capture,
+//!    release, refund, write commands, and write down the next attempt before it is made. Steps of many
+//!    chains share a commit ([`storage::Storage::write`]).
+//! 4. The attempt (`gate::deliver`) runs with no transaction open: read the booking; make sure that
+//!    nothing new has come in; act only if the booking still asks for it. What came of it is the next
+//!    step's input.
+//! 5. When nothing is left to do, the lease is given back in the same transaction that wrote the last
+//!    bookkeeping.
+//!
+//! A crash between any two of these leaves facts, decisions, commands and attempts on disk, and the plan
+//! made from them is the same as before.
 
 pub mod app;
 pub mod cli;

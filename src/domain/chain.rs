@@ -72,7 +72,7 @@ pub struct Decision {
     pub start: Timestamp,
     /// End of the decided revision.
     pub end: Timestamp,
-    /// See [`NewDecision::round`].
+    /// 1, or more where the host or a person overtook an earlier decision.
     pub round: i64,
     /// The outcome.
     pub outcome: Outcome,

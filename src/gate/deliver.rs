@@ -32,7 +32,7 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
     };
     let reading = match read(source, &target).await {
         Ok(reading) => reading,
-        Err(error) => return outcome.failed(error),
+        Err(error) => return outcome.failed(&error),
     };
     if !gate.caught_up(CATCH_UP).await || !unchanged(gate, job).await {
         return outcome.overtaken(reading);
@@ -60,12 +60,12 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
             detail,
         }) => match read(source, &target).await {
             Ok(reading) => outcome.refused(action, http_status, detail, reading),
-            Err(_) => outcome.failed(CallError::Rejected {
+            Err(_) => outcome.failed(&CallError::Rejected {
                 http_status,
                 detail,
             }),
         },
-        Err(error) => outcome.failed(error),
+        Err(error) => outcome.failed(&error),
     }
 }
 
@@ -206,7 +206,7 @@ impl Outcome<'_> {
             report.detail = Some(detail);
             return report;
         }
-        self.failed(CallError::Rejected {
+        self.failed(&CallError::Rejected {
             http_status,
             detail,
         })
@@ -231,11 +231,11 @@ impl Outcome<'_> {
         schedule.get(index).copied()
     }
 
-    fn failed(&self, error: CallError) -> AttemptReport {
+    fn failed(&self, error: &CallError) -> AttemptReport {
         let now = self.gate.now();
         let detail = error.to_string();
         let tries = self.job.command.tries + 1;
-        let (result, http_status, mut due_at, retry) = match &error {
+        let (result, http_status, mut due_at, retry) = match error {
             CallError::Limited { wait_ms } => {
                 return self.wait(plus_ms(now, *wait_ms), "rate limit");
             }

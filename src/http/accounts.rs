@@ -61,7 +61,7 @@ pub(super) async fn entries(
     Path(owner): Path<String>,
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<Page<EntryView>>, Problem> {
-    let Query(paging) = paging.map_err(bad_query)?;
+    let Query(paging) = paging.map_err(|rejection| bad_query(&rejection))?;
     let page = app
         .gate
         .entries(&owner, paging.after.as_deref(), paging.limit);
@@ -114,7 +114,7 @@ pub(super) async fn verify(State(app): State<App>) -> Result<Json<Value>, Proble
     Ok(Json(json!({"ok": listed.is_empty(), "violations": listed})))
 }
 
-pub(super) fn bad_query(rejection: QueryRejection) -> Problem {
+pub(super) fn bad_query(rejection: &QueryRejection) -> Problem {
     Problem::invalid(rejection.body_text())
 }
 

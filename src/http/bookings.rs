@@ -27,7 +27,7 @@ pub(super) async fn list(
     State(app): State<App>,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<Page<BookingLine>>, Problem> {
-    let Query(filter) = filter.map_err(bad_query)?;
+    let Query(filter) = filter.map_err(|rejection| bad_query(&rejection))?;
     let asked = BookingsAsked {
         source: filter.source,
         status: filter.status,

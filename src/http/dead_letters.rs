@@ -14,7 +14,7 @@ pub(super) async fn list(
     State(app): State<App>,
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<Page<DeadLetterView>>, Problem> {
-    let Query(paging) = paging.map_err(bad_query)?;
+    let Query(paging) = paging.map_err(|rejection| bad_query(&rejection))?;
     let page = app.gate.dead_letters(paging.after.as_deref(), paging.limit);
     Ok(Json(page.await?))
 }
