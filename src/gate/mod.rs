@@ -155,10 +155,13 @@ impl Gate {
     /// Works until `shutdown` is cancelled: drains the journal into the inbox and works the chains
     /// that are due. Returns once every chain in hand was finished or given back.
     pub async fn run(&self, reader: Reader, shutdown: CancellationToken) {
-        tokio::join!(
-            drain::run(&self.0, reader, &shutdown),
-            worker::run(&self.0, &shutdown)
-        );
+        // Workers wait for the drain before they call a provider, so it goes on until they are done.
+        let workers_done = CancellationToken::new();
+        let working = async {
+            worker::run(&self.0, &shutdown).await;
+            workers_done.cancel();
+        };
+        tokio::join!(drain::run(&self.0, reader, &workers_done), working);
     }
 
     /// Looks at the clock and the queue again; for tests that moved a clock by hand.

@@ -1,66 +1,19 @@
 //! The fold itself: for each booking, what the facts about it amount to.
 
-use std::collections::BTreeMap;
-
-use super::{AcceptedBy, Ask, AskedBy, Created, End, EndedBy, Rules, Standing, Timeline, Unit};
+use super::ends::{OurCall, ends, first_end, our_calls, revival};
+use super::moves::link_moves;
+use super::{AcceptedBy, Ask, AskedBy, Created, EndedBy, Rules, Standing, Timeline, Unit};
 use crate::domain::booking::{Details, Party, Reading, Status};
-use crate::domain::chain::{AttemptResult, ChainRecord, Command, FactBody};
-use crate::domain::clock::{Timestamp, plus_ms};
+use crate::domain::chain::{ChainRecord, Command, FactBody};
+use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
 use crate::domain::event::{BookingEvent, EventKind};
 use crate::domain::ids::{Uid, UnitKey};
 
 /// An event with the time we received it.
-type Told<'a> = (Timestamp, &'a BookingEvent);
+pub(super) type Told<'a> = (Timestamp, &'a BookingEvent);
 /// A reading with the time we took it.
-type Read<'a> = (Timestamp, &'a Reading);
-
-/// A call of ours that may have had its effect.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::domain) struct OurCall<'a> {
-    /// What was asked.
-    pub(in crate::domain) action: Action,
-    /// The reason it gave.
-    pub(in crate::domain) reason: Option<&'a str>,
-    /// When it was over at the latest, by our clock.
-    pub(in crate::domain) over_at: Timestamp,
-    /// Whether the provider said that it was done.
-    pub(in crate::domain) certain: bool,
-}
-
-/// The calls about `unit` that had, or may have had, an effect.
-pub(in crate::domain) fn our_calls<'a>(
-    commands: &'a [Command],
-    unit: &UnitKey,
-    rules: &Rules,
-) -> Vec<OurCall<'a>> {
-    let about = commands.iter().filter(|command| command.unit == *unit);
-    about
-        .flat_map(|command| {
-            command
-                .attempts
-                .iter()
-                .map(move |attempt| (command, attempt))
-        })
-        .filter_map(|(command, attempt)| {
-            let (over_at, certain) = match attempt.result {
-                Some(AttemptResult::Ok | AttemptResult::Settled) => {
-                    (attempt.answered_at.unwrap_or(attempt.deadline_at), true)
-                }
-                Some(AttemptResult::Unknown) | None => {
-                    (plus_ms(attempt.deadline_at, rules.attempt_grace_ms), false)
-                }
-                Some(_) => return None,
-            };
-            Some(OurCall {
-                action: command.action,
-                reason: command.reason.as_deref(),
-                over_at,
-                certain,
-            })
-        })
-        .collect()
-}
+pub(super) type Read<'a> = (Timestamp, &'a Reading);
 
 impl<'a> Timeline<'a> {
     /// Folds everything known about a chain. The record must carry final names
@@ -222,7 +175,7 @@ fn waiting(told: &[Told<'_>], read: &[Read<'_>]) -> Option<Status> {
     status.or_else(|| read.last().map(|(_, reading)| reading.status))
 }
 
-fn stands(event: &BookingEvent) -> bool {
+pub(super) fn stands(event: &BookingEvent) -> bool {
     matches!(event.kind, EventKind::Created | EventKind::Rescheduled)
         || event.status == Some(Status::Accepted)
 }
@@ -330,180 +283,4 @@ fn asking<'a>(
         heard_at: *at,
     };
     Some((ask, reading.details.as_deref()))
-}
-
-/// Everything that says the booking is over, in the order of provider time; readings and our own
-/// calls, which have none, come last.
-fn ends(told: &[Told<'_>], read: &[Read<'_>], calls: &[OurCall<'_>], key: &UnitKey) -> Vec<End> {
-    let mut ends: Vec<End> = Vec::new();
-    for (heard_at, event) in told {
-        let status = match event.kind {
-            EventKind::Cancelled => Status::Cancelled,
-            EventKind::Rejected => Status::Rejected,
-            _ => continue,
-        };
-        let ours = calls.iter().find(|call| is_echo(event, call));
-        let by = match (ours, event.cancelled_by) {
-            (Some(_), _) => EndedBy::Us,
-            (None, _) if event.reschedule_requested || status == Status::Rejected => EndedBy::Host,
-            (None, Some(Party::Booker)) => EndedBy::Booker,
-            (None, Some(Party::Host)) => EndedBy::Host,
-            (None, None) => EndedBy::Unknown,
-        };
-        ends.push(End {
-            status,
-            by,
-            provider_time: event.sent_at,
-            // An echo may come any time after the call; it tells of nothing later than the call.
-            heard_at: ours.map_or(*heard_at, |call| call.over_at.min(*heard_at)),
-            only_read: false,
-        });
-    }
-    for call in calls.iter().filter(|call| call.certain) {
-        let status = match call.action {
-            Action::Confirm => continue,
-            Action::Decline => Status::Rejected,
-            Action::Cancel => Status::Cancelled,
-        };
-        ends.push(End {
-            status,
-            by: EndedBy::Us,
-            provider_time: None,
-            heard_at: call.over_at,
-            only_read: false,
-        });
-    }
-    for (heard_at, reading) in read {
-        // A reading of a shared booking says nothing of one seat.
-        if reading.status.is_over() && key.seat.is_none() && reading.moved_to.is_none() {
-            ends.push(End {
-                status: reading.status,
-                by: EndedBy::Unknown,
-                provider_time: None,
-                heard_at: *heard_at,
-                only_read: true,
-            });
-        }
-    }
-    ends
-}
-
-/// Whether our own call caused this webhook: same act, and the reason we gave (if it shows one).
-fn is_echo(event: &BookingEvent, call: &OurCall<'_>) -> bool {
-    let same_act = match event.kind {
-        EventKind::Cancelled => call.action == Action::Cancel,
-        EventKind::Rejected => call.action == Action::Decline,
-        _ => false,
-    };
-    let reason = |text: &str| text.trim().to_owned();
-    same_act
-        && match (event.reason.as_deref(), call.reason) {
-            (Some(theirs), Some(ours)) => reason(theirs) == reason(ours),
-            (None, _) => true,
-            (Some(_), None) => false,
-        }
-}
-
-/// The end that counts: ours if we ended it, else the first by provider time, else what was read.
-fn first_end(ends: &[End]) -> Option<End> {
-    let ours = ends.iter().find(|end| end.by == EndedBy::Us);
-    ours.or_else(|| ends.first()).copied()
-}
-
-/// Whether what ended lives again, and, if that must be asked, when to read.
-///
-/// A confirm may revive what was cancelled or declined (contract §8, flows 29 to 31). If the confirm
-/// was ours, it is taken back elsewhere; if not, a person wanted it, and only a reading taken after the
-/// provider's state has settled can tell.
-fn revival(
-    ends: &[End],
-    told: &[Told<'_>],
-    read: &[Read<'_>],
-    calls: &[OurCall<'_>],
-    rules: &Rules,
-) -> (bool, Option<Timestamp>) {
-    let Some(last_heard) = ends
-        .iter()
-        .filter(|end| !end.only_read)
-        .map(|end| end.heard_at)
-        .max()
-    else {
-        return (false, None);
-    };
-    let settled_at = plus_ms(last_heard, rules.settle_ms);
-    let ours = calls.iter().any(|call| {
-        call.action == Action::Confirm && plus_ms(call.over_at, rules.settle_ms) >= last_heard
-    });
-    if ours {
-        return (false, None);
-    }
-    let later_reading = read.iter().rev().find(|(at, _)| *at >= settled_at);
-    if let Some((_, reading)) = later_reading {
-        return (reading.status == Status::Accepted, None);
-    }
-    let ended = ends.iter().filter_map(|end| end.provider_time).max();
-    let confirmed_after = told
-        .iter()
-        .any(|(_, event)| stands(event) && event.sent_at.is_some() && event.sent_at > ended);
-    (false, confirmed_after.then_some(settled_at))
-}
-
-/// Joins moved bookings: who took whose place.
-fn link_moves(timeline: &mut Timeline<'_>, events: &[Told<'_>], readings: &[Read<'_>]) {
-    // (old, provider time of the move, new, when we heard)
-    let mut moves: Vec<(UnitKey, Option<Timestamp>, UnitKey, Timestamp)> = Vec::new();
-    for (heard_at, event) in events {
-        if let Some(from) = &event.predecessor {
-            let seat = UnitKey {
-                uid: from.uid.clone(),
-                seat: event.seat.clone(),
-            };
-            let old = if timeline.units.contains_key(&seat) {
-                seat
-            } else {
-                UnitKey::booking(from.uid.clone())
-            };
-            moves.push((old, event.sent_at, event.unit(), *heard_at));
-        }
-    }
-    for (heard_at, reading) in readings {
-        let this = UnitKey::booking(reading.uid.clone());
-        if let Some(to) = &reading.moved_to {
-            moves.push((this.clone(), None, UnitKey::booking(to.clone()), *heard_at));
-        }
-        if let Some(from) = &reading.moved_from {
-            moves.push((UnitKey::booking(from.clone()), None, this, *heard_at));
-        }
-    }
-    let mut heirs: BTreeMap<UnitKey, (Option<Timestamp>, UnitKey, Timestamp)> = BTreeMap::new();
-    for (old, at, new, heard_at) in moves {
-        if old.uid == new.uid
-            || !timeline.units.contains_key(&old)
-            || !timeline.units.contains_key(&new)
-        {
-            continue;
-        }
-        // A link that only a reading shows has no time of its own and counts as the latest.
-        let rank = |at: Option<Timestamp>| at.unwrap_or(Timestamp::MAX);
-        heirs
-            .entry(old)
-            .and_modify(|(best_at, best, first_heard)| {
-                *first_heard = heard_at.min(*first_heard);
-                if (rank(at), &new) < (rank(*best_at), &*best) {
-                    (*best_at, *best) = (at, new.clone());
-                }
-            })
-            .or_insert((at, new.clone(), heard_at));
-    }
-    for (old, (_, heir, heard_at)) in heirs {
-        if let Some(unit) = timeline.units.get_mut(&heir) {
-            unit.forebears.push(old.clone());
-        }
-        if let Some(unit) = timeline.units.get_mut(&old) {
-            unit.standing = Standing::Superseded;
-            unit.heir = Some(heir);
-            unit.read_at = None;
-            unit.gone_heard_at = Some(unit.gone_heard_at.map_or(heard_at, |at| at.min(heard_at)));
-        }
-    }
 }

@@ -9,7 +9,9 @@
 //!   and no call of ours explains that;
 //! - a webhook that our own call caused is an observation, never a reason to act.
 
+mod ends;
 mod fold;
+mod moves;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -23,7 +25,7 @@ use super::clock::Timestamp;
 use super::decision::Action;
 use super::ids::UnitKey;
 
-pub(in crate::domain) use fold::our_calls;
+pub(in crate::domain) use ends::our_calls;
 pub use names::with_final_names;
 
 /// What a booking that was created without our doing means.

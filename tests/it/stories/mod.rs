@@ -6,4 +6,5 @@ mod hosts;
 mod moves;
 mod orders;
 mod races;
+mod random;
 mod shared;
