@@ -6,7 +6,8 @@
 //! # async fn example(record: bookgate::journal::Record) -> Result<(), bookgate::journal::JournalError> {
 //! use bookgate::journal::{Journal, JournalSettings};
 //!
-//! let (journal, mut reader, _opened) = Journal::open(JournalSettings::new("/var/lib/bookgate/journal"))?;
+//! let settings = JournalSettings::new("/var/lib/bookgate/journal");
+//! let (journal, mut reader, _opened) = Journal::open(&settings)?;
 //! journal.append(record).await?; // on disk from here on
 //! while let Some(batch) = reader.next_batch(512, 4 << 20).await? {
 //!     // store the batch, commit, and only then:
@@ -20,7 +21,7 @@
 //!
 //! One folder holds `LOCK` (one process at a time) and segments `0000000001.journal` and so on. A
 //! segment is a header and groups; a group is a head and the records that waited together; one
-//! write and one `fdatasync` store a group (`writer`). The folder is flushed whenever a name
+//! write and one `fdatasync` store a group. The folder is flushed whenever a name
 //! appears or goes.
 //!
 //! # What is promised
@@ -148,7 +149,7 @@ pub struct Depth {
     /// How many bytes there may be.
     pub bytes_max: u64,
     /// When the oldest record was received that is not drained; while the drain reads from disk, a
-    /// time close to that and not after it.
+    /// time close to that.
     pub oldest: Option<Timestamp>,
 }
 

@@ -303,7 +303,7 @@ impl State {
         self.behind = self.read < self.durable;
     }
 
-    /// When the oldest record that is not drained was received; on disk, a time not after it.
+    /// When the oldest record that is not drained was received; on disk, about when.
     fn oldest(&self) -> Option<Timestamp> {
         if let Some(handed) = self.handed.front() {
             return Some(handed.first_at);

@@ -193,16 +193,15 @@ async fn a_drained_and_closed_journal_leaves_no_segment() {
     let (journal, mut reader, _) = Journal::open(&settings(dir.path())).unwrap();
     append_all(&journal, 0..3).await;
     let (_, up_to) = read(&mut reader, 2).await;
-    reader.drained(up_to).await.unwrap();
+    let beyond = Position {
+        segment: u64::MAX,
+        ..up_to
+    };
+    reader.drained(beyond).await.unwrap();
+    assert_eq!(journal.depth().records, 1, "not read, so not drained");
     assert_eq!(read_to_end(&journal, &mut reader).await, records(2..3));
     assert_eq!(segments(dir.path()).len(), 1);
-    reader
-        .drained(Position {
-            segment: u64::MAX,
-            ..up_to
-        })
-        .await
-        .unwrap();
+    reader.drained(beyond).await.unwrap();
     assert_eq!(segments(dir.path()).len(), 0);
     assert!(matches!(
         journal.append(record(9)).await,

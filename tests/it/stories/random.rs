@@ -79,11 +79,10 @@ impl History<'_> {
                 }
             }
             6 => {
-                // By hand only what waits: bringing back what has ended has stories of its own.
-                let pending = self
-                    .some_uid()
-                    .filter(|uid| self.it.status_at_cal(uid) == "pending");
-                if let Some(uid) = pending {
+                // Also what has ended, which Cal.com brings back; but not what was moved away.
+                let it = self.it;
+                let there = |uid: &Uid| !it.cal.booking(uid).unwrap().rescheduled;
+                if let Some(uid) = self.some_uid().filter(there) {
                     let done = self.it.cal.confirm_by_host(&uid).await.is_ok();
                     self.log.push(format!("host confirms {uid}: {done}"));
                 }
