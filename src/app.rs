@@ -275,12 +275,7 @@ fn open_source(
         refusal_of_pending: provider.refusal_of_pending(),
         names_series: provider.names_series(),
     };
-    Ok(Source {
-        name: name.clone(),
-        provider,
-        verifier,
-        rules,
-    })
+    Ok(Source::new(name.clone(), provider, verifier, rules))
 }
 
 fn gate_settings(settings: &Settings) -> GateSettings {

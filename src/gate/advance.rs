@@ -82,29 +82,18 @@ pub(super) async fn advance(
         if let (Some(unit), None) = (&plan.read, later) {
             return Ok(Next::Read(target(&timeline, unit)));
         }
-        if let Some(id) = plan.deliver {
-            let command = record
-                .commands
-                .iter()
-                .find(|command| command.id == id)
-                .cloned();
-            if let Some(command) = command {
-                return begin(
-                    gate,
-                    tx,
-                    lease,
-                    record,
-                    command,
-                    source.provider.call_timeout_ms(),
-                    now,
-                )
-                .await;
-            }
+        let command = plan.deliver.and_then(|id| {
+            let mut all = record.commands.iter();
+            all.find(|command| command.id == id).cloned()
+        });
+        let turn = command.as_ref().and_then(|_| source.turn(now));
+        if let (Some(command), None) = (command, turn) {
+            let call_timeout_ms = source.provider.call_timeout_ms();
+            return begin(gate, tx, lease, record, command, call_timeout_ms, now).await;
         }
-        let idle = plan.is_idle();
-        let rows = rows(&record, &timeline, idle, now);
+        let rows = rows(&record, &timeline, plan.is_idle(), now);
         tx.put_bookings(lease.chain, &rows).await?;
-        let due = [plan.wake_at, later].into_iter().flatten().min();
+        let due = [plan.wake_at, later, turn].into_iter().flatten().min();
         tx.release_lease(&lease, due).await?;
         return Ok(Next::Done);
     }

@@ -177,6 +177,13 @@ async fn judge(
         judgement.message = Some(SHORT_OF_CREDIT.to_owned());
         judgement.note = Some("the price exceeds the booker's available credit".to_owned());
     }
+    if unit.ask.is_some_and(|ask| ask.provider_time.is_none()) {
+        let note = "the provider gave no time; rules about time used ours";
+        judgement.note = Some(match judgement.note.take() {
+            Some(before) => format!("{before}; {note}"),
+            None => note.to_owned(),
+        });
+    }
     if let (Outcome::Reject, Some(why)) = (judgement.outcome, deciding.refusal_defers) {
         judgement.outcome = Outcome::Defer;
         judgement.note = Some(format!("would be refused, but {why}"));

@@ -1,11 +1,17 @@
 //! A configured source: one provider account whose webhooks come in and whose API is called.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::SourceName;
 use crate::domain::timeline::Rules;
 use crate::provider::Provider;
 use crate::provider::signature::Verifier;
+
+/// A wait that an attempt may have inside, in ms: longer ones are waited for outside, without a lease.
+const PATIENCE_MS: i64 = 1_000;
+/// Calls that an attempt mostly makes: it reads, then acts.
+const CALLS_PER_ATTEMPT: i64 = 2;
 
 /// One configured instance of a provider.
 pub struct Source {
@@ -17,4 +23,37 @@ pub struct Source {
     pub verifier: Option<Verifier>,
     /// How its bookings are treated.
     pub rules: Rules,
+    /// The last turn that was promised to an attempt that had to wait for the rate limit.
+    promised: Mutex<Timestamp>,
+}
+
+impl Source {
+    /// A source that has promised nothing yet.
+    pub fn new(
+        name: SourceName,
+        provider: Arc<dyn Provider>,
+        verifier: Option<Verifier>,
+        rules: Rules,
+    ) -> Self {
+        Self {
+            name,
+            provider,
+            verifier,
+            rules,
+            promised: Mutex::new(Timestamp::MIN),
+        }
+    }
+
+    /// When an attempt should be begun, if the rate limit keeps it from beginning now. Those who wait
+    /// get one turn after the other, so that they do not all come back at once to be sent away again.
+    pub(super) fn turn(&self, now: Timestamp) -> Option<Timestamp> {
+        let free_at = self.provider.next_call_at()?;
+        if free_at <= plus_ms(now, PATIENCE_MS) {
+            return None;
+        }
+        let gap = CALLS_PER_ATTEMPT * self.provider.call_interval_ms();
+        let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
+        *promised = free_at.max(plus_ms(*promised, gap));
+        Some(*promised)
+    }
 }

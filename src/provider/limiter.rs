@@ -87,6 +87,11 @@ impl Limiter {
         (wait_us > 0).then(|| from_us(now_us + wait_us))
     }
 
+    /// Milliseconds between calls at the steady rate; 0 if there is no limit.
+    pub fn interval_ms(&self) -> i64 {
+        self.interval_us / 1_000
+    }
+
     /// Takes the next turn if it comes within `patience_us`; gives the wait either way.
     fn take(&self, patience_us: i64) -> Result<i64, i64> {
         let now_us = self.now_us();

@@ -189,4 +189,8 @@ impl Provider for Calcom {
     fn next_call_at(&self) -> Option<Timestamp> {
         self.api.limiter().next_call_at()
     }
+
+    fn call_interval_ms(&self) -> i64 {
+        self.api.limiter().interval_ms()
+    }
 }
