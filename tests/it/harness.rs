@@ -139,9 +139,8 @@ impl Installation {
             ("KEY".to_owned(), cal.api_key().to_owned()),
         ]);
         let settings = Settings::from_toml_str(&text, folder.path(), &env).unwrap();
-        let spare = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let public_address = spare.local_addr().unwrap();
-        drop(spare);
+        let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let public_address = public.local_addr().unwrap();
         let mut installation = Self {
             clock,
             cal,
@@ -151,19 +150,24 @@ impl Installation {
             http: reqwest::Client::new(),
             public_address,
         };
-        installation.begin().await;
+        installation.begin_on(public).await;
         let url = format!("{}/webhooks/calcom", installation.public());
         let subscription = Subscription::to_everything(url, SECRET);
         installation.cal.subscribe(subscription).unwrap();
         installation
     }
 
-    /// Starts the daemon on what is in the folder.
+    /// Starts the daemon again on what is in the folder.
     pub(crate) async fn begin(&mut self) {
+        let public = TcpListener::bind(self.public_address).await.unwrap();
+        self.begin_on(public).await;
+    }
+
+    async fn begin_on(&mut self, public: TcpListener) {
         let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.clock);
         let app = App::open(&self.settings, clock).await.unwrap();
         let listeners = Listeners {
-            public: TcpListener::bind(self.public_address).await.unwrap(),
+            public,
             admin: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         };
         let admin = format!("http://{}", listeners.admin.local_addr().unwrap());
