@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use bookgate::cli::{self, Cli, Context};
 use bookgate::domain::clock::SystemClock;
@@ -25,7 +26,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     let mut context = Context {
         options: LoadOptions::of_process(None)?,
-        clock: &SystemClock,
+        clock: Arc::new(SystemClock),
         out: &mut stdout,
     };
     cli::run(cli, &mut context)?;

@@ -2,18 +2,33 @@
 //! command writes what was asked for to [`Context::out`] and hands errors back; it never touches
 //! the process, so tests run commands as the shell does.
 
+mod admin_endpoint;
+mod bookings;
+mod credits;
+mod dead_letters;
 mod init;
+mod ledger;
+mod migrate;
+mod policy;
+mod reach;
+mod serve;
 mod settings_show;
 #[cfg(test)]
 mod tests;
+mod text;
 mod webhook;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 
+use crate::app::PolicyError;
 use crate::domain::clock::Clock;
+use crate::gate::GateError;
 use crate::settings::{self, LoadOptions, SettingsError};
 
 /// A doorman for calendars: decides signed booking webhooks by policy and credit, once, and can say
@@ -31,9 +46,10 @@ pub struct Cli {
 const EXAMPLES_AND_EXIT_CODES: &str = "\
 Examples:
   bookgate init                  a settings file, secrets and a first policy in this folder
-  bookgate settings show         what holds, and where each value comes from
-  bookgate settings default      every setting, explained
-  bookgate webhook sign --secret env:BOOKGATE_CALCOM_SECRET
+  bookgate policy check          whether the policies are sound, and what is wrong where
+  bookgate serve                 the daemon
+  bookgate credits top-up ada@example.org 5
+  bookgate bookings show calcom 4711
 
 Exit codes:
   0  done
@@ -54,11 +70,30 @@ struct Shared {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the daemon
+    Serve(serve::ServeArgs),
     /// Write a settings file, secrets and a first policy, and say what to enter at Cal.com
     Init(init::InitArgs),
+    /// Look at policies
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Look at accounts and put credit on them
+    #[command(subcommand)]
+    Credits(credits::CreditsCommand),
+    /// Look at bookings and what was decided about them
+    #[command(subcommand)]
+    Bookings(bookings::BookingsCommand),
+    /// What the provider could not be told
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLettersCommand),
+    /// Check the ledger
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Show the settings
     #[command(subcommand)]
     Settings(SettingsCommand),
+    /// Bring the database to this program's schema, without starting the daemon
+    Migrate(migrate::MigrateArgs),
     /// Make webhooks for trying things out
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
@@ -88,7 +123,7 @@ pub struct Context<'a> {
     /// Where settings come from. `--config` goes before its `file`.
     pub options: LoadOptions,
     /// The time.
-    pub clock: &'a dyn Clock,
+    pub clock: Arc<dyn Clock>,
     /// Where the answer goes.
     pub out: &'a mut dyn Write,
 }
@@ -111,7 +146,14 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
     let Shared { config, json } = cli.shared;
     context.options.file = config.or(context.options.file.take());
     match cli.command {
+        Command::Serve(serve::ServeArgs {}) => serve::run(context),
         Command::Init(args) => init::run(&args, json, context),
+        Command::Policy(command) => policy::run(&command, json, context),
+        Command::Credits(command) => credits::run(command, json, context),
+        Command::Bookings(command) => bookings::run(command, json, context),
+        Command::DeadLetters(command) => dead_letters::run(&command, json, context),
+        Command::Ledger(command) => ledger::run(&command, json, context),
+        Command::Migrate(migrate::MigrateArgs {}) => migrate::run(json, context),
         Command::Settings(SettingsCommand::Show) => settings_show::run(json, context),
         Command::Settings(SettingsCommand::Default) => {
             Ok(context.out.write_all(settings::DEFAULTS.as_bytes())?)
@@ -120,8 +162,34 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// How the process ends after an error: see `EXAMPLES_AND_EXIT_CODES`. A reader that went away (`| head`) is
-/// no failure.
+/// What the gate refused, as the error that ends the process the right way.
+fn refused(error: GateError) -> anyhow::Error {
+    let text = error.to_string();
+    match error {
+        GateError::NotFound(_) => NotFound(text).into(),
+        GateError::Invalid(_)
+        | GateError::Amount(_)
+        | GateError::Owner(_)
+        | GateError::UnknownUnit { .. } => UsageError(text).into(),
+        error => error.into(),
+    }
+}
+
+/// Runs what has to wait for a database or a network, on this thread.
+fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(work)
+}
+
+/// The answer as JSON, for `--json`.
+fn print_json(answer: &impl Serialize, context: &mut Context<'_>) -> anyhow::Result<()> {
+    serde_json::to_writer_pretty(&mut *context.out, answer)?;
+    Ok(writeln!(context.out)?)
+}
+
+/// How the process ends after an error: see `EXAMPLES_AND_EXIT_CODES`. A reader that went away
+/// (`| head`) is no failure.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if is_broken_pipe(error) {
         0
@@ -134,13 +202,17 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// What stderr says about an error: the whole chain, or nothing if nobody reads any more.
+/// What stderr says about an error: the whole chain, or nothing if nobody reads any more. Reports on
+/// settings and policies stand for themselves.
 pub fn describe(error: &anyhow::Error) -> Option<String> {
     if is_broken_pipe(error) {
         return None;
     }
     if let Some(settings) = error.downcast_ref::<SettingsError>() {
         return Some(settings.to_string());
+    }
+    if let Some(policies) = error.downcast_ref::<PolicyError>() {
+        return Some(policies.to_string());
     }
     Some(format!("error: {error:#}"))
 }

@@ -1,7 +1,8 @@
-//! `webhook sign`: a webhook as Cal.com would send it, signed, for trying out what bookgate does
-//! with it. What is made here is a [`SignedWebhook`], for printing and for sending alike.
+//! `webhook`: a webhook as Cal.com would send it, signed, for trying out what bookgate does with it:
+//! printed, or sent. What is made here is a [`SignedWebhook`], for both alike.
 
 mod sample;
+mod send;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,13 +10,17 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
-use sha2::Sha256;
 
 use self::sample::SampleArgs;
-use super::{Context, UsageError};
+use self::send::SendArgs;
+use super::{Context, UsageError, print_json};
+use crate::provider::registry;
+use crate::provider::signature::{Secret, Verifier};
 use crate::settings::SecretRef;
+
+/// Whose webhooks are made here, by its name in the registry.
+const PROVIDER: &str = "calcom";
 
 /// Commands that make webhooks.
 #[derive(Debug, Subcommand)]
@@ -32,6 +37,15 @@ To send it with curl, exactly as it was signed:
   bookgate webhook sign --output body.json > headers
   curl -H @headers --data-binary @body.json http://127.0.0.1:8080/webhooks/calcom")]
     Sign(SignArgs),
+    /// Send a signed webhook, and print what is answered
+    #[command(after_help = "\
+Examples:
+  bookgate webhook send http://127.0.0.1:8080/webhooks/calcom
+  bookgate webhook send http://127.0.0.1:8080/webhooks/calcom --email ada@example.org --uid first
+  bookgate webhook send https://bookgate.example.org/webhooks/calcom --body body.json
+
+Exits with 1 unless the answer is 2xx.")]
+    Send(SendArgs),
 }
 
 /// What `webhook sign` takes.
@@ -85,6 +99,7 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     match command {
         WebhookCommand::Sign(args) => sign(args, json, context),
+        WebhookCommand::Send(args) => send::run(args, json, context),
     }
 }
 
@@ -103,8 +118,7 @@ fn sign(args: &SignArgs, json: bool, context: &mut Context<'_>) -> anyhow::Resul
     };
     let headers = &webhook.headers;
     if json {
-        serde_json::to_writer_pretty(&mut *context.out, &Printed { headers, body })?;
-        return Ok(writeln!(context.out)?);
+        return print_json(&Printed { headers, body }, context);
     }
     for (name, value) in headers {
         writeln!(context.out, "{name}: {value}")?;
@@ -128,17 +142,14 @@ fn signed(args: &WebhookArgs, context: &Context<'_>) -> anyhow::Result<SignedWeb
         }
         None => args.sample.body(context.clock.now())?,
     };
-    let headers = BTreeMap::from([
-        ("Content-Type", "application/json".to_owned()),
-        ("X-Cal-Signature-256", signature(secret.expose(), &body)?),
-        ("X-Cal-Webhook-Version", "2021-10-20".to_owned()),
+    let entry = registry::find(PROVIDER)?;
+    let verifier = Verifier::new(entry.signature.clone(), &[Secret::new(secret.expose())])
+        .map_err(|error| UsageError(format!("--secret: {error}")))?;
+    let mut headers = BTreeMap::from([
+        ("content-type", "application/json".to_owned()),
+        ("x-cal-webhook-version", "2021-10-20".to_owned()),
     ]);
+    // Cal.com's webhooks have no id of their own.
+    headers.extend(verifier.sign("", &body, context.clock.now()));
     Ok(SignedWebhook { headers, body })
-}
-
-/// Lower-case hex HMAC-SHA-256 of the body, as Cal.com signs.
-fn signature(secret: &str, body: &[u8]) -> anyhow::Result<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
-    mac.update(body);
-    Ok(hex::encode(mac.finalize().into_bytes()))
 }

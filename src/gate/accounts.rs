@@ -1,13 +1,12 @@
 //! Credit accounts as an admin sees them: topping up, once per idempotency key, and looking.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Gate, GateError, Inner};
+use super::{Desk, GateError};
 use crate::domain::amount::{Amount, Unit, UnitCode};
 use crate::domain::owner::Owner;
 use crate::storage::Tx;
@@ -65,7 +64,7 @@ pub struct BalanceView {
     pub available: String,
 }
 
-impl Gate {
+impl Desk {
     /// Puts credit on an account, once for each idempotency key.
     ///
     /// # Errors
@@ -73,11 +72,10 @@ impl Gate {
     /// [`GateError::UnknownUnit`] for a request that makes no sense, [`GateError::KeyReused`] if the
     /// key was used for another request.
     pub async fn top_up(&self, request: TopUpRequest) -> Result<TopUpAnswer, GateError> {
-        let gate = Arc::clone(&self.0);
-        let order = gate.understand_top_up(request)?;
-        self.0
-            .storage
-            .write(move |tx| Box::pin(async move { gate.post_top_up(tx, order).await }))
+        let desk = self.clone();
+        let order = desk.understand_top_up(request)?;
+        self.storage
+            .write(move |tx| Box::pin(async move { desk.post_top_up(tx, order).await }))
             .await
     }
 }
@@ -90,8 +88,8 @@ struct Order {
     canonical: BTreeMap<&'static str, Value>,
 }
 
-impl Inner {
-    pub(super) fn unit(&self, code: &str) -> Result<&Unit, GateError> {
+impl Desk {
+    fn unit(&self, code: &str) -> Result<&Unit, GateError> {
         let unit = UnitCode::try_from(code).ok();
         unit.and_then(|code| self.units.get(&code)).ok_or_else(|| {
             let known: Vec<_> = self.units.keys().map(UnitCode::as_str).collect();
@@ -172,10 +170,10 @@ impl Inner {
                 replayed: true,
             });
         }
-        let now = self.now();
+        let now = self.clock.now();
         let owner = order.top_up.owner.clone();
         tx.top_up(&order.top_up, now).await?;
-        let body = self.account(tx, &owner).await?.ok_or_else(|| {
+        let body = self.account_view(tx, &owner).await?.ok_or_else(|| {
             GateError::NotFound("the account that was just topped up is gone".to_owned())
         })?;
         let body = serde_json::to_value(body)?;

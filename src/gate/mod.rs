@@ -5,6 +5,7 @@ mod accounts;
 mod advance;
 mod decide;
 mod deliver;
+mod desk;
 mod drain;
 mod error;
 mod inbox;
@@ -24,20 +25,21 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::amount::{Unit, UnitCode};
+use crate::domain::amount::Unit;
 use crate::domain::clock::{Clock, Timestamp, from_us, plus_ms};
 use crate::journal::{Journal, Reader};
 use crate::policy::PolicySet;
 use crate::storage::Storage;
 
-pub use accounts::{TopUpAnswer, TopUpRequest};
+pub use accounts::{BalanceView, TopUpAnswer, TopUpRequest};
+pub use desk::Desk;
 pub use error::GateError;
 pub use query::{BookingsAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
 pub use source::Source;
 pub use views::{
     AccountView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView, EntryView,
-    Page,
+    HoldView, Page,
 };
 
 /// How long a refusal by the journal makes the daemon count as degraded, in ms.
@@ -78,10 +80,10 @@ pub enum Acknowledge {
 pub struct Gate(Arc<Inner>);
 
 pub(crate) struct Inner {
+    desk: Desk,
     storage: Storage,
     journal: Arc<Journal>,
     policies: ArcSwap<PolicySet>,
-    units: BTreeMap<UnitCode, Unit>,
     sources: BTreeMap<String, Source>,
     clock: Arc<dyn Clock>,
     settings: GateSettings,
@@ -127,15 +129,12 @@ pub struct Parts {
 impl Gate {
     /// Puts a gate together. Nothing runs until [`Gate::run`].
     pub fn new(parts: Parts) -> Self {
+        let desk = Desk::new(parts.storage.clone(), parts.units, Arc::clone(&parts.clock));
         Self(Arc::new(Inner {
+            desk,
             storage: parts.storage,
             journal: parts.journal,
             policies: ArcSwap::from_pointee(parts.policies),
-            units: parts
-                .units
-                .into_iter()
-                .map(|unit| (unit.code.clone(), unit))
-                .collect(),
             sources: parts
                 .sources
                 .into_iter()
@@ -189,6 +188,21 @@ impl Gate {
             let patience = std::time::Duration::from_millis(20);
             let _ = tokio::time::timeout(patience, idle.changed()).await;
         }
+    }
+
+    /// What admins look at and change.
+    pub fn desk(&self) -> &Desk {
+        &self.0.desk
+    }
+
+    /// Has a dead letter tried again now.
+    ///
+    /// # Errors
+    /// As [`Desk::retry_dead_letter`].
+    pub async fn retry_dead_letter(&self, id: i64) -> Result<(), GateError> {
+        self.desk().retry_dead_letter(id).await?;
+        self.wake();
+        Ok(())
     }
 
     /// The time, by the gate's clock.

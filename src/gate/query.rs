@@ -6,7 +6,7 @@ use super::views::{
     AccountView, AttemptView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView,
     EntryView, HoldView, Page,
 };
-use super::{Gate, GateError, Inner};
+use super::{Desk, GateError};
 use crate::domain::amount::Amount;
 use crate::domain::chain::{Attempt, Command, Decision, Hold};
 use crate::domain::clock::from_us;
@@ -42,19 +42,18 @@ pub struct BookingsAsked {
     pub limit: Option<u32>,
 }
 
-impl Gate {
+impl Desk {
     /// An account with its balances.
     ///
     /// # Errors
     /// [`GateError::Owner`], or [`GateError::NotFound`] if there is no such account.
     pub async fn account(&self, owner: &str) -> Result<AccountView, GateError> {
         let owner = Owner::parse(owner)?;
-        let gate = self.0.clone();
-        self.0
-            .storage
+        let desk = self.clone();
+        self.storage
             .read(move |tx| {
                 Box::pin(async move {
-                    let account = gate.account(tx, &owner).await?;
+                    let account = desk.account_view(tx, &owner).await?;
                     account.ok_or_else(|| no_account(&owner))
                 })
             })
@@ -64,7 +63,7 @@ impl Gate {
     /// An account's entries, newest first.
     ///
     /// # Errors
-    /// As [`Gate::account`], and [`GateError::Invalid`] for a cursor that is none.
+    /// As [`Desk::account`], and [`GateError::Invalid`] for a cursor that is none.
     pub async fn entries(
         &self,
         owner: &str,
@@ -74,9 +73,8 @@ impl Gate {
         let owner = Owner::parse(owner)?;
         let after = after.map(entry_cursor).transpose()?;
         let limit = page(limit);
-        let gate = self.0.clone();
-        self.0
-            .storage
+        let desk = self.clone();
+        self.storage
             .read(move |tx| {
                 Box::pin(async move {
                     if tx.account_facts(&owner).await?.is_none() {
@@ -90,10 +88,10 @@ impl Gate {
                     let items = items.map(|row| EntryView {
                         txn: row.at.txn,
                         layer: row.layer.as_str(),
-                        amount: gate.amount_text(&row.amount),
+                        amount: desk.amount_text(&row.amount),
                         unit: row.amount.unit.to_string(),
-                        posted_after: gate.text_of(row.posted_after, &row.amount),
-                        held_after: gate.text_of(row.held_after, &row.amount),
+                        posted_after: desk.text_of(row.posted_after, &row.amount),
+                        held_after: desk.text_of(row.held_after, &row.amount),
                         kind: row.kind,
                         actor: row.actor,
                         reason: row.reason,
@@ -124,8 +122,7 @@ impl Gate {
         let after: Option<BookingCursor> =
             asked.after.as_deref().map(booking_cursor).transpose()?;
         let limit = page(asked.limit);
-        self.0
-            .storage
+        self.storage
             .read(move |tx| {
                 Box::pin(async move {
                     let rows = tx.list_bookings(&filter, after.as_ref(), limit + 1).await?;
@@ -143,9 +140,8 @@ impl Gate {
     /// [`GateError::NotFound`].
     pub async fn booking(&self, source: &str, reference: &str) -> Result<BookingView, GateError> {
         let (source, reference) = (SourceName::new(source), reference.to_owned());
-        let gate = self.0.clone();
-        self.0
-            .storage
+        let desk = self.clone();
+        self.storage
             .read(move |tx| {
                 Box::pin(async move {
                     let Some(row) = tx.find_booking(&source, &reference).await? else {
@@ -153,7 +149,7 @@ impl Gate {
                             "no booking `{source}/{reference}`; it is found by uid or booking id once its webhook was worked"
                         )));
                     };
-                    gate.booking_view(tx, row).await
+                    desk.booking_view(tx, row).await
                 })
             })
             .await
@@ -175,8 +171,7 @@ impl Gate {
             .map_err(invalid)?
             .map(CommandId);
         let limit = page(limit);
-        self.0
-            .storage
+        self.storage
             .read(move |tx| {
                 Box::pin(async move {
                     let rows = tx.dead_letters(after, limit + 1).await?;
@@ -192,14 +187,14 @@ impl Gate {
             .await
     }
 
-    /// Tries a dead letter again, from the start of its schedule.
+    /// Has a dead letter tried again, from the start of its schedule. Whoever works chains finds it due;
+    /// [`Gate::retry_dead_letter`](super::Gate::retry_dead_letter) wakes a worker as well.
     ///
     /// # Errors
     /// [`GateError::NotFound`] if there is no such dead letter.
     pub async fn retry_dead_letter(&self, id: i64) -> Result<(), GateError> {
-        let now = self.now();
+        let now = self.clock.now();
         let revived = self
-            .0
             .storage
             .write(move |tx| Box::pin(async move { tx.revive(CommandId(id), now).await }))
             .await
@@ -208,7 +203,6 @@ impl Gate {
             return Err(GateError::NotFound(format!("no dead letter {id}")));
         }
         tracing::info!(command.id = id, "dead letter is tried again");
-        self.wake();
         Ok(())
     }
 
@@ -217,15 +211,14 @@ impl Gate {
     /// # Errors
     /// The store cannot be read.
     pub async fn verify_ledger(&self) -> Result<Vec<Violation>, GateError> {
-        self.0
-            .storage
+        self.storage
             .read(|tx| Box::pin(async move { Ok(tx.verify().await?) }))
             .await
     }
 }
 
-impl Inner {
-    pub(super) async fn account(
+impl Desk {
+    pub(super) async fn account_view(
         &self,
         tx: &mut Tx,
         owner: &Owner,

@@ -53,7 +53,7 @@ pub(super) async fn show(
     State(app): State<App>,
     Path(owner): Path<String>,
 ) -> Result<Json<AccountView>, Problem> {
-    Ok(Json(app.gate.account(&owner).await?))
+    Ok(Json(app.gate.desk().account(&owner).await?))
 }
 
 pub(super) async fn entries(
@@ -64,6 +64,7 @@ pub(super) async fn entries(
     let Query(paging) = paging.map_err(|rejection| bad_query(&rejection))?;
     let page = app
         .gate
+        .desk()
         .entries(&owner, paging.after.as_deref(), paging.limit);
     Ok(Json(page.await?))
 }
@@ -86,6 +87,7 @@ pub(super) async fn top_up(
     let Json(body) = body.map_err(|rejection| bad_body(&rejection))?;
     let answer = app
         .gate
+        .desk()
         .top_up(TopUpRequest {
             owner,
             amount: body.amount,
@@ -106,7 +108,7 @@ pub(super) async fn top_up(
 }
 
 pub(super) async fn verify(State(app): State<App>) -> Result<Json<Value>, Problem> {
-    let violations = app.gate.verify_ledger().await?;
+    let violations = app.gate.desk().verify_ledger().await?;
     let listed: Vec<_> = violations
         .iter()
         .map(|violation| json!({"invariant": violation.invariant, "what": violation.what}))

@@ -36,12 +36,12 @@ pub(super) async fn list(
         after: filter.after,
         limit: filter.limit,
     };
-    Ok(Json(app.gate.bookings(asked).await?))
+    Ok(Json(app.gate.desk().bookings(asked).await?))
 }
 
 pub(super) async fn show(
     State(app): State<App>,
     Path((source, reference)): Path<(String, String)>,
 ) -> Result<Json<BookingView>, Problem> {
-    Ok(Json(app.gate.booking(&source, &reference).await?))
+    Ok(Json(app.gate.desk().booking(&source, &reference).await?))
 }

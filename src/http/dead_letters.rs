@@ -15,7 +15,10 @@ pub(super) async fn list(
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<Page<DeadLetterView>>, Problem> {
     let Query(paging) = paging.map_err(|rejection| bad_query(&rejection))?;
-    let page = app.gate.dead_letters(paging.after.as_deref(), paging.limit);
+    let page = app
+        .gate
+        .desk()
+        .dead_letters(paging.after.as_deref(), paging.limit);
     Ok(Json(page.await?))
 }
 

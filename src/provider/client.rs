@@ -12,7 +12,8 @@ use std::sync::Once;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+pub use reqwest::Method;
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
@@ -79,6 +80,17 @@ pub struct HttpAnswer {
     pub body: Bytes,
 }
 
+/// Whatever a server answered: see [`HttpClient::exchange`].
+#[derive(Debug, Clone)]
+pub struct RawAnswer {
+    /// The status, any.
+    pub status: u16,
+    /// Whether it says that it repeats an earlier answer: `Idempotent-Replayed: true`.
+    pub replayed: bool,
+    /// The body, any; empty if it is longer than [`ANSWER_BYTES_MAX`] or breaks off.
+    pub body: Bytes,
+}
+
 /// The client could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client cannot be set up: are the system's root certificates installed?")]
@@ -97,8 +109,23 @@ impl HttpClient {
     /// # Errors
     /// The system has no root certificates to check the provider's against.
     pub fn new(connect_timeout_ms: u32) -> Result<Self, ClientError> {
+        Self::build(reqwest::Client::builder(), connect_timeout_ms)
+    }
+
+    /// As [`HttpClient::new`], but never through a proxy: for this machine's own addresses.
+    ///
+    /// # Errors
+    /// As [`HttpClient::new`].
+    pub fn without_proxy(connect_timeout_ms: u32) -> Result<Self, ClientError> {
+        Self::build(reqwest::Client::builder().no_proxy(), connect_timeout_ms)
+    }
+
+    fn build(
+        builder: reqwest::ClientBuilder,
+        connect_timeout_ms: u32,
+    ) -> Result<Self, ClientError> {
         install_crypto();
-        reqwest::Client::builder()
+        builder
             .user_agent(USER_AGENT)
             .connect_timeout(Duration::from_millis(connect_timeout_ms.into()))
             .pool_idle_timeout(Duration::from_millis(IDLE_MS_MAX))
@@ -164,6 +191,26 @@ impl HttpClient {
         Ok(HttpAnswer {
             status: status.as_u16(),
             body,
+        })
+    }
+
+    /// Sends a request and hands back the answer as it is, whatever its status: for the command line,
+    /// which shows it to a person.
+    ///
+    /// # Errors
+    /// `Transient` if nothing was sent, `Unknown` if no answer came after that.
+    pub async fn exchange(
+        &self,
+        request: RequestBuilder,
+        timeout: Duration,
+    ) -> Result<RawAnswer, CallError> {
+        let response = request.timeout(timeout).send().await;
+        let response = response.map_err(|error| outcome::without_answer(&error, Effect::Change))?;
+        let replayed = response.headers().get("idempotent-replayed");
+        Ok(RawAnswer {
+            status: response.status().as_u16(),
+            replayed: replayed.is_some_and(|value| value == "true"),
+            body: read_limited(response).await.unwrap_or_default(),
         })
     }
 }

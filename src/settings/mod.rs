@@ -67,6 +67,19 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
+/// How much of the settings is asked for. A section beyond it is left empty and its secrets are not
+/// looked up, so that a command fails only for want of what it uses. Whatever is asked for, every key
+/// and value that is written is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// What needs no secret: no tokens, no sources.
+    Offline,
+    /// The tokens of the admin endpoint as well.
+    Tokens,
+    /// Everything, as a daemon needs it.
+    Everything,
+}
+
 /// Where settings come from.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
@@ -109,7 +122,22 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong, at once.
     pub fn load(options: &LoadOptions) -> Result<Self, SettingsError> {
-        Layers::load(options)?.resolve(&options.env)
+        Self::load_extent(options, Extent::Everything)
+    }
+
+    /// As [`Settings::load`], as far as `extent` goes.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load_extent(options: &LoadOptions, extent: Extent) -> Result<Self, SettingsError> {
+        let mut layers = Layers::load(options)?;
+        if extent < Extent::Everything {
+            layers.document.sources.clear();
+        }
+        if extent < Extent::Tokens {
+            layers.document.admin.tokens.clear();
+        }
+        layers.resolve(&options.env)
     }
 
     /// As [`Settings::load`], with the text of a settings file that would lie in `base_dir`.

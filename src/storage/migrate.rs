@@ -36,7 +36,7 @@ pub(super) fn lock(path: &Path) -> Result<File, StorageError> {
 }
 
 /// The newest schema this program has.
-fn known_schema() -> i64 {
+pub(super) fn known_schema() -> i64 {
     MIGRATIONS
         .iter()
         .map(|step| step.version)

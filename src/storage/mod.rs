@@ -132,13 +132,13 @@ impl Storage {
         })
     }
 
-    /// Brings the file to this program's schema and closes it again.
+    /// Brings the file to this program's schema, closes it again, and says which schema that is.
     ///
     /// # Errors
     /// As [`Storage::open`].
-    pub async fn migrate_only(settings: &StorageSettings) -> Result<(), StorageError> {
+    pub async fn migrate_only(settings: &StorageSettings) -> Result<i64, StorageError> {
         Self::open(settings).await?.close().await;
-        Ok(())
+        Ok(migrate::known_schema())
     }
 
     /// Runs `work` as one transaction and returns once it is on disk. If it returns an error or

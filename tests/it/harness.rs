@@ -360,7 +360,7 @@ impl Installation {
 
     /// What holds at the end of every story.
     async fn assert_house_rules(&self) {
-        let violations = self.gate().verify_ledger().await.unwrap();
+        let violations = self.gate().desk().verify_ledger().await.unwrap();
         assert!(
             violations.is_empty(),
             "the ledger does not add up: {violations:?}"

@@ -193,3 +193,27 @@ async fn says_who_it_is() {
 fn a_secret_is_not_shown() {
     assert_eq!(format!("{:?}", Secret::new(KEY)), "[redacted]");
 }
+
+#[tokio::test]
+async fn an_exchange_hands_back_any_answer() {
+    let replayed = &["Idempotent-Replayed: true"];
+    let steps = [
+        Step::with(201, replayed, "{}"),
+        Step::with(503, &[], "not JSON"),
+    ];
+    let server = ScriptedServer::start(steps).await;
+    let client = HttpClient::without_proxy(1_000).unwrap();
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let request = client.request(Method::POST, server.url.clone());
+        let answer = client.exchange(request, Duration::from_secs(5)).await;
+        let RawAnswer {
+            status,
+            replayed,
+            body,
+        } = answer.unwrap();
+        told.push((status, replayed, String::from_utf8(body.to_vec()).unwrap()));
+    }
+    assert_eq!(told[0], (201, true, "{}".to_owned()));
+    assert_eq!(told[1], (503, false, "not JSON".to_owned()));
+}

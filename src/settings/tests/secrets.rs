@@ -4,7 +4,9 @@ use std::fs;
 
 use expect_test::expect;
 
-use super::super::{Environment, Secret, SecretError, SecretRef, Settings, Verification};
+use super::super::{
+    Environment, Extent, LoadOptions, Secret, SecretError, SecretRef, Settings, Verification,
+};
 use super::{ONE_SOURCE, env, load};
 
 #[test]
@@ -105,4 +107,44 @@ fn several_secrets_for_a_change_over() {
     let source = settings.sources.values().next().unwrap();
     let expected = vec![Secret::new("hook-secret-value"), Secret::new("old-value")];
     assert_eq!(source.verification, Verification::Signed(expected));
+}
+
+#[test]
+fn only_the_secrets_of_the_extent_are_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = "[admin.tokens.ops]\nrole = \"admin\"\nsecret = \"env:TOKEN\"\n";
+    let text = format!("{ONE_SOURCE}{token}");
+    fs::write(folder.path().join("bookgate.toml"), text).unwrap();
+    let load = |extent, variables: &[(&str, &str)]| {
+        let options = LoadOptions {
+            working_dir: folder.path().to_owned(),
+            env: variables.iter().copied().collect(),
+            ..LoadOptions::default()
+        };
+        Settings::load_extent(&options, extent).map_err(|error| error.to_string())
+    };
+    let offline = load(Extent::Offline, &[]).unwrap();
+    assert!(offline.sources.is_empty() && offline.admin.tokens.is_empty());
+    let error = load(Extent::Tokens, &[]).unwrap_err();
+    assert!(
+        error.contains("TOKEN") && !error.contains("API_KEY"),
+        "{error}"
+    );
+    let tokens = load(Extent::Tokens, &[("TOKEN", "x")]).unwrap();
+    assert!(tokens.sources.is_empty() && tokens.admin.tokens.contains_key("ops"));
+    let error = load(Extent::Everything, &[("TOKEN", "x")]).unwrap_err();
+    assert!(error.contains("API_KEY"), "{error}");
+}
+
+#[test]
+fn what_is_not_asked_for_is_still_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("{ONE_SOURCE}dialekt = \"v2\"\n");
+    fs::write(folder.path().join("bookgate.toml"), text).unwrap();
+    let options = LoadOptions {
+        working_dir: folder.path().to_owned(),
+        ..LoadOptions::default()
+    };
+    let error = Settings::load_extent(&options, Extent::Offline).unwrap_err();
+    assert!(error.to_string().contains("dialekt"), "{error}");
 }

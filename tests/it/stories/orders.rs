@@ -61,7 +61,7 @@ async fn tell(story: Story, order: &[usize]) -> End {
     }
     it.pass_ms(11_000).await;
     let end = end_of(&it, &uids).await;
-    let violations = it.gate().verify_ledger().await.unwrap();
+    let violations = it.gate().desk().verify_ledger().await.unwrap();
     assert!(violations.is_empty(), "{violations:?}");
     it.stop().await;
     end

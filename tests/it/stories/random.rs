@@ -200,7 +200,7 @@ impl History<'_> {
                 "posted {posted} held {held}, expected {expected} for {standing} bookings"
             ));
         }
-        let violations = self.it.gate().verify_ledger().await.unwrap();
+        let violations = self.it.gate().desk().verify_ledger().await.unwrap();
         if !violations.is_empty() {
             return Err(format!("{violations:?}"));
         }

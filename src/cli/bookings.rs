@@ -1,0 +1,131 @@
+//! `bookings`: which there are, and everything that is known about one.
+
+mod show;
+
+use clap::{Args, Subcommand};
+
+use super::text::{or_dash, table};
+use super::{Context, print_json, reach};
+use crate::domain::decision::Outcome;
+use crate::gate::BookingsAsked;
+
+/// Commands about bookings.
+#[derive(Debug, Subcommand)]
+pub(super) enum BookingsCommand {
+    /// Show one booking: where it stands, what was decided and why, what the provider was told
+    #[command(after_help = "\
+Examples:
+  bookgate bookings show calcom 4711
+  bookgate bookings show calcom 8wX2kQvNn3TzRb5mLpYc1d
+  bookgate bookings show calcom 4711 --json | jq '.decisions[].trace'
+
+Also beside a running daemon. Exits with 3 if there is no such booking.")]
+    Show(ShowArgs),
+    /// List bookings, latest change first
+    #[command(after_help = "\
+Examples:
+  bookgate bookings list
+  bookgate bookings list --outcome defer
+  bookgate bookings list --booker ada@example.org --limit 10
+  bookgate bookings list --json | jq -r '.items[].uid'
+
+Also beside a running daemon.")]
+    List(ListArgs),
+}
+
+/// What `bookings show` takes.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The source, as it is called in the settings
+    source: String,
+    /// The booking's uid or number at the provider
+    reference: String,
+}
+
+/// Which bookings.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Of this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// In this state, such as pending, accepted or cancelled
+    #[arg(long)]
+    status: Option<String>,
+    /// With this decision: accept, reject or defer
+    #[arg(long, value_parser = outcome)]
+    outcome: Option<Outcome>,
+    /// Of this booker
+    #[arg(long, value_name = "EMAIL")]
+    booker: Option<String>,
+    /// Where to go on: what the page before said
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+    /// How many, 200 at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+    limit: u32,
+}
+
+fn outcome(text: &str) -> Result<Outcome, String> {
+    let all = [Outcome::Accept, Outcome::Reject, Outcome::Defer];
+    let found = all.into_iter().find(|outcome| outcome.as_str() == text);
+    found.ok_or_else(|| "accept, reject or defer".to_owned())
+}
+
+/// Runs one of the commands.
+pub(super) fn run(
+    command: BookingsCommand,
+    json: bool,
+    context: &mut Context<'_>,
+) -> anyhow::Result<()> {
+    match command {
+        BookingsCommand::Show(args) => {
+            let ShowArgs { source, reference } = &args;
+            let view = reach::read(context, async |desk| desk.booking(source, reference).await)?;
+            if json {
+                return print_json(&view, context);
+            }
+            show::print(&view, &mut *context.out)
+        }
+        BookingsCommand::List(args) => list(args, json, context),
+    }
+}
+
+fn list(args: ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let asked = BookingsAsked {
+        source: args.source,
+        status: args.status,
+        outcome: args.outcome,
+        booker: args.booker,
+        after: args.after,
+        limit: Some(args.limit),
+    };
+    let page = reach::read(context, async move |desk| desk.bookings(asked).await)?;
+    if json {
+        return print_json(&page, context);
+    }
+    if page.items.is_empty() {
+        return Ok(writeln!(context.out, "no bookings")?);
+    }
+    let rows: Vec<_> = page
+        .items
+        .into_iter()
+        .map(|line| {
+            let seat = line
+                .seat
+                .map_or_else(String::new, |seat| format!("/{seat}"));
+            [
+                format!("{}/{}{seat}", line.source, line.uid),
+                line.status,
+                or_dash(line.outcome.map(Outcome::as_str)),
+                or_dash(line.start),
+                or_dash(line.booker),
+            ]
+        })
+        .collect();
+    let header = ["booking", "status", "decision", "start", "booker"];
+    table(&mut *context.out, header, &rows)?;
+    if let Some(next) = page.next {
+        writeln!(context.out, "\nmore: --after {next}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! `credits`: what an account has, and putting credit on it.
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::reach::{self, Reached, WriteArgs};
+use super::{Context, print_json, refused, text, wait_for};
+use crate::gate::{BalanceView, TopUpRequest};
+
+/// Commands about accounts.
+#[derive(Debug, Subcommand)]
+pub(super) enum CreditsCommand {
+    /// Show an account's balances
+    #[command(after_help = "\
+Examples:
+  bookgate credits show ada@example.org
+  bookgate credits show ada@example.org --json | jq -r '.balances[0].available'
+
+Also beside a running daemon. Exits with 3 if there is no such account.")]
+    Show(ShowArgs),
+    /// Put credit on an account; the account is made if there is none
+    #[command(after_help = "\
+Examples:
+  bookgate credits top-up ada@example.org 5
+  bookgate credits top-up ada@example.org 2.50 --unit CREDIT --reason 'March subscription'
+  bookgate credits top-up ada@example.org 5 --idempotency-key invoice-2031
+  bookgate credits top-up ada@example.org 5 --admin-url http://10.0.0.7:8081 --token env:OPS_TOKEN
+
+One key is one top-up, however often it is sent. If it is open whether a top-up was done, repeat it
+with the key that was printed.")]
+    TopUp(Box<TopUpArgs>),
+}
+
+/// What `credits show` takes.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The owner's e-mail address
+    owner: String,
+}
+
+/// What `credits top-up` takes.
+#[derive(Debug, Args)]
+pub(super) struct TopUpArgs {
+    /// The owner's e-mail address
+    owner: String,
+    /// How much, such as 5 or 2.50
+    amount: String,
+    /// Of which unit
+    #[arg(long, default_value = "CREDIT")]
+    unit: String,
+    /// Why; kept with the account's entries
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// What makes this top-up the same as another one [default: a new one]
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    #[command(flatten)]
+    place: WriteArgs,
+}
+
+/// An account, as the admin endpoint and the desk show it.
+#[derive(Deserialize)]
+struct Account {
+    owner: String,
+    status: String,
+    balances: Vec<BalanceView>,
+}
+
+/// Runs one of the commands.
+pub(super) fn run(
+    command: CreditsCommand,
+    json: bool,
+    context: &mut Context<'_>,
+) -> anyhow::Result<()> {
+    match command {
+        CreditsCommand::Show(args) => show(&args, json, context),
+        CreditsCommand::TopUp(args) => top_up(*args, json, context),
+    }
+}
+
+fn show(args: &ShowArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let account = reach::read(context, async |desk| desk.account(&args.owner).await)?;
+    if json {
+        return print_json(&account, context);
+    }
+    print(serde_json::to_value(account)?, context)
+}
+
+fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let place = args.place;
+    let key = args
+        .idempotency_key
+        .unwrap_or_else(|| Uuid::now_v7().to_string());
+    let request = TopUpRequest {
+        owner: args.owner,
+        amount: args.amount,
+        unit: args.unit,
+        reason: args.reason,
+        metadata: None,
+        idempotency_key: key.clone(),
+        actor: String::new(),
+    };
+    let done = wait_for(send(request, &place, context));
+    let (replayed, body) =
+        done.with_context(|| format!("top-up with the idempotency key {key}"))?;
+    if json {
+        let answer = json!({"idempotency_key": key, "replayed": replayed, "account": body});
+        return print_json(&answer, context);
+    }
+    let was_done = match replayed {
+        true => "was done before with this key, and is not done again",
+        false => "done",
+    };
+    writeln!(context.out, "top-up {was_done}\nidempotency key {key}\n")?;
+    print(body, context)
+}
+
+/// Has the top-up made; whether it was made before, and the account.
+async fn send(
+    request: TopUpRequest,
+    place: &WriteArgs,
+    context: &Context<'_>,
+) -> anyhow::Result<(bool, Value)> {
+    match reach::to_write(place, context).await? {
+        Reached::Store(store) => {
+            let actor = store.actor.clone();
+            let answer = store.desk.top_up(TopUpRequest { actor, ..request }).await;
+            store.close().await;
+            let answer = answer.map_err(refused)?;
+            Ok((answer.replayed, answer.body))
+        }
+        Reached::Daemon(endpoint) => {
+            let path = ["v1", "accounts", &request.owner, "top-ups"];
+            let body = json!({
+                "amount": request.amount,
+                "unit": request.unit,
+                "reason": request.reason,
+            });
+            let key = Some(request.idempotency_key.as_str());
+            let answer = endpoint.post(&path, key, Some(&body)).await?;
+            Ok((answer.replayed, answer.body))
+        }
+    }
+}
+
+fn print(account: Value, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let account: Account = serde_json::from_value(account).context("the account cannot be read")?;
+    let owner = text::plain(&account.owner);
+    writeln!(context.out, "{owner}, {}", text::plain(&account.status))?;
+    let rows: Vec<_> = account
+        .balances
+        .into_iter()
+        .map(|balance| {
+            let unit = balance.unit.to_string();
+            [unit, balance.posted, balance.held, balance.available]
+        })
+        .collect();
+    let header = ["unit", "posted", "held", "available"];
+    Ok(text::table(&mut *context.out, header, &rows)?)
+}

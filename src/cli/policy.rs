@@ -1,0 +1,103 @@
+//! `policy check`: whether a folder of policies may be put in force, and what is wrong where.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{Context, print_json};
+use crate::app::{PolicyError, check_policies};
+use crate::policy::{Diagnostics, PolicySet};
+use crate::settings::{Extent, Settings};
+
+/// Commands about policies.
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Check every policy of a folder, and run the tests inside them
+    #[command(after_help = "\
+Examples:
+  bookgate policy check
+  bookgate policy check policies/
+  bookgate policy check --json | jq -r '.diagnostics[] | \"\\(.file):\\(.line) \\(.message)\"'
+
+Needs no settings file and no secrets; units come from the settings, if there are any.
+Exits with 0 if the policies may be put in force, warnings or not, and with 1 if not.")]
+    Check(CheckArgs),
+}
+
+/// What `policy check` takes.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The folder [default: policies.dir of the settings]
+    dir: Option<PathBuf>,
+}
+
+/// Runs one of the commands.
+pub(super) fn run(
+    command: &PolicyCommand,
+    json: bool,
+    context: &mut Context<'_>,
+) -> anyhow::Result<()> {
+    match command {
+        PolicyCommand::Check(args) => check(args, json, context),
+    }
+}
+
+fn check(args: &CheckArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let settings = Settings::load_extent(&context.options, Extent::Offline)?;
+    let dir = match &args.dir {
+        Some(dir) => context.options.working_dir.join(dir),
+        None => settings.policies.dir,
+    };
+    let checked = check_policies(&dir, &settings.units);
+    if json {
+        return print(checked, context);
+    }
+    let (set, warnings) = checked?;
+    if !warnings.is_empty() {
+        writeln!(context.out, "{}\n", warnings.render(false))?;
+    }
+    let summary = match (set.policies().count(), warnings.iter().count()) {
+        (0, _) => format!(
+            "{}: no policies; every booking would be deferred",
+            dir.display()
+        ),
+        (policies, 0) => format!("{}, no problems", counted(policies, "policy", "policies")),
+        (policies, warnings) => format!(
+            "{}, {}",
+            counted(policies, "policy", "policies"),
+            counted(warnings, "warning", "warnings")
+        ),
+    };
+    Ok(writeln!(context.out, "{summary}")?)
+}
+
+fn print(
+    checked: anyhow::Result<(PolicySet, Diagnostics)>,
+    context: &mut Context<'_>,
+) -> anyhow::Result<()> {
+    let (set, diagnostics) = match checked {
+        Ok((set, warnings)) => (Some(set), warnings),
+        Err(error) => (None, error.downcast::<PolicyError>()?.0),
+    };
+    let policies = set.as_ref().map(|set| {
+        let policies = set.policies().map(|policy| &policy.id);
+        policies.map(ToString::to_string).collect::<Vec<_>>()
+    });
+    let answer = json!({
+        "ok": set.is_some(),
+        "set_hash": set.as_ref().map(|set| set.hash().to_string()),
+        "policies": policies,
+        "diagnostics": diagnostics.iter().collect::<Vec<_>>(),
+    });
+    print_json(&answer, context)?;
+    if set.is_none() {
+        bail!("the policies cannot be put in force");
+    }
+    Ok(())
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

@@ -1,0 +1,182 @@
+//! How a command reaches the data. It reads from the store itself, also beside a running daemon. It
+//! writes on the store only while no daemon has it, else through the daemon's admin endpoint. Who has
+//! the store is told by the store's own lock, not by what happens to listen on a port.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use clap::Args;
+use url::Url;
+
+use super::admin_endpoint::AdminEndpoint;
+use super::{Context, NotFound, UsageError, refused, wait_for};
+use crate::app::storage_settings;
+use crate::gate::{Desk, GateError};
+use crate::settings::{Extent, Role, Secret, SecretRef, Settings};
+use crate::storage::{Storage, StorageError};
+
+/// Who acts, where no token of the settings does.
+const NAMELESS_ACTOR: &str = "cli";
+
+/// Which admin endpoint, and with which token.
+#[derive(Debug, Args)]
+pub(super) struct WriteArgs {
+    /// The admin endpoint of a daemon, wherever it runs [default: if a daemon has the database, what
+    /// server.admin_listen says; else the database is written without one]
+    #[arg(long, value_name = "URL")]
+    admin_url: Option<Url>,
+    /// The token for it: env:NAME or file:PATH [default: the first of [admin.tokens] with the role
+    /// admin]
+    #[arg(long, value_name = "REFERENCE")]
+    token: Option<String>,
+}
+
+/// Where to write.
+pub(super) enum Reached {
+    /// Nobody has the store, so the command does.
+    Store(OwnStore),
+    /// A daemon has it.
+    Daemon(AdminEndpoint),
+}
+
+/// The store, opened for writing.
+pub(super) struct OwnStore {
+    /// What writes.
+    pub(super) desk: Desk,
+    /// Who acts: the token's name where there is one, so that a top-up repeated with its key is the
+    /// same top-up whether a daemon runs or not.
+    pub(super) actor: String,
+    storage: Storage,
+}
+
+impl OwnStore {
+    /// Gives the store free again.
+    pub(super) async fn close(self) {
+        self.storage.close().await;
+    }
+}
+
+/// Asks the store something.
+pub(super) fn read<T>(
+    context: &Context<'_>,
+    ask: impl AsyncFnOnce(&Desk) -> Result<T, GateError>,
+) -> anyhow::Result<T> {
+    let settings = Settings::load_extent(&context.options, Extent::Offline)?;
+    let store = storage_settings(&settings);
+    if !store.path.exists() {
+        return Err(NotFound(format!(
+            "there is no database `{}` (storage.url): `bookgate serve` makes it when it starts, and \
+             `bookgate migrate` without starting",
+            store.path.display()
+        ))
+        .into());
+    }
+    wait_for(async {
+        let storage = Storage::open_read_only(&store).await?;
+        let desk = Desk::new(storage.clone(), store.units, Arc::clone(&context.clock));
+        let answer = ask(&desk).await;
+        storage.close().await;
+        answer.map_err(refused)
+    })
+}
+
+/// Finds out where to write.
+pub(super) async fn to_write(args: &WriteArgs, context: &Context<'_>) -> anyhow::Result<Reached> {
+    let given = args.token.as_deref();
+    let given = given.map(|text| resolve(text, context)).transpose()?;
+    if let (Some(url), Some(token)) = (&args.admin_url, &given) {
+        let endpoint = AdminEndpoint::new(url.clone(), token.clone())?;
+        return Ok(Reached::Daemon(endpoint));
+    }
+    let settings = Settings::load_extent(&context.options, Extent::Tokens)?;
+    let token = Token::choose(given, &settings);
+    if let Some(url) = &args.admin_url {
+        let endpoint = AdminEndpoint::new(url.clone(), token.needed()?)?;
+        return Ok(Reached::Daemon(endpoint));
+    }
+    match Storage::open(&storage_settings(&settings)).await {
+        Ok(storage) => {
+            let units = settings.units.into_values();
+            Ok(Reached::Store(OwnStore {
+                desk: Desk::new(storage.clone(), units, Arc::clone(&context.clock)),
+                actor: token.actor(),
+                storage,
+            }))
+        }
+        Err(StorageError::Locked { .. }) => {
+            let url = url_of(settings.server.admin_listen)?;
+            Ok(Reached::Daemon(AdminEndpoint::new(url, token.needed()?)?))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The token that a command acts with.
+struct Token {
+    name: Option<String>,
+    secret: Option<Secret>,
+}
+
+impl Token {
+    fn choose(given: Option<Secret>, settings: &Settings) -> Self {
+        let mut admins = settings.admin.tokens.iter();
+        let chosen = admins.find(|(_, token)| {
+            let fits = given.as_ref().is_none_or(|given| *given == token.secret);
+            token.role == Role::Admin && fits
+        });
+        Self {
+            name: chosen.map(|(name, _)| name.clone()),
+            secret: given.or_else(|| chosen.map(|(_, token)| token.secret.clone())),
+        }
+    }
+
+    fn actor(&self) -> String {
+        match &self.name {
+            Some(name) => format!("token:{name}"),
+            None => NAMELESS_ACTOR.to_owned(),
+        }
+    }
+
+    fn needed(self) -> Result<Secret, UsageError> {
+        self.secret.ok_or_else(|| {
+            UsageError(
+                "the admin endpoint wants a token: write [admin.tokens.NAME] with role = \"admin\" \
+                 into the settings, or give --token env:NAME"
+                    .to_owned(),
+            )
+        })
+    }
+}
+
+fn resolve(reference: &str, context: &Context<'_>) -> Result<Secret, UsageError> {
+    SecretRef::parse(reference)
+        .and_then(|at| at.resolve(&context.options.working_dir, &context.options.env))
+        .map_err(|error| UsageError(format!("--token: {error}")))
+}
+
+/// Where a listener on this machine is reached from this machine.
+fn url_of(listen: SocketAddr) -> Result<Url, url::ParseError> {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    Url::parse(&format!("http://{}", SocketAddr::new(ip, listen.port())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_on_loopback() {
+        for (listen, url) in [
+            ("127.0.0.1:8081", "http://127.0.0.1:8081/"),
+            ("0.0.0.0:8081", "http://127.0.0.1:8081/"),
+            ("[::]:8081", "http://[::1]:8081/"),
+            ("10.1.2.3:80", "http://10.1.2.3/"),
+        ] {
+            assert_eq!(url_of(listen.parse().unwrap()).unwrap().as_str(), url);
+        }
+    }
+}

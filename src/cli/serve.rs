@@ -1,0 +1,102 @@
+//! `serve`: the daemon, from the settings to its orderly end.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, UsageError};
+use crate::app::{App, Listeners};
+use crate::domain::clock::Clock;
+use crate::settings::Settings;
+use crate::telemetry::{self, TelemetryError};
+
+/// What `serve` takes: nothing of its own.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bookgate serve
+  bookgate --config /etc/bookgate/bookgate.toml serve
+  BOOKGATE_LOG=info,bookgate::gate=debug bookgate serve
+
+Logs go to stderr. SIGTERM and SIGINT stop it in order: no more requests are taken, running work is
+finished or given back (server.shutdown_grace_ms), journal and database are closed. A second signal
+stops it at once; what was in hand then is taken up at the next start.")]
+pub(super) struct ServeArgs {}
+
+/// Runs until a signal comes.
+pub(super) fn run(context: &Context<'_>) -> anyhow::Result<()> {
+    let settings = Settings::load(&context.options)?;
+    settings.require_source()?;
+    let filter = context.options.env.get(telemetry::FILTER_VARIABLE);
+    telemetry::init(settings.log, filter).map_err(|error| match error {
+        TelemetryError::Filter(_) => UsageError(error.to_string()).into(),
+        TelemetryError::Taken => anyhow::Error::from(error),
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let served = runtime.block_on(serve(&settings, Arc::clone(&context.clock)));
+    // After a second signal nothing is waited for; otherwise nothing runs any more.
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
+    // Before anything is opened, so that no signal finds the process half-way.
+    let mut signals = Signals::listen()?;
+    let listeners = Listeners::bind(settings).await?;
+    let public = listeners.public.local_addr()?;
+    let admin = listeners.admin.local_addr()?;
+    let app = App::open(settings, clock).await?;
+    tracing::info!(
+        listen = %public,
+        admin_listen = %admin,
+        source.count = settings.sources.len(),
+        version = env!("CARGO_PKG_VERSION"),
+        "listening"
+    );
+    if settings.admin.tokens.is_empty() {
+        tracing::warn!("there is no token in [admin.tokens]: nobody can use the admin endpoint");
+    }
+    let shutdown = CancellationToken::new();
+    let running = app.run(listeners, shutdown.clone());
+    tokio::pin!(running);
+    tokio::select! {
+        ended = &mut running => return ended,
+        name = signals.next() => tracing::info!(signal = name, "stopping"),
+    }
+    shutdown.cancel();
+    tokio::select! {
+        ended = running => ended,
+        name = signals.next() => bail!(
+            "stopped at once by a second signal ({name}); what was in hand is taken up at the next start"
+        ),
+    }
+}
+
+/// The signals that mean: stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
