@@ -55,6 +55,8 @@ pub(crate) struct Setup {
     pub(crate) server: &'static str,
     pub(crate) source: &'static str,
     pub(crate) worker: &'static str,
+    pub(crate) requests_per_minute: u32,
+    pub(crate) call_timeout_ms: u32,
     pub(crate) stand_in: Options,
 }
 
@@ -66,6 +68,8 @@ impl Default for Setup {
             server: "",
             source: "",
             worker: "",
+            requests_per_minute: 0,
+            call_timeout_ms: 5_000,
             stand_in: Options::default(),
         }
     }
@@ -410,13 +414,16 @@ signing_secrets = ["env:SECRET"]
 base_url = "{base}"
 dialect = "{dialect}"
 key = "env:KEY"
-requests_per_minute = 0
-call_timeout_ms = 5000
+requests_per_minute = {requests_per_minute}
+connect_timeout_ms = {call_timeout_ms}
+call_timeout_ms = {call_timeout_ms}
 "#,
         server = setup.server,
         worker = setup.worker,
         source = setup.source,
         base = cal.base_url(),
         dialect = setup.dialect,
+        requests_per_minute = setup.requests_per_minute,
+        call_timeout_ms = setup.call_timeout_ms,
     )
 }

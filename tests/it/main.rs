@@ -2,5 +2,6 @@
 //! stateful stand-in for the provider. `harness` builds it; every other module tells stories.
 
 mod admin;
+mod faults;
 mod harness;
 mod stories;
