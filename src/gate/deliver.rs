@@ -60,8 +60,9 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
             detail,
         }) => match read(source, &target).await {
             Ok(reading) => outcome.refused(action, http_status, detail, reading),
-            Err(_) => outcome.failed(&CallError::Rejected {
-                http_status,
+            // What the refusal means is not known yet: someone may just have been quicker.
+            Err(_) => outcome.failed(&CallError::Transient {
+                http_status: Some(http_status),
                 detail,
             }),
         },

@@ -331,6 +331,29 @@ async fn a_refusal_for_good_is_a_dead_letter_at_once() {
     .await;
 }
 
+/// The host is quicker: our confirm is refused, and the booking cannot be read just then.
+#[tokio::test]
+async fn a_refused_call_that_cannot_be_read_back_is_looked_at_again() {
+    run_test(Setup::default(), async |it: &mut Installation| {
+        it.top_up("5").await;
+        it.hold_webhooks();
+        let ours = it.cal.pause_next(confirming("v2"));
+        let uid = it.book(72).await.uid;
+        it.deliver(&it.cal.take_outbox()[0]).await;
+        ours.reached().await;
+        it.cal.confirm_by_host(&uid).await.unwrap();
+        let reading = Matcher::operation(Operation::Read);
+        it.cal
+            .fail_next(reading, When::BeforeWork, Fault::Status(500));
+        ours.release();
+        assert_eq!(finish(it, &uid).await, "done");
+        it.assert_balance("3", "0").await;
+        assert!(it.cal.effective_calls(&uid).is_empty());
+        it.deliver_all().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_provider_that_is_gone_is_asked_again_later() {
     run_test(Setup::default(), async |it: &mut Installation| {
