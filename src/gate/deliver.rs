@@ -41,11 +41,8 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
     let Some(action) = still_wanted(&job.record, &job.command, &reading, now, &source.rules) else {
         return outcome.nothing_left(reading, None);
     };
-    if let Some(at) = outcome.not_before(now) {
-        return outcome.wait(
-            at,
-            "no answer came to the last call; it was not carried out",
-        );
+    if let Some(report) = outcome.after_silence(now) {
+        return report;
     }
     let call = Call {
         action,
@@ -213,16 +210,35 @@ impl Outcome<'_> {
         })
     }
 
-    /// When the next call may be made after one that had no answer and turned out not to be done.
-    fn not_before(&self, now: Timestamp) -> Option<Timestamp> {
+    /// What becomes of a last call that had no answer and turned out not to be carried out: the next
+    /// waits for its time on the schedule, and past the schedule's end there is none. `None` if it may
+    /// be made now.
+    fn after_silence(&self, now: Timestamp) -> Option<AttemptReport> {
         let command = &self.job.command;
         let last = command.attempts.last()?;
         if last.result != Some(AttemptResult::Unknown) {
             return None;
         }
-        let wait = self.wait_after(command.tries)?;
+        let why = "no answer came to the last call; it was not carried out";
+        let Some(wait) = self.wait_after(command.tries) else {
+            return Some(self.dead(AttemptResult::Transient, command.tries, why.to_owned()));
+        };
         let at = plus_ms(last.started_at, wait);
-        (at > now).then_some(at)
+        (at > now).then(|| self.wait(at, why))
+    }
+
+    fn dead(&self, result: AttemptResult, tries: i64, detail: String) -> AttemptReport {
+        tracing::error!(
+            command.id = %self.job.command.id,
+            attempts = tries,
+            error = %detail,
+            "dead letter: the provider was not told; retry it once the cause is mended"
+        );
+        let mut report = self.report(result, CommandState::Dead);
+        report.change.tries = tries;
+        report.change.note = Some(detail.clone());
+        report.detail = Some(detail);
+        report
     }
 
     /// The wait after the `tries`th attempt that counts; `None` once there is none left.
@@ -260,32 +276,21 @@ impl Outcome<'_> {
                 (AttemptResult::Unknown, *http_status, quiet, true)
             }
         };
-        let wait = self.wait_after(tries).filter(|_| retry);
-        let state = match wait {
-            Some(wait) => {
-                if result != AttemptResult::Unknown {
-                    due_at = plus_ms(now, wait);
-                }
-                CommandState::Open
+        match self.wait_after(tries).filter(|_| retry) {
+            // Even after the last one: reading it back tells whether it was done.
+            _ if result == AttemptResult::Unknown => {}
+            Some(wait) => due_at = plus_ms(now, wait),
+            None => {
+                let mut report = self.dead(result, tries, detail);
+                report.http_status = http_status;
+                return report;
             }
-            None if result == AttemptResult::Unknown => CommandState::Open,
-            None => CommandState::Dead,
-        };
-        let mut report = self.report(result, state);
+        }
+        tracing::warn!(command.id = %self.job.command.id, attempt = tries, error = %detail, "attempt failed");
+        let mut report = self.report(result, CommandState::Open);
         report.http_status = http_status;
         report.change.due_at = due_at;
         report.change.tries = tries;
-        report.change.note = (state == CommandState::Dead).then(|| detail.clone());
-        if state == CommandState::Dead {
-            tracing::error!(
-                command.id = %self.job.command.id,
-                attempts = tries,
-                error = %detail,
-                "dead letter: the provider was not told; retry it once the cause is mended"
-            );
-        } else {
-            tracing::warn!(command.id = %self.job.command.id, attempt = tries, error = %detail, "attempt failed");
-        }
         report.detail = Some(detail);
         report
     }

@@ -313,6 +313,12 @@ async fn a_provider_that_cannot_be_read_ends_in_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn a_provider_that_never_answers_ends_in_a_dead_letter() {
+    let (each, last) = (["unknown", "limited"], ["unknown", "transient"]);
+    to_the_end(confirming("v2"), Fault::Status(500), &each, &last).await;
+}
+
+#[tokio::test]
 async fn a_refusal_for_good_is_a_dead_letter_at_once() {
     run_test(Setup::default(), async |it: &mut Installation| {
         it.top_up("5").await;
