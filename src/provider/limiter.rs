@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::CallError;
+use super::client::Effect;
 use crate::domain::clock::{Clock, Timestamp, from_us};
 
 /// Calls that may go at once after a quiet time.
@@ -51,17 +52,19 @@ impl Limiter {
         }
     }
 
-    /// Waits for a turn: at most [`WAIT_MS_MAX`], and at most half of what is left until
+    /// Waits for a turn, a read for one that leaves another free: a change is only made right after a
+    /// read, and where reads could take every turn, many bookings would be read for ever and none of
+    /// them answered. Waits at most [`WAIT_MS_MAX`], and at most half of what is left until
     /// `deadline`, so that the call itself has time.
     ///
     /// # Errors
     /// [`CallError::Limited`] if the turn comes later than that; then none was taken.
-    pub async fn acquire(&self, deadline: Instant) -> Result<(), CallError> {
+    pub async fn acquire(&self, effect: Effect, deadline: Instant) -> Result<(), CallError> {
         let half = deadline.saturating_duration_since(Instant::now()) / 2;
         let patience_us = i64::try_from(half.as_micros())
             .unwrap_or(i64::MAX)
             .min(WAIT_MS_MAX * 1_000);
-        let wait_us = self.take(patience_us).map_err(limited)?;
+        let wait_us = self.take(effect, patience_us).map_err(limited)?;
         if wait_us > 0 {
             tokio::time::sleep(Duration::from_micros(wait_us.unsigned_abs())).await;
             // Another caller may have been told to wait in the meantime.
@@ -80,10 +83,10 @@ impl Limiter {
         state.paused_until_us = state.paused_until_us.max(until_us);
     }
 
-    /// When the next call may go; `None` if now.
+    /// When the next read may go, with which every step begins; `None` if now.
     pub fn next_call_at(&self) -> Option<Timestamp> {
         let now_us = self.now_us();
-        let wait_us = self.wait_us(&self.state(), now_us);
+        let wait_us = self.wait_us(&self.state(), Effect::Read, now_us);
         (wait_us > 0).then(|| from_us(now_us + wait_us))
     }
 
@@ -93,11 +96,11 @@ impl Limiter {
     }
 
     /// Takes the next turn if it comes within `patience_us`; gives the wait either way.
-    fn take(&self, patience_us: i64) -> Result<i64, i64> {
+    fn take(&self, effect: Effect, patience_us: i64) -> Result<i64, i64> {
         let now_us = self.now_us();
         let mut state = self.state();
         self.forget_the_future(&mut state, now_us);
-        let wait_us = self.wait_us(&state, now_us);
+        let wait_us = self.wait_us(&state, effect, now_us);
         if wait_us > patience_us {
             return Err(wait_us);
         }
@@ -105,8 +108,12 @@ impl Limiter {
         Ok(wait_us)
     }
 
-    fn wait_us(&self, state: &State, now_us: i64) -> i64 {
-        let turn_us = state.spent_until_us - self.interval_us * (BURST_CALLS - 1);
+    fn wait_us(&self, state: &State, effect: Effect, now_us: i64) -> i64 {
+        let left_free = match effect {
+            Effect::Read => 1,
+            Effect::Change => 0,
+        };
+        let turn_us = state.spent_until_us - self.interval_us * (BURST_CALLS - 1 - left_free);
         (turn_us.max(state.paused_until_us) - now_us).max(0)
     }
 
@@ -142,6 +149,7 @@ fn limited(wait_us: i64) -> CallError {
 mod tests {
     use proptest::prelude::*;
 
+    use super::Effect::{Change, Read};
     use super::*;
     use crate::domain::clock::{ManualClock, ms_between};
 
@@ -155,29 +163,42 @@ mod tests {
     fn a_burst_goes_at_once_then_one_per_interval() {
         let (limiter, clock) = limiter(60);
         for _ in 0..BURST_CALLS {
-            assert_eq!(limiter.take(0), Ok(0));
+            assert_eq!(limiter.take(Change, 0), Ok(0));
         }
-        assert_eq!(limiter.take(0), Err(1_000_000));
+        assert_eq!(limiter.take(Change, 0), Err(1_000_000));
         clock.advance_ms(1_000);
-        assert_eq!(limiter.take(0), Ok(0));
-        assert_eq!(limiter.take(1_000_000), Ok(1_000_000));
-        assert_eq!(limiter.take(1_000_000), Err(2_000_000));
+        assert_eq!(limiter.take(Change, 0), Ok(0));
+        assert_eq!(limiter.take(Change, 1_000_000), Ok(1_000_000));
+        assert_eq!(limiter.take(Change, 1_000_000), Err(2_000_000));
+    }
+
+    #[test]
+    fn reads_leave_a_turn_for_a_change() {
+        let (limiter, clock) = limiter(60);
+        for _ in 0..BURST_CALLS - 1 {
+            assert_eq!(limiter.take(Read, 0), Ok(0));
+        }
+        assert_eq!(limiter.take(Read, 0), Err(1_000_000));
+        assert_eq!(limiter.take(Change, 0), Ok(0));
+        clock.advance_ms(1_000);
+        assert_eq!(limiter.take(Read, 0), Err(1_000_000));
+        assert_eq!(limiter.take(Change, 0), Ok(0));
     }
 
     #[test]
     fn zero_is_no_limit_but_a_pause_holds() {
         let (limiter, clock) = limiter(0);
         for _ in 0..1_000 {
-            assert_eq!(limiter.take(0), Ok(0));
+            assert_eq!(limiter.take(Change, 0), Ok(0));
         }
         limiter.pause(3_000);
         limiter.pause(1_000);
-        assert_eq!(limiter.take(0), Err(3_000_000));
+        assert_eq!(limiter.take(Change, 0), Err(3_000_000));
         let next = limiter.next_call_at().unwrap();
         assert_eq!(ms_between(clock.now(), next), 3_000);
         clock.advance_ms(3_000);
         assert_eq!(limiter.next_call_at(), None);
-        assert_eq!(limiter.take(0), Ok(0));
+        assert_eq!(limiter.take(Change, 0), Ok(0));
     }
 
     #[test]
@@ -185,10 +206,10 @@ mod tests {
         let (limiter, clock) = limiter(60);
         limiter.pause(PAUSE_MS_MAX);
         for _ in 0..BURST_CALLS {
-            let _ = limiter.take(i64::MAX);
+            let _ = limiter.take(Change, i64::MAX);
         }
         clock.advance_ms(-24 * 60 * 60 * 1_000);
-        assert_eq!(limiter.take(0), Ok(0));
+        assert_eq!(limiter.take(Change, 0), Ok(0));
     }
 
     #[tokio::test]
@@ -196,12 +217,12 @@ mod tests {
         let (limiter, _clock) = limiter(10);
         let deadline = Instant::now() + Duration::from_secs(60);
         for _ in 0..BURST_CALLS {
-            limiter.acquire(deadline).await.unwrap();
+            limiter.acquire(Change, deadline).await.unwrap();
         }
-        let refused = limiter.acquire(deadline).await.unwrap_err();
+        let refused = limiter.acquire(Change, deadline).await.unwrap_err();
         assert_eq!(refused, CallError::Limited { wait_ms: 6_000 });
         // Being refused takes no turn.
-        assert_eq!(limiter.take(0), Err(6_000_000));
+        assert_eq!(limiter.take(Change, 0), Err(6_000_000));
     }
 
     proptest! {
@@ -209,13 +230,13 @@ mod tests {
         #[test]
         fn never_more_than_the_rate(
             rate in 1_u32..300,
-            steps in proptest::collection::vec(0_i64..2_000, 1..400),
+            steps in proptest::collection::vec((0_i64..2_000, prop_oneof![Just(Read), Just(Change)]), 1..400),
         ) {
             let (limiter, clock) = limiter(rate);
             let mut taken = Vec::new();
-            for step in steps {
+            for (step, effect) in steps {
                 clock.advance_ms(step);
-                if limiter.take(0).is_ok() {
+                if limiter.take(effect, 0).is_ok() {
                     taken.push(clock.now());
                 }
             }

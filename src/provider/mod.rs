@@ -144,7 +144,7 @@ pub trait Provider: Send + Sync {
     /// then.
     fn call_timeout_ms(&self) -> i64;
 
-    /// The earliest time at which the source's rate limit would let a call go; `None` means now.
+    /// The earliest time at which the source's rate limit would let a read go; `None` means now.
     fn next_call_at(&self) -> Option<Timestamp>;
 
     /// Milliseconds between calls at the steady rate; 0 if there is no limit.

@@ -375,6 +375,49 @@ async fn a_provider_that_is_gone_is_asked_again_later() {
     .await;
 }
 
+/// Far more to do than the rate allows: it takes its time, costs no attempt, and all of it is done.
+#[tokio::test]
+async fn a_tight_rate_limit_delays_and_loses_nothing() {
+    let setup = Setup {
+        requests_per_minute: 6,
+        ..Setup::default()
+    };
+    run_test(setup, async |it: &mut Installation| {
+        it.top_up("100").await;
+        let mut uids = Vec::new();
+        for hour in 0..12 {
+            uids.push(it.book(72 + hour).await.uid);
+        }
+        it.settle().await;
+        let mut minutes = 0;
+        while it.cal.live().len() < uids.len() {
+            assert!(minutes < 12, "{} of {}", it.cal.live().len(), uids.len());
+            for _ in 0..6 {
+                it.pass_ms(10 * SECOND_MS).await;
+            }
+            minutes += 1;
+            let calls_max = 5 + 6 * minutes;
+            assert!(
+                it.cal.calls().len() <= calls_max,
+                "{} calls",
+                it.cal.calls().len()
+            );
+        }
+        for uid in &uids {
+            let attempts = attempts(it, uid).await;
+            let (last, before) = attempts.split_last().unwrap();
+            assert_eq!(last, "ok");
+            assert!(
+                before.iter().all(|result| result == "limited"),
+                "{before:?}"
+            );
+            assert_eq!(it.cal.effective_calls(uid).len(), 1);
+        }
+        it.assert_balance("76", "0").await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn forty_bookings_at_once_on_credit_for_ten_are_ten() {
     run_test(Setup::default(), async |it: &mut Installation| {

@@ -76,7 +76,7 @@ impl Api {
         effect: Effect,
         deadline: Instant,
     ) -> Result<HttpAnswer, CallError> {
-        self.limiter.acquire(deadline).await?;
+        self.limiter.acquire(effect, deadline).await?;
         let outcome = self.client.send(request, effect, deadline).await;
         if let Err(CallError::Limited { wait_ms }) = outcome {
             self.limiter.pause(wait_ms);
