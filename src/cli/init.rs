@@ -17,9 +17,9 @@ use crate::settings::FILE_NAME;
 /// The settings file that is written.
 const SETTINGS: &str = include_str!("init/bookgate.toml");
 
-/// The first policy: its name and text.
-const POLICY_NAME: &str = "policies/book-club.toml";
-const POLICY: &str = include_str!("init/book-club.toml");
+/// The first policy: its name and text, which is one of the examples.
+const POLICY_NAME: &str = "policies/executive-book-club.toml";
+const POLICY: &str = include_str!("../../policies/executive-book-club.toml");
 
 /// The file with the secrets, and who may read it: the owner.
 const SECRETS_NAME: &str = "bookgate.env";
@@ -45,8 +45,8 @@ Examples:
   bookgate init
   bookgate init /etc/bookgate --public-url https://bookgate.example.org
 
-Writes bookgate.toml, bookgate.env (secrets, readable by you alone) and policies/book-club.toml.
-With --force these three are written anew, and the secrets are others than before.")]
+Writes bookgate.toml, bookgate.env (secrets, readable by you alone) and
+policies/executive-book-club.toml. With --force these three are written anew, and the secrets are others than before.")]
 pub(super) struct InitArgs {
     /// The folder to write to; it is made if need be
     #[arg(default_value = ".")]
@@ -192,7 +192,8 @@ fn steps(dir: &Path, subscriber_url: &Url) -> String {
         "
 At Cal.com:
   1. Event type > Advanced: switch on \"Requires confirmation\", so that a booking waits for an
-     answer. Its slug belongs under [match] in {POLICY_NAME}.
+     answer. Its slug belongs under [match] in
+     {POLICY_NAME}.
   2. Settings > Developer > Webhooks > New webhook:
        Subscriber URL
           {subscriber_url}
@@ -209,6 +210,7 @@ Here:
   4. cd {dir}
      set -a; . ./{SECRETS_NAME}; set +a
      bookgate settings show
+     bookgate policy check
   5. bookgate serve
      A proxy with TLS passes {subscriber_url}
      on to `server.listen` in {FILE_NAME}.

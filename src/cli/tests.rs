@@ -184,10 +184,10 @@ fn a_sample_is_the_same_for_the_same_arguments() {
     let printed = bookgate(folder.path(), &[SECRET], &line).unwrap();
     expect![[r#"
         content-type: application/json
-        x-cal-signature-256: ad113c1c2c4c06cb6413b7324d4b448d859c590f3864d8ac7c59c72714b04b01
+        x-cal-signature-256: 8c6a1bdb8c38d3535a7627ce7f87b9574e4f00b22c0528ed228375f60f5300e4
         x-cal-webhook-version: 2021-10-20
 
-        {"triggerEvent":"BOOKING_RESCHEDULED","createdAt":"2030-01-01T08:30:00.250Z","payload":{"additionalNotes":"","attendees":[{"email":"ada@example.org","language":{"locale":"en"},"name":"Robin Reader","timeZone":"Europe/Lisbon"}],"bookingId":804228,"currency":"usd","customInputs":{},"endTime":"2030-02-01T18:45:00Z","eventTitle":"Book club","eventTypeId":40,"length":45,"location":"The reading room","metadata":{},"organizer":{"email":"casey@example.net","id":12,"language":{"locale":"en"},"name":"Casey Host","timeZone":"Europe/Lisbon","username":"casey"},"price":0,"requiresConfirmation":true,"rescheduleEndTime":"2030-01-31T18:45:00Z","rescheduleId":260254,"rescheduleStartTime":"2030-01-31T18:00:00Z","rescheduleUid":"olderUid","rescheduledBy":"ada@example.org","responses":{"email":{"label":"email_address","value":"ada@example.org"},"guests":{"label":"additional_guests","value":[]},"name":{"label":"your_name","value":"Robin Reader"},"notes":{"label":"additional_notes"}},"startTime":"2030-02-01T18:00:00Z","status":"ACCEPTED","title":"Book club between Casey Host and Robin Reader","type":"book-club","uid":"sampleUid","userFieldsResponses":{}}}
+        {"triggerEvent":"BOOKING_RESCHEDULED","createdAt":"2030-01-01T08:30:00.250Z","payload":{"additionalNotes":"","attendees":[{"email":"ada@example.org","language":{"locale":"en"},"name":"Robin Reader","timeZone":"Europe/Lisbon"}],"bookingId":804228,"currency":"usd","customInputs":{},"endTime":"2030-02-01T18:45:00Z","eventTitle":"Book club","eventTypeId":7,"length":45,"location":"The reading room","metadata":{},"organizer":{"email":"casey@example.net","id":12,"language":{"locale":"en"},"name":"Casey Host","timeZone":"Europe/Lisbon","username":"casey"},"price":0,"requiresConfirmation":true,"rescheduleEndTime":"2030-01-31T18:45:00Z","rescheduleId":260254,"rescheduleStartTime":"2030-01-31T18:00:00Z","rescheduleUid":"olderUid","rescheduledBy":"ada@example.org","responses":{"email":{"label":"email_address","value":"ada@example.org"},"guests":{"label":"additional_guests","value":[]},"name":{"label":"your_name","value":"Robin Reader"},"notes":{"label":"additional_notes"}},"startTime":"2030-02-01T18:00:00Z","status":"ACCEPTED","title":"Book club between Casey Host and Robin Reader","type":"exec-book-club","uid":"sampleUid","userFieldsResponses":{}}}
     "#]].assert_eq(&printed);
     assert_eq!(printed, bookgate(folder.path(), &[SECRET], &line).unwrap());
 }
@@ -264,11 +264,12 @@ fn init_writes_files_that_load_once_the_api_key_is_there() {
     expect![[r#"
         wrote FOLDER/club/bookgate.toml
         wrote FOLDER/club/bookgate.env
-        wrote FOLDER/club/policies/book-club.toml
+        wrote FOLDER/club/policies/executive-book-club.toml
 
         At Cal.com:
           1. Event type > Advanced: switch on "Requires confirmation", so that a booking waits for an
-             answer. Its slug belongs under [match] in policies/book-club.toml.
+             answer. Its slug belongs under [match] in
+             policies/executive-book-club.toml.
           2. Settings > Developer > Webhooks > New webhook:
                Subscriber URL
                   https://gate.example.org/webhooks/calcom
@@ -289,6 +290,7 @@ fn init_writes_files_that_load_once_the_api_key_is_there() {
           4. cd FOLDER/club
              set -a; . ./bookgate.env; set +a
              bookgate settings show
+             bookgate policy check
           5. bookgate serve
              A proxy with TLS passes https://gate.example.org/webhooks/calcom
              on to `server.listen` in bookgate.toml.
@@ -316,7 +318,13 @@ fn init_writes_files_that_load_once_the_api_key_is_there() {
     variables.last_mut().unwrap().1 = "cal_test".to_owned();
     let settings = load(&variables).unwrap();
     settings.require_source().unwrap();
-    assert!(settings.policies.dir.join("book-club.toml").exists());
+    assert!(
+        settings
+            .policies
+            .dir
+            .join("executive-book-club.toml")
+            .exists()
+    );
     let token = settings.admin.tokens["ops"].secret.expose();
     assert_eq!(token.len(), 64);
     assert_ne!(token, variables[1].1);

@@ -74,10 +74,10 @@ pub(super) struct SampleArgs {
     #[arg(long)]
     status: Option<String>,
     /// The event type's id
-    #[arg(long, value_name = "ID", default_value_t = 40)]
+    #[arg(long, value_name = "ID", default_value_t = 7)]
     event_type_id: i64,
     /// The event type's slug
-    #[arg(long, value_name = "SLUG", default_value = "book-club")]
+    #[arg(long, value_name = "SLUG", default_value = "exec-book-club")]
     event_type: String,
 }
 
