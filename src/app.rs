@@ -105,6 +105,12 @@ impl App {
             .iter()
             .map(|(name, source)| open_source(name, source, settings, &clock))
             .collect::<anyhow::Result<Vec<_>>>()?;
+        tracing::info!(
+            policy.count = policies.policies().count(),
+            source.count = sources.len(),
+            journal.recovered = opened.recovered_records,
+            "opened"
+        );
         let gate = Gate::new(Parts {
             storage: storage.clone(),
             journal: Arc::clone(&journal),

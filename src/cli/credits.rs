@@ -110,11 +110,11 @@ fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Res
         let answer = json!({"idempotency_key": key, "replayed": replayed, "account": body});
         return print_json(&answer, context);
     }
-    let was_done = match replayed {
-        true => "was done before with this key, and is not done again",
-        false => "done",
+    let done = match replayed {
+        true => "this top-up was done before, and is not done again; the account then:",
+        false => "done; the account now:",
     };
-    writeln!(context.out, "top-up {was_done}\nidempotency key {key}\n")?;
+    writeln!(context.out, "idempotency key {key}\n{done}\n")?;
     print(body, context)
 }
 

@@ -58,19 +58,22 @@ fn check(args: &CheckArgs, json: bool, context: &mut Context<'_>) -> anyhow::Res
     if !warnings.is_empty() {
         writeln!(context.out, "{}\n", warnings.render(false))?;
     }
-    let summary = match (set.policies().count(), warnings.iter().count()) {
-        (0, _) => format!(
-            "{}: no policies; every booking would be deferred",
+    let policies = set.policies().count();
+    let summary = match policies {
+        0 => format!(
+            "no policy in {}: every booking would be deferred",
             dir.display()
         ),
-        (policies, 0) => format!("{}, no problems", counted(policies, "policy", "policies")),
-        (policies, warnings) => format!(
-            "{}, {}",
-            counted(policies, "policy", "policies"),
-            counted(warnings, "warning", "warnings")
-        ),
+        1 => "1 policy".to_owned(),
+        _ => format!("{policies} policies"),
     };
-    Ok(writeln!(context.out, "{summary}")?)
+    let hints = match warnings.iter().count() {
+        0 => "nothing to complain about".to_owned(),
+        1 => "1 hint, no error".to_owned(),
+        hints => format!("{hints} hints, no error"),
+    };
+    writeln!(context.out, "{summary}; {hints}")?;
+    Ok(())
 }
 
 fn print(
@@ -96,8 +99,4 @@ fn print(
         bail!("the policies cannot be put in force");
     }
     Ok(())
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -55,7 +55,6 @@ async fn serve(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<()>
     tracing::info!(
         listen = %public,
         admin_listen = %admin,
-        source.count = settings.sources.len(),
         version = env!("CARGO_PKG_VERSION"),
         "listening"
     );
