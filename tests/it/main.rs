@@ -3,5 +3,6 @@
 
 mod admin;
 mod faults;
+mod cli;
 mod harness;
 mod stories;

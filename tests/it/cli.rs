@@ -1,0 +1,500 @@
+//! The real binary in a folder of its own, as an admin runs it: commands, the daemon as a process,
+//! signals and exit codes. The provider is a stand-in in this process.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use bookgate::domain::clock::{Clock, SystemClock, plus_ms};
+use bookgate::provider::client::{HttpClient, Method};
+use bookgate::standin::{BookingRequest, Delivery, Options, Person, StandIn, Subscription};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_bookgate");
+/// Longer than anything here takes in earnest: what hangs fails instead.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a command left behind.
+#[derive(Debug)]
+struct Told {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Told {
+    #[track_caller]
+    fn done(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    #[track_caller]
+    fn json(self) -> Value {
+        serde_json::from_str(&self.done()).unwrap()
+    }
+
+    /// What stderr says of a command that ended with `code`.
+    #[track_caller]
+    fn failed(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self.stderr
+    }
+}
+
+/// A folder that `init` filled, and the environment to run in.
+struct Home {
+    folder: TempDir,
+    env: Vec<(String, String)>,
+}
+
+impl Home {
+    fn new() -> Self {
+        let mut home = Self {
+            folder: tempfile::tempdir().unwrap(),
+            env: Vec::new(),
+        };
+        home.run(&["init"]).done();
+        let secrets = std::fs::read_to_string(home.path("bookgate.env")).unwrap();
+        let pairs = secrets.lines().filter(|line| !line.starts_with('#'));
+        for (name, value) in pairs.filter_map(|line| line.split_once('=')) {
+            home.set(name, value);
+        }
+        home.set("BOOKGATE_CALCOM_API_KEY", "cal_nobody");
+        home.set("BOOKGATE__LOG__FORMAT", "json");
+        // Any free port: the daemon's log says which.
+        home.set("BOOKGATE__SERVER__LISTEN", "127.0.0.1:0");
+        home.set("BOOKGATE__SERVER__ADMIN_LISTEN", "127.0.0.1:0");
+        home
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.env.retain(|(set, _)| set != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn unset(&mut self, name: &str) {
+        self.env.retain(|(set, _)| set != name);
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn command(&self, line: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command.args(line).current_dir(self.folder.path());
+        command.env_clear().envs(self.env.iter().cloned());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, line: &[&str]) -> Told {
+        let output = self.command(line).output().unwrap();
+        Told {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn serve(&self) -> Daemon {
+        Daemon::start(self.command(&["serve"]))
+    }
+
+    /// Asks again until the answer is as it should be: the daemon works on its own time.
+    #[track_caller]
+    fn wait_for(&self, line: &[&str], is_right: impl Fn(&Value) -> bool) -> Value {
+        let started = Instant::now();
+        loop {
+            let told = self.run(line);
+            let answer = serde_json::from_str(&told.stdout).unwrap_or(Value::Null);
+            if is_right(&answer) {
+                return answer;
+            }
+            assert!(started.elapsed() < PATIENCE, "{line:?}: {told:?}");
+        }
+    }
+}
+
+/// A daemon that serves. It does not outlive its test.
+struct Daemon {
+    process: Child,
+    log: Receiver<Value>,
+    public: String,
+    admin: String,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Daemon {
+    /// Starts it and waits for the line that says where it listens.
+    fn start(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let (to_test, log) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines() {
+                let line = line.unwrap();
+                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                // A test that has seen enough no longer listens.
+                let _ = to_test.send(line);
+            }
+        });
+        let mut daemon = Self {
+            process,
+            log,
+            public: String::new(),
+            admin: String::new(),
+        };
+        let line = daemon.wait_for_line("listening");
+        let url = |key: &str| format!("http://{}", line[key].as_str().unwrap());
+        (daemon.public, daemon.admin) = (url("listen"), url("admin_listen"));
+        daemon
+    }
+
+    #[track_caller]
+    fn wait_for_line(&self, message: &str) -> Value {
+        let mut seen = Vec::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) if line["message"] == message => return line,
+                Ok(line) => seen.push(line),
+                Err(error @ (RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
+                    panic!("no line `{message}` ({error}): {seen:#?}")
+                }
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// SIGTERM, and how it ended.
+    fn stop(mut self) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.wait_for_line("stopped");
+        self.process.wait().unwrap().code()
+    }
+
+    fn webhooks(&self) -> String {
+        format!("{}/webhooks/calcom", self.public)
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A stand-in whose webhooks are held back, so that the command line can send them.
+async fn stand_in(home: &mut Home) -> StandIn {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = Options {
+        delivery: Delivery::Held,
+        ..Options::default()
+    };
+    let cal = StandIn::start(listener, Arc::new(SystemClock), options).unwrap();
+    home.set("BOOKGATE_CALCOM_API_KEY", cal.api_key());
+    home.set("BOOKGATE__SOURCES__CALCOM__API__BASE_URL", &cal.base_url());
+    cal
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_an_empty_folder_to_a_paid_booking() {
+    let mut home = Home::new();
+    let cal = stand_in(&mut home).await;
+    // Where the settings say, so that commands find the daemon by themselves.
+    let admin = format!("127.0.0.1:{}", free_port());
+    home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
+
+    assert!(
+        home.run(&["policy", "check"])
+            .done()
+            .starts_with("1 policy")
+    );
+    let daemon = home.serve();
+    let client = HttpClient::without_proxy(5_000).unwrap();
+    let ready = format!("{}/readyz", daemon.public).parse().unwrap();
+    let ready = client.request(Method::GET, ready);
+    assert_eq!(client.exchange(ready, PATIENCE).await.unwrap().status, 200);
+
+    let top_up = ["credits", "top-up", "ada@reader.example", "5", "--json"];
+    assert_eq!(home.run(&top_up).json()["replayed"], false);
+
+    let subscription = Subscription::to_everything("http://127.0.0.1:1/held", "unused");
+    cal.subscribe(subscription).unwrap();
+    let start = plus_ms(SystemClock.now(), 72 * 3_600_000);
+    let ada = Person::new("Ada Booker", "ada@reader.example");
+    let booking = cal.book(BookingRequest::new("consultation", start, ada));
+    let uid = booking.await.unwrap().uid.to_string();
+    let webhook = &cal.take_outbox()[0];
+    std::fs::write(home.path("body.json"), &webhook.body).unwrap();
+    let url = daemon.webhooks();
+    let sent = home.run(&["webhook", "send", &url, "--body", "body.json", "--json"]);
+    assert_eq!(sent.json()["status"], 200);
+
+    let show = ["bookings", "show", "calcom", &uid, "--json"];
+    let seen = home.wait_for(&show, |seen| seen["holds"][0]["state"] == "captured");
+    assert_eq!(seen["outcome"], "accept");
+    assert_eq!(cal.live()[0].uid.as_str(), uid);
+    let text = home.run(&show[..4]).done();
+    for part in [
+        "has-credit",
+        "cost=2",
+        "confirm",
+        "captured 2",
+        "HTTP 200",
+        "requested (event)",
+    ] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    let listed = home.run(&["bookings", "list", "--booker", "ada@reader.example"]);
+    assert!(listed.done().contains(&uid));
+    home.run(&["ledger", "verify"]).done();
+
+    assert_eq!(daemon.stop(), Some(0));
+    let account = home.run(&["credits", "show", "ada@reader.example", "--json"]);
+    assert_eq!(account.json()["balances"][0]["available"], "3");
+    home.run(&["ledger", "verify"]).done();
+}
+
+#[test]
+fn one_key_is_one_top_up_with_a_daemon_and_without() {
+    let mut home = Home::new();
+    let admin = format!("127.0.0.1:{}", free_port());
+    home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
+    let top_up = |amount: &str| {
+        let line = ["credits", "top-up", "Ada@reader.example", amount];
+        let rest = ["--idempotency-key", "invoice-7", "--json"];
+        home.run(&[&line[..], &rest[..]].concat())
+    };
+    assert_eq!(top_up("5").json()["replayed"], false);
+    assert_eq!(top_up("5.00").json()["replayed"], true);
+    let daemon = home.serve();
+    assert_eq!(top_up("5").json()["replayed"], true);
+    let error = top_up("6").failed(1);
+    assert!(
+        error.contains("invoice-7") && error.contains("amount"),
+        "{error}"
+    );
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(top_up("6").failed(1).contains("amount"));
+    let account = home.run(&["credits", "show", "ada@reader.example", "--json"]);
+    assert_eq!(account.json()["balances"][0]["posted"], "5");
+}
+
+#[test]
+fn a_daemon_elsewhere_is_reached_with_url_and_token() {
+    let mut home = Home::new();
+    let daemon = home.serve();
+    let top_up = |home: &Home, rest: &[&str]| {
+        let line = ["credits", "top-up", "ada@reader.example", "1"];
+        home.run(&[&line, rest].concat())
+    };
+    // The settings say port 0, where nobody is.
+    assert!(top_up(&home, &[]).failed(1).contains("--admin-url"));
+    let at = ["--admin-url", &daemon.admin];
+    top_up(&home, &at).done();
+    home.set("OTHER", "not the token");
+    let wrong = ["--admin-url", &daemon.admin, "--token", "env:OTHER"];
+    assert!(top_up(&home, &wrong).failed(2).contains("token"));
+    let not_admin = ["--admin-url", &daemon.public];
+    assert!(top_up(&home, &not_admin).failed(3).contains("nothing at"));
+    let bad = ["--admin-url", &daemon.admin, "--unit", "HOURS"];
+    assert!(top_up(&home, &bad).failed(2).contains("CREDIT"));
+    let retry = ["dead-letters", "retry", "7", "--admin-url", &daemon.admin];
+    assert!(home.run(&retry).failed(3).contains("no dead letter 7"));
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(
+        home.run(&["dead-letters", "retry", "7"])
+            .failed(3)
+            .contains("no dead letter 7")
+    );
+    assert_eq!(
+        home.run(&["dead-letters", "list"]).done(),
+        "no dead letters\n"
+    );
+}
+
+#[test]
+fn a_second_daemon_and_a_migration_are_refused() {
+    let home = Home::new();
+    let daemon = home.serve();
+    for line in [&["serve"][..], &["migrate"]] {
+        let error = home.run(line).failed(1);
+        assert!(error.contains("in use by another bookgate"), "{error}");
+    }
+    drop(daemon);
+    let migrated = home.run(&["migrate", "--json"]).json();
+    assert!(migrated["schema"].as_i64().unwrap() >= 1);
+}
+
+#[test]
+fn an_address_that_is_taken_is_named_with_its_setting() {
+    let mut home = Home::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &address);
+    let error = home.run(&["serve"]).failed(1);
+    assert!(
+        error.contains(&address) && error.contains("server.admin_listen"),
+        "{error}"
+    );
+}
+
+#[test]
+fn wrong_settings_end_with_2_at_their_line() {
+    let mut home = Home::new();
+    let text = std::fs::read_to_string(home.path("bookgate.toml")).unwrap();
+    home.write(
+        "bookgate.toml",
+        &text.replace("admin_listen", "admin_lisen"),
+    );
+    for line in [
+        &["serve"][..],
+        &["policy", "check"],
+        &["credits", "show", "a@b.example"],
+    ] {
+        let error = home.run(line).failed(2);
+        assert!(error.contains("bookgate.toml:10:1"), "{error}");
+        assert!(error.contains("admin_listen"), "{error}");
+    }
+    home.write("bookgate.toml", &text);
+    home.unset("BOOKGATE_CALCOM_API_KEY");
+    let error = home.run(&["serve"]).failed(2);
+    assert!(
+        error.contains("BOOKGATE_CALCOM_API_KEY is not set"),
+        "{error}"
+    );
+    home.write("empty.toml", "");
+    let error = home.run(&["serve", "--config", "empty.toml"]).failed(2);
+    assert!(error.contains("there is no source"), "{error}");
+    home.set("BOOKGATE_CALCOM_API_KEY", "cal_nobody");
+    home.set("BOOKGATE_LOG", "bookgate=loud");
+    assert!(home.run(&["serve"]).failed(2).contains("BOOKGATE_LOG"));
+}
+
+#[test]
+fn wrong_policies_end_with_1_at_their_line() {
+    let home = Home::new();
+    let sound = std::fs::read_to_string(home.path("policies/executive-book-club.toml")).unwrap();
+    let wrong = sound.replace("kind = \"account\"", "kind = \"acount\"");
+    let line = 1 + wrong
+        .lines()
+        .position(|line| line.contains("acount"))
+        .unwrap();
+    home.write("policies/executive-book-club.toml", &wrong);
+    for command in [&["serve"][..], &["policy", "check"]] {
+        let error = home.run(command).failed(1);
+        let place = format!("executive-book-club.toml:{line}:");
+        assert!(
+            error.contains(&place) && error.contains("account"),
+            "{error}"
+        );
+    }
+    let told = home.run(&["policy", "check", "--json"]);
+    assert_eq!(told.code, Some(1));
+    let answer: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(answer["ok"], false);
+    assert_eq!(answer["diagnostics"][0]["line"], line);
+}
+
+#[test]
+fn policies_are_checked_without_settings_and_secrets() {
+    let mut home = Home::new();
+    home.env.clear();
+    home.run(&["policy", "check"]).done();
+    std::fs::remove_file(home.path("bookgate.toml")).unwrap();
+    let answer = home.run(&["policy", "check", "--json"]).json();
+    assert_eq!(answer["policies"][0], "executive-book-club");
+    std::fs::create_dir(home.path("none")).unwrap();
+    assert!(
+        home.run(&["policy", "check", "none"])
+            .done()
+            .contains("no policy in")
+    );
+    let error = home.run(&["policy", "check", "absent"]).failed(1);
+    assert!(error.contains("absent"), "{error}");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    home.run(&["policy", "check", examples.to_str().unwrap()])
+        .done();
+}
+
+#[test]
+fn what_is_not_there_ends_with_3() {
+    let home = Home::new();
+    let show = ["credits", "show", "ada@reader.example"];
+    assert!(home.run(&show).failed(3).contains("there is no database"));
+    home.run(&["migrate"]).done();
+    assert!(home.run(&show).failed(3).contains("no account"));
+    let booking = ["bookings", "show", "calcom", "nothing"];
+    assert!(home.run(&booking).failed(3).contains("no booking"));
+    assert_eq!(home.run(&["bookings", "list"]).done(), "no bookings\n");
+    home.run(&["credits", "show", "ada"]).failed(2);
+}
+
+#[test]
+fn a_webhook_with_a_wrong_signature_is_not_taken() {
+    let mut home = Home::new();
+    home.set("WRONG", "another secret");
+    let daemon = home.serve();
+    let url = daemon.webhooks();
+    assert!(
+        home.run(&["webhook", "send", &url])
+            .done()
+            .starts_with("HTTP 200")
+    );
+    let wrong = home.run(&["webhook", "send", &url, "--secret", "env:WRONG"]);
+    assert!(wrong.failed(1).contains("HTTP 401"));
+    let unknown = format!("{}/webhooks/other", daemon.public);
+    assert!(
+        home.run(&["webhook", "send", &unknown])
+            .failed(1)
+            .contains("HTTP 404")
+    );
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(
+        home.run(&["webhook", "send", &url])
+            .failed(1)
+            .contains("no connection")
+    );
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let home = Home::new();
+    let mut daemon = home.serve();
+    // A request that never ends: the answer to `Expect` says that it is being worked.
+    let address = daemon.public.trim_start_matches("http://");
+    let mut stuck = TcpStream::connect(address).unwrap();
+    let head = "POST /webhooks/calcom HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
+    stuck.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    BufReader::new(&stuck).read_line(&mut answer).unwrap();
+    assert_eq!(answer, "HTTP/1.1 100 Continue\r\n");
+    daemon.signal(Signal::INT);
+    assert_eq!(daemon.wait_for_line("stopping")["signal"], "SIGINT");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.process.wait().unwrap().code(), Some(1));
+    let left: Vec<Value> = daemon.log.iter().collect();
+    let last = left.last().and_then(Value::as_str).unwrap();
+    assert!(last.contains("second signal (SIGTERM)"), "{left:?}");
+}
