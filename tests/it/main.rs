@@ -2,6 +2,7 @@
 //! stateful stand-in for the provider. `harness` builds it; every other module tells stories.
 
 mod admin;
+mod crash;
 mod faults;
 mod cli;
 mod harness;
