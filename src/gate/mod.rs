@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::amount::Unit;
@@ -91,6 +91,9 @@ pub(crate) struct Inner {
     journal_refused_at: AtomicI64,
     /// Rung when a chain may have become due.
     work: Notify,
+    /// Held from leasing chains until they count as being worked on: in between they are neither due
+    /// nor in hand, and [`Gate::settle`] would believe that nothing is left to do.
+    leasing: Mutex<()>,
     /// Rung when a worker became idle or the drain caught up: tests and shutdown wait for it.
     idle: watch::Sender<Activity>,
 }
@@ -144,6 +147,7 @@ impl Gate {
             settings: parts.settings,
             journal_refused_at: AtomicI64::new(0),
             work: Notify::new(),
+            leasing: Mutex::new(()),
             idle: watch::Sender::new(Activity {
                 journalled: parts.recovered,
                 ..Activity::default()
@@ -174,15 +178,9 @@ impl Gate {
         let mut idle = self.0.idle.subscribe();
         loop {
             self.wake();
-            let quiet = {
-                let now = idle.borrow_and_update();
-                now.working == 0 && now.drained >= now.journalled
-            };
-            if quiet && self.0.journal.depth().records == 0 && self.0.nothing_due().await {
-                let still = idle.borrow();
-                if still.working == 0 && still.drained >= still.journalled {
-                    return;
-                }
+            idle.mark_unchanged();
+            if self.0.nothing_to_do().await {
+                return;
             }
             // The timeout only bounds a missed wake-up; progress itself rings the bell.
             let patience = std::time::Duration::from_millis(20);
@@ -236,6 +234,17 @@ pub enum Health {
 impl Inner {
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether no chain is in hand, the journal is drained, and no chain is due. Looked at in this
+    /// order: a call in hand may bring webhooks, and webhooks make chains due.
+    async fn nothing_to_do(&self) -> bool {
+        let _no_chain_is_between = self.leasing.lock().await;
+        let now = *self.idle.borrow();
+        now.working == 0
+            && now.drained >= now.journalled
+            && self.journal.depth().records == 0
+            && self.nothing_due().await
     }
 
     async fn nothing_due(&self) -> bool {

@@ -28,6 +28,7 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
     let places = Arc::new(Semaphore::new(gate.settings.concurrency));
     let tasks = TaskTracker::new();
     while !shutdown.is_cancelled() {
+        let leasing = gate.leasing.lock().await;
         let claimed = match claim(gate, places.available_permits()).await {
             Ok(leases) => leases,
             Err(error) => {
@@ -50,6 +51,7 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
                 gate.work.notify_one();
             });
         }
+        drop(leasing);
         if !some {
             rest(gate, shutdown).await;
         }
