@@ -60,7 +60,7 @@ impl Desk {
             .await
     }
 
-    /// An account's entries, newest first.
+    /// An account's entries, oldest first.
     ///
     /// # Errors
     /// As [`Desk::account`], and [`GateError::Invalid`] for a cursor that is none.
