@@ -134,7 +134,8 @@ fn files(dir: &Path) -> anyhow::Result<[NewFile; 3]> {
     ])
 }
 
-fn new_secret() -> anyhow::Result<String> {
+/// A fresh secret, in hex.
+pub(super) fn new_secret() -> anyhow::Result<String> {
     let mut random = [0; SECRET_BYTES];
     getrandom::fill(&mut random).context("the system gives no random numbers")?;
     Ok(hex::encode(random))

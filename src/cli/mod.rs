@@ -6,6 +6,7 @@ mod admin_endpoint;
 mod bookings;
 mod credits;
 mod dead_letters;
+mod demo;
 mod init;
 mod ledger;
 mod migrate;
@@ -45,6 +46,7 @@ pub struct Cli {
 /// What `--help` says below the options.
 const EXAMPLES_AND_EXIT_CODES: &str = "\
 Examples:
+  bookgate demo                  see it work, on this machine alone
   bookgate init                  a settings file, secrets and a first policy in this folder
   bookgate policy check          whether the policies are sound, and what is wrong where
   bookgate serve                 the daemon
@@ -70,6 +72,8 @@ struct Shared {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See it work: the real daemon, a stand-in for Cal.com, and a story told step by step
+    Demo(demo::DemoArgs),
     /// Run the daemon
     Serve(serve::ServeArgs),
     /// Write a settings file, secrets and a first policy, and say what to enter at Cal.com
@@ -146,6 +150,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
     let Shared { config, json } = cli.shared;
     context.options.file = config.or(context.options.file.take());
     match cli.command {
+        Command::Demo(args) => demo::run(&args, json, context),
         Command::Serve(serve::ServeArgs {}) => serve::run(context),
         Command::Init(args) => init::run(&args, json, context),
         Command::Policy(command) => policy::run(&command, json, context),

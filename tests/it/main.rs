@@ -2,8 +2,9 @@
 //! stateful stand-in for the provider. `harness` builds it; every other module tells stories.
 
 mod admin;
-mod crash;
-mod faults;
 mod cli;
+mod crash;
+mod demo;
+mod faults;
 mod harness;
 mod stories;

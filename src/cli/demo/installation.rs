@@ -1,0 +1,222 @@
+//! A whole installation in a temporary folder: settings, policy, journal, store, the two doors on
+//! loopback, and a stand-in for Cal.com that knows the way to them.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::super::init::new_secret;
+use crate::app::{App, Listeners};
+use crate::domain::clock::{Clock, ManualClock, Timestamp, plus_ms};
+use crate::gate::Gate;
+use crate::provider::client::{Effect, HttpClient};
+use crate::settings::{Environment, Settings};
+use crate::standin::{Delivery, EventType, Options, Person, StandIn, Subscription};
+
+/// The policy that decides.
+const POLICY_NAME: &str = "executive-book-club.toml";
+const POLICY: &str = include_str!("../../../policies/executive-book-club.toml");
+
+/// The slug that the policy's `[match]` names.
+pub(super) const EVENT_TYPE: &str = "exec-book-club";
+
+const CONNECT_TIMEOUT_MS: u32 = 2_000;
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const HOUR_S: i64 = 3_600;
+
+/// A running installation.
+pub(super) struct Installation {
+    folder: TempDir,
+    clock: Arc<ManualClock>,
+    /// The stand-in. Its webhooks are held back, so that the story says when each is delivered.
+    pub(super) calcom: StandIn,
+    gate: Gate,
+    /// The address of the door for webhooks.
+    pub(super) public: String,
+    /// The address of the door for admins.
+    pub(super) admin: String,
+    http: HttpClient,
+    admin_token: String,
+    stop: CancellationToken,
+    daemon: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Installation {
+    /// Sets everything up and starts the daemon. Its clock begins at the full hour before `now`.
+    pub(super) async fn start(now: Timestamp) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("bookgate-demo-")
+            .tempdir()
+            .context("cannot make a temporary folder")?;
+        let seconds = now.as_second();
+        let started_at = Timestamp::from_second(seconds - seconds.rem_euclid(HOUR_S))?;
+        let clock = Arc::new(ManualClock::new(started_at));
+        let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let calcom = StandIn::start(loopback().await?, Arc::clone(&as_clock), options())?;
+        let listeners = Listeners {
+            public: loopback().await?,
+            admin: loopback().await?,
+        };
+        let public = format!("http://{}", listeners.public.local_addr()?);
+        let admin = format!("http://{}", listeners.admin.local_addr()?);
+
+        let (admin_token, signing_secret) = (new_secret()?, new_secret()?);
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        write("admin-token", &admin_token)?;
+        write("signing-secret", &signing_secret)?;
+        write("api-key", calcom.api_key())?;
+        fs::create_dir(folder.path().join("policies"))?;
+        write(&format!("policies/{POLICY_NAME}"), POLICY)?;
+        let text = settings_text(&listeners, &calcom)?;
+        write("bookgate.toml", &text)?;
+        let settings = Settings::from_toml_str(&text, folder.path(), &Environment::default())?;
+
+        let app = App::open(&settings, as_clock).await?;
+        let (gate, stop) = (app.gate.clone(), CancellationToken::new());
+        let daemon = tokio::spawn(app.run(listeners, stop.clone()));
+        let hook = format!("{public}/webhooks/calcom");
+        calcom.subscribe(Subscription::to_everything(hook, &signing_secret))?;
+        Ok(Self {
+            folder,
+            clock,
+            calcom,
+            gate,
+            public,
+            admin,
+            http: HttpClient::new(CONNECT_TIMEOUT_MS)?,
+            admin_token,
+            stop,
+            daemon,
+        })
+    }
+
+    /// Where everything is.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The time by the installation's clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The time some hours from now.
+    pub(super) fn in_hours(&self, hours: i64) -> Timestamp {
+        plus_ms(self.now(), hours * HOUR_S * 1_000)
+    }
+
+    /// Lets hours pass, and everything that falls due meanwhile happen.
+    pub(super) async fn pass_hours(&self, hours: i64) {
+        self.clock.advance_ms(hours * HOUR_S * 1_000);
+        self.settle().await;
+    }
+
+    /// Waits until the daemon has nothing left to do now.
+    pub(super) async fn settle(&self) {
+        self.gate.settle().await;
+    }
+
+    /// Asks the admin endpoint.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.ask("GET", path, None).await
+    }
+
+    /// Tops an account up through the admin endpoint.
+    pub(super) async fn top_up(&self, owner: &str, amount: &str, key: &str) -> anyhow::Result<()> {
+        let body = json!({"amount": amount, "unit": "CREDIT", "reason": "demo"});
+        let path = format!("/v1/accounts/{owner}/top-ups");
+        self.ask("POST", &path, Some((key, body)))
+            .await
+            .map(|_: Value| ())
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, Value)>,
+    ) -> anyhow::Result<T> {
+        let url = Url::parse(&format!("{}{path}", self.admin))?;
+        let mut request = self
+            .http
+            .request(method.parse()?, url)
+            .bearer_auth(&self.admin_token);
+        let mut effect = Effect::Read;
+        if let Some((key, body)) = body {
+            effect = Effect::Change;
+            request = request.header("Idempotency-Key", key).json(&body);
+        }
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        let context = || {
+            format!(
+                "{method} {path} at the admin endpoint (if a proxy is set in the environment, \
+                 NO_PROXY=127.0.0.1 keeps it out of this)"
+            )
+        };
+        let answer = self.http.send(request, effect, deadline).await;
+        Ok(serde_json::from_slice(&answer.with_context(context)?.body)?)
+    }
+
+    /// Stops the daemon in order and hands back the folder, which is removed once it is dropped.
+    pub(super) async fn stop(self) -> anyhow::Result<TempDir> {
+        self.stop.cancel();
+        self.daemon.await??;
+        Ok(self.folder)
+    }
+}
+
+async fn loopback() -> anyhow::Result<TcpListener> {
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("cannot listen on 127.0.0.1")
+}
+
+fn options() -> Options {
+    Options {
+        host: Person::new("Clara Host", "clara@clubs.example"),
+        event_types: vec![
+            EventType::new(7, EVENT_TYPE, "Executive Book Club", 60).requiring_confirmation(),
+        ],
+        delivery: Delivery::Held,
+        ..Options::default()
+    }
+}
+
+fn settings_text(listeners: &Listeners, calcom: &StandIn) -> anyhow::Result<String> {
+    Ok(format!(
+        r#"# Written by `bookgate demo`.
+[server]
+listen = "{public}"
+admin_listen = "{admin}"
+[admin.tokens.ops]
+role = "admin"
+secret = "file:admin-token"
+[sources.calcom]
+provider = "calcom"
+signing_secrets = ["file:signing-secret"]
+[sources.calcom.api]
+# The stand-in; it is gone once the demo is over.
+base_url = "{base_url}"
+dialect = "v2"
+key = "file:api-key"
+requests_per_minute = 0
+"#,
+        public = listeners.public.local_addr()?,
+        admin = listeners.admin.local_addr()?,
+        base_url = calcom.base_url(),
+    ))
+}
