@@ -135,7 +135,7 @@ impl App {
     /// finished or given back, journal and store are closed.
     ///
     /// # Errors
-    /// A listener fails.
+    /// The worker panicked, which only an error inside bookgate can make it do.
     pub async fn run(
         self,
         listeners: Listeners,
@@ -148,19 +148,25 @@ impl App {
         };
         let public = http::public(self.gate.clone(), Arc::clone(&self.http));
         let admin = http::admin(self.gate.clone(), Arc::clone(&self.http));
-        let served = tokio::try_join!(
+        tokio::join!(
             http::serve(listeners.public, public, shutdown.clone(), self.grace),
             http::serve(listeners.admin, admin, shutdown.clone(), self.grace),
         );
         tracing::info!("no more requests are taken; finishing what is in hand");
         work.cancel();
-        if tokio::time::timeout(self.grace, worker).await.is_err() {
-            tracing::warn!("work in hand did not end in time; its leases run out by themselves");
-        }
+        let worked = match tokio::time::timeout(self.grace, worker).await {
+            Ok(ended) => ended.context("the worker failed: please report this"),
+            Err(_) => {
+                tracing::warn!(
+                    "work in hand did not end in time; its leases run out by themselves"
+                );
+                Ok(())
+            }
+        };
         self.journal.close().await;
         self.storage.close().await;
         tracing::info!("stopped");
-        served.context("a listener failed").map(drop)
+        worked
     }
 }
 
@@ -280,6 +286,7 @@ fn open_source(
         attempt_grace_ms: settings.worker.attempt_grace_ms,
         refusal_of_pending: provider.refusal_of_pending(),
         names_series: provider.names_series(),
+        reads_created: provider.reads_created(),
     };
     Ok(Source::new(name.clone(), provider, verifier, rules))
 }

@@ -32,6 +32,7 @@ pub(super) fn rules() -> Rules {
         attempt_grace_ms: 5_000,
         refusal_of_pending: Action::Decline,
         names_series: true,
+        reads_created: false,
     }
 }
 

@@ -8,11 +8,13 @@ use super::views::{
 };
 use super::{Desk, GateError};
 use crate::domain::amount::Amount;
+use crate::domain::booking::Status;
 use crate::domain::chain::{Attempt, Command, Decision, Hold};
 use crate::domain::clock::from_us;
 use crate::domain::decision::Outcome;
 use crate::domain::ids::{ChainId, CommandId, SeatId, SourceName, Uid};
 use crate::domain::owner::Owner;
+use crate::domain::timeline::Standing;
 use crate::storage::records::{
     BookingCursor, BookingFilter, BookingRow, DeadLetterRow, EntryCursor, Violation,
 };
@@ -110,14 +112,13 @@ impl Desk {
     /// Bookings, latest change first.
     ///
     /// # Errors
-    /// [`GateError::Invalid`] for a cursor that is none, [`GateError::Owner`] for a booker that is no
-    /// address.
+    /// [`GateError::Invalid`] for a cursor or a status that is none, or a booker that is no address.
     pub async fn bookings(&self, asked: BookingsAsked) -> Result<Page<BookingLine>, GateError> {
         let filter = BookingFilter {
             source: asked.source.map(SourceName::new),
-            status: asked.status,
+            status: asked.status.map(known_status).transpose()?,
             outcome: asked.outcome,
-            booker: asked.booker.as_deref().map(Owner::parse).transpose()?,
+            booker: asked.booker.as_deref().map(known_booker).transpose()?,
         };
         let after: Option<BookingCursor> =
             asked.after.as_deref().map(booking_cursor).transpose()?;
@@ -301,6 +302,31 @@ impl Desk {
             refunded: text(hold.refunded),
             state: hold.state,
         }
+    }
+}
+
+fn known_booker(text: &str) -> Result<Owner, GateError> {
+    Owner::parse(text).map_err(|error| GateError::Invalid(format!("booker: {error}")))
+}
+
+/// A status that a booking can have; anything else would only ever give an empty list.
+fn known_status(text: String) -> Result<String, GateError> {
+    let at = [
+        Status::PendingPayment,
+        Status::Pending,
+        Status::Accepted,
+        Status::Rejected,
+        Status::Cancelled,
+    ];
+    let mut known: Vec<_> = at.map(Standing::At).map(Standing::as_str).into();
+    known.extend([Standing::Superseded, Standing::Unknown].map(Standing::as_str));
+    if known.contains(&text.as_str()) {
+        Ok(text)
+    } else {
+        let known = known.join(", ");
+        Err(GateError::Invalid(format!(
+            "status: must be one of {known}"
+        )))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Accounts: look, top up, verify.
 
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::auth::Principal;
+use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
 use crate::gate::{AccountView, EntryView, Page, TopUpRequest};
 
@@ -31,10 +31,10 @@ fn amount_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     match Value::deserialize(from)? {
         Value::String(text) => Ok(text),
         Value::Number(number) => Err(serde::de::Error::custom(format!(
-            "amount: write it as a string, \"{number}\": JSON numbers lose digits on the way"
+            "write it as a string, \"{number}\": JSON numbers lose digits on the way"
         ))),
         _ => Err(serde::de::Error::custom(
-            "amount: must be a string such as \"2.50\"",
+            "must be a string such as \"2.50\"",
         )),
     }
 }
@@ -51,17 +51,16 @@ pub(super) struct Paging {
 
 pub(super) async fn show(
     State(app): State<App>,
-    Path(owner): Path<String>,
+    PathOf(owner): PathOf<String>,
 ) -> Result<Json<AccountView>, Problem> {
     Ok(Json(app.gate.desk().account(&owner).await?))
 }
 
 pub(super) async fn entries(
     State(app): State<App>,
-    Path(owner): Path<String>,
-    paging: Result<Query<Paging>, QueryRejection>,
+    PathOf(owner): PathOf<String>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Result<Json<Page<EntryView>>, Problem> {
-    let Query(paging) = paging.map_err(|rejection| bad_query(&rejection))?;
     let page = app
         .gate
         .desk()
@@ -72,9 +71,9 @@ pub(super) async fn entries(
 pub(super) async fn top_up(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
-    Path(owner): Path<String>,
+    PathOf(owner): PathOf<String>,
     headers: HeaderMap,
-    body: Result<Json<TopUpBody>, JsonRejection>,
+    JsonOf(body): JsonOf<TopUpBody>,
 ) -> Result<Response, Problem> {
     let Some(key) = headers.get("idempotency-key") else {
         return Err(Problem::invalid(
@@ -84,7 +83,6 @@ pub(super) async fn top_up(
     let key = key
         .to_str()
         .map_err(|_| Problem::invalid("the Idempotency-Key header must be plain ASCII"))?;
-    let Json(body) = body.map_err(|rejection| bad_body(&rejection))?;
     let answer = app
         .gate
         .desk()
@@ -114,20 +112,4 @@ pub(super) async fn verify(State(app): State<App>) -> Result<Json<Value>, Proble
         .map(|violation| json!({"invariant": violation.invariant, "what": violation.what}))
         .collect();
     Ok(Json(json!({"ok": listed.is_empty(), "violations": listed})))
-}
-
-pub(super) fn bad_query(rejection: &QueryRejection) -> Problem {
-    Problem::invalid(rejection.body_text())
-}
-
-fn bad_body(rejection: &JsonRejection) -> Problem {
-    Problem::new(
-        match rejection.status() {
-            // What JSON says is our business; that it is JSON is the sender's.
-            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
-            other => other,
-        },
-        "invalid",
-        rejection.body_text(),
-    )
 }

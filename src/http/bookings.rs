@@ -1,12 +1,11 @@
 //! Bookings: lists, and everything about one.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 
 use super::App;
-use super::accounts::bad_query;
+use super::extract::{PathOf, QueryOf};
 use super::problem::Problem;
 use crate::domain::decision::Outcome;
 use crate::gate::{BookingLine, BookingView, BookingsAsked, Page};
@@ -25,9 +24,8 @@ pub(super) struct Filter {
 
 pub(super) async fn list(
     State(app): State<App>,
-    filter: Result<Query<Filter>, QueryRejection>,
+    QueryOf(filter): QueryOf<Filter>,
 ) -> Result<Json<Page<BookingLine>>, Problem> {
-    let Query(filter) = filter.map_err(|rejection| bad_query(&rejection))?;
     let asked = BookingsAsked {
         source: filter.source,
         status: filter.status,
@@ -41,7 +39,7 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     State(app): State<App>,
-    Path((source, reference)): Path<(String, String)>,
+    PathOf((source, reference)): PathOf<(String, String)>,
 ) -> Result<Json<BookingView>, Problem> {
     Ok(Json(app.gate.desk().booking(&source, &reference).await?))
 }

@@ -5,26 +5,26 @@ mod accounts;
 mod auth;
 mod bookings;
 mod dead_letters;
+mod extract;
 mod health;
 mod problem;
+mod serve;
 mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
-use axum::middleware;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::gate::Gate;
 
 pub use auth::{Role, Token};
+pub use serve::serve;
 
 /// The largest body the admin endpoint takes, in bytes.
 const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
@@ -50,7 +50,6 @@ struct App {
 /// The public door: webhooks and health.
 pub fn public(gate: Gate, settings: Arc<HttpSettings>) -> Router {
     let app = App { gate, settings };
-    let timeout = timeout(&app);
     Router::new()
         .route("/webhooks/{source}", post(webhook::receive))
         .route("/livez", get(health::live))
@@ -58,7 +57,7 @@ pub fn public(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::disable())
-        .layer(timeout)
+        .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .with_state(app)
 }
@@ -66,7 +65,6 @@ pub fn public(gate: Gate, settings: Arc<HttpSettings>) -> Router {
 /// The admin door: every request carries a token.
 pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
     let app = App { gate, settings };
-    let timeout = timeout(&app);
     let guarded = Router::new()
         .route("/v1/accounts/{owner}", get(accounts::show))
         .route("/v1/accounts/{owner}/entries", get(accounts::entries))
@@ -82,39 +80,20 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
     Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
+        .method_not_allowed_fallback(problem::no_such_method)
         .merge(guarded)
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
-        .layer(timeout)
+        .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .with_state(app)
 }
 
-/// Serves one door until `shutdown` is cancelled; requests that run then have `grace` to end.
-///
-/// # Errors
-/// The listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    door: Router,
-    shutdown: CancellationToken,
-    grace: Duration,
-) -> std::io::Result<()> {
-    let stop = shutdown.clone();
-    let serving = axum::serve(listener, door).with_graceful_shutdown(stop.cancelled_owned());
-    let too_late = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(grace).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => served,
-        () = too_late => {
-            tracing::warn!("requests did not end in time; they are cut off");
-            Ok(())
-        }
-    }
-}
-
-fn timeout(app: &App) -> TimeoutLayer {
+/// Ends a request that takes too long. What it has handed to the gate to be stored is stored all the
+/// same.
+async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
     let limit = Duration::from_millis(app.settings.request_timeout_ms);
-    TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limit)
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => problem::took_too_long(limit).into_response(),
+    }
 }

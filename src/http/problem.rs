@@ -2,6 +2,7 @@
 //! inside is logged, never sent.
 
 use std::any::Any;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::{StatusCode, Uri, header};
@@ -91,6 +92,12 @@ pub(super) async fn no_such_page(uri: Uri) -> Problem {
 pub(super) async fn no_such_method() -> Problem {
     let detail = "this path does not take this method";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+}
+
+pub(super) fn took_too_long(limit: Duration) -> Problem {
+    let ms = limit.as_millis();
+    let detail = format!("the request took longer than {ms} ms (server.request_timeout_ms)");
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
 }
 
 #[expect(

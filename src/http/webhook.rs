@@ -1,11 +1,12 @@
 //! `POST /webhooks/{source}`: raw bytes in, an answer only once they are on stable storage.
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
+use super::extract::PathOf;
 use super::problem::Problem;
 use crate::gate::Refused;
 
@@ -14,7 +15,7 @@ const RETRY_AFTER_S: &str = "5";
 
 pub(super) async fn receive(
     State(app): State<App>,
-    Path(source): Path<String>,
+    PathOf(source): PathOf<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {

@@ -140,6 +140,10 @@ pub trait Provider: Send + Sync {
     /// is left to a person.
     fn names_series(&self) -> bool;
 
+    /// Whether a webhook may call a booking accepted that still waits for its host, so that it must
+    /// be read before it is decided.
+    fn reads_created(&self) -> bool;
+
     /// Longest time one call may take, in milliseconds: a call without an answer is unknown until
     /// then.
     fn call_timeout_ms(&self) -> i64;

@@ -23,8 +23,8 @@ const ENTRIES: Sql = Sql::same(
      LEFT JOIN hold ON hold.id = entry.hold_id
      WHERE account.owner = $1 AND account.kind = 'booker'
          AND (CAST($2 AS TEXT) IS NULL OR account.unit = $2)
-         AND (entry.txn_id, entry.line) > ($3, $4)
-     ORDER BY entry.txn_id, entry.line LIMIT $5",
+         AND (entry.txn_id, entry.line) < ($3, $4)
+     ORDER BY entry.txn_id DESC, entry.line DESC LIMIT $5",
 );
 const HOLDS: Sql = Sql::same(
     "SELECT hold.id, hold.decision_id, hold.uid, hold.seat, account.owner, account.unit, hold.amount,
@@ -68,7 +68,7 @@ impl Tx {
         Ok(self.account_facts(owner).await?.map(|rows| rows.balances))
     }
 
-    /// The entries of an owner behind `after`, oldest first; of one unit, or of all.
+    /// The entries of an owner behind `after`, newest first; of one unit, or of all.
     ///
     /// # Errors
     /// If the store fails.
@@ -79,7 +79,11 @@ impl Tx {
         after: Option<EntryCursor>,
         limit: u32,
     ) -> Result<Vec<EntryRow>, StorageError> {
-        let after = after.unwrap_or(EntryCursor { txn: 0, line: 0 });
+        let newest = EntryCursor {
+            txn: i64::MAX,
+            line: i64::MAX,
+        };
+        let after = after.unwrap_or(newest);
         let rows = self.query(ENTRIES).bind(owner).bind(unit);
         let rows = rows.bind(after.txn).bind(after.line);
         let rows = rows.bind(i64::from(limit)).all().await?;

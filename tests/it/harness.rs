@@ -193,6 +193,10 @@ impl Installation {
         running.task.await.unwrap().unwrap();
     }
 
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -2,9 +2,11 @@
 //! stateful stand-in for the provider. `harness` builds it; every other module tells stories.
 
 mod admin;
+mod architecture;
 mod cli;
 mod crash;
 mod demo;
 mod faults;
 mod harness;
+mod receiving;
 mod stories;

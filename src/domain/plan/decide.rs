@@ -32,7 +32,10 @@ pub(super) fn plan(
         let Some(round) = next_round(record, unit, rules) else {
             continue;
         };
-        if !unit.details.is_some_and(|details| details.recurring) {
+        let only_told = unit.accepted == Some(AcceptedBy::Provider) && !unit.was_read;
+        if rules.reads_created && only_told {
+            plan.read = plan.read.take().or_else(|| Some(unit.key.clone()));
+        } else if !unit.details.is_some_and(|details| details.recurring) {
             plan.decide
                 .push(alone(record, timeline, unit, rules, round));
         } else if !rules.names_series || (unit.was_read && unit.series.is_none()) {

@@ -188,7 +188,10 @@ fn accepted_by(told: &[Told<'_>], read: &[Read<'_>], calls: &[OurCall<'_>]) -> O
         sent = true;
         done |= call.certain;
     }
-    let told_so = told.iter().any(|(_, event)| stands(event));
+    let doubted = read_pending_after_created(told, read);
+    let told_so = told
+        .iter()
+        .any(|(_, event)| stands(event) && !(doubted && is_plain_created(event)));
     let read_so = read
         .iter()
         .any(|(_, reading)| reading.status == Status::Accepted);
@@ -213,6 +216,27 @@ fn accepted_by(told: &[Told<'_>], read: &[Read<'_>], calls: &[OurCall<'_>]) -> O
     } else {
         AcceptedBy::Provider
     })
+}
+
+/// A new booking, not the confirm of one.
+fn is_plain_created(event: &BookingEvent) -> bool {
+    event.kind == EventKind::Created && !event.after_confirm
+}
+
+/// Old servers tell every new booking as created and accepted, also one that waits for its host: then
+/// the row knows better, and copies of the webhook that come later change nothing.
+fn read_pending_after_created(told: &[Told<'_>], read: &[Read<'_>]) -> bool {
+    let asked_first = told
+        .iter()
+        .any(|(_, event)| event.kind == EventKind::Requested);
+    let created = told.iter().filter(|(_, event)| is_plain_created(event));
+    let Some(heard_at) = created.map(|(at, _)| *at).min() else {
+        return false;
+    };
+    !asked_first
+        && read
+            .iter()
+            .any(|(at, reading)| *at >= heard_at && reading.status == Status::Pending)
 }
 
 fn asks(event: &BookingEvent) -> bool {

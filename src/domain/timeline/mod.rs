@@ -67,6 +67,9 @@ pub struct Rules {
     pub refusal_of_pending: Action,
     /// Whether the provider's API names the series of an occurrence.
     pub names_series: bool,
+    /// Whether a booking that was told as created must be read before it is decided, because the
+    /// provider may say so of one that still waits for its host.
+    pub reads_created: bool,
 }
 
 /// Where a booking (or a seat of it) stands.

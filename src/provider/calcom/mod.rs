@@ -182,6 +182,12 @@ impl Provider for Calcom {
         self.api.settings.dialect == Dialect::V2
     }
 
+    /// Servers that still have v1 may be as old as the guide whose webhook says ACCEPTED of a booking
+    /// that its reader is then told to accept.
+    fn reads_created(&self) -> bool {
+        self.api.settings.dialect == Dialect::V1
+    }
+
     fn call_timeout_ms(&self) -> i64 {
         self.api.settings.call_timeout_ms.into()
     }

@@ -265,10 +265,10 @@ async fn entries_tell_the_story_page_by_page() {
     assert_eq!(
         told,
         [
-            line("topup", 500, (500, 0), ""),
+            line("capture", -200, (300, 0), "a"),
+            line("capture", -200, (300, 0), "a"),
             line("hold", 200, (500, 200), "a"),
-            line("capture", -200, (300, 0), "a"),
-            line("capture", -200, (300, 0), "a"),
+            line("topup", 500, (500, 0), ""),
         ]
     );
 }
