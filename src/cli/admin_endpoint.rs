@@ -76,8 +76,8 @@ impl AdminEndpoint {
         match self.client.exchange(request, timeout).await {
             Ok(answer) => self.understand(&answer),
             Err(error @ CallError::Transient { .. }) => Err(anyhow!(
-                "the database is in use, and no daemon answers at {}: {error}; if another command \
-                 has it, try again, else say where the daemon is with --admin-url",
+                "no daemon answers at {}: {error}; if it is elsewhere, say where with --admin-url, and \
+                 if another command has the database, try again",
                 self.base
             )),
             Err(error) => Err(anyhow!(

@@ -25,12 +25,12 @@ Also beside a running daemon. Exits with 3 if there is no such account.")]
     #[command(after_help = "\
 Examples:
   bookgate credits top-up ada@example.org 5
-  bookgate credits top-up ada@example.org 2.50 --unit CREDIT --reason 'March subscription'
+  bookgate credits top-up ada@example.org 2.50 --unit CREDIT --reason March
   bookgate credits top-up ada@example.org 5 --idempotency-key invoice-2031
-  bookgate credits top-up ada@example.org 5 --admin-url http://10.0.0.7:8081 --token env:OPS_TOKEN
+  bookgate credits top-up ada@example.org 5 --admin-url http://10.0.0.7:8081
 
-One key is one top-up, however often it is sent. If it is open whether a top-up was done, repeat it
-with the key that was printed.")]
+One key is one top-up, however often it is sent. If it is open whether a
+top-up was done, repeat it with the key that was printed.")]
     TopUp(Box<TopUpArgs>),
 }
 

@@ -24,8 +24,9 @@ Also beside a running daemon.")]
 Examples:
   bookgate dead-letters retry 17
 
-The booking is read first: what is no longer wanted is not done. Exits with 3 if there is no such
-dead letter. Without a running daemon it is tried when one starts.")]
+The booking is read first: what is no longer wanted is not done. Without a
+running daemon it is tried when one starts. Exits with 3 if there is no such
+dead letter.")]
     Retry(RetryArgs),
 }
 

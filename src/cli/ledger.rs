@@ -15,7 +15,7 @@ Examples:
   bookgate ledger verify
   bookgate ledger verify --json | jq .ok
 
-Also beside a running daemon. Exits with 1 if anything does not add up, and lists it.")]
+Also beside a running daemon. Lists what does not add up, and exits with 1 then.")]
     Verify,
 }
 

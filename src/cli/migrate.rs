@@ -15,8 +15,8 @@ Examples:
   bookgate migrate
   bookgate --config /etc/bookgate/bookgate.toml migrate
 
-The daemon migrates too, when it starts; this is for doing it beforehand. It makes the database if
-there is none, and is refused while a daemon has it.")]
+The daemon migrates too, when it starts; this is for doing it beforehand. It
+makes the database if there is none, and is refused while a daemon has it.")]
 pub(super) struct MigrateArgs {}
 
 /// Migrates, and says which schema the database has then.

@@ -46,10 +46,10 @@ pub struct Cli {
 /// What `--help` says below the options.
 const EXAMPLES_AND_EXIT_CODES: &str = "\
 Examples:
-  bookgate demo                  see it work, on this machine alone
-  bookgate init                  a settings file, secrets and a first policy in this folder
-  bookgate policy check          whether the policies are sound, and what is wrong where
-  bookgate serve                 the daemon
+  bookgate demo              see it work, on this machine alone
+  bookgate init              settings, secrets and a first policy to start from
+  bookgate policy check      whether the policies are sound, and if not, where
+  bookgate serve             the daemon
   bookgate credits top-up ada@example.org 5
   bookgate bookings show calcom 4711
 

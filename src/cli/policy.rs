@@ -19,10 +19,10 @@ pub(super) enum PolicyCommand {
 Examples:
   bookgate policy check
   bookgate policy check policies/
-  bookgate policy check --json | jq -r '.diagnostics[] | \"\\(.file):\\(.line) \\(.message)\"'
+  bookgate policy check --json | jq '.diagnostics[].message'
 
-Needs no settings file and no secrets; units come from the settings, if there are any.
-Exits with 0 if the policies may be put in force, warnings or not, and with 1 if not.")]
+Needs no settings file and no secrets; units come from the settings, if there
+are any. Exits with 1 if the policies cannot be put in force.")]
     Check(CheckArgs),
 }
 

@@ -21,9 +21,10 @@ Examples:
   bookgate --config /etc/bookgate/bookgate.toml serve
   BOOKGATE_LOG=info,bookgate::gate=debug bookgate serve
 
-Logs go to stderr. SIGTERM and SIGINT stop it in order: no more requests are taken, running work is
-finished or given back (server.shutdown_grace_ms), journal and database are closed. A second signal
-stops it at once; what was in hand then is taken up at the next start.")]
+Logs go to stderr. SIGTERM and SIGINT stop it in order: no more requests are
+taken, running work is finished or given back (server.shutdown_grace_ms), and
+journal and database are closed. A second signal stops it at once; what was in
+hand then is taken up at the next start.")]
 pub(super) struct ServeArgs {}
 
 /// Runs until a signal comes.

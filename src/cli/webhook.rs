@@ -41,8 +41,8 @@ To send it with curl, exactly as it was signed:
     #[command(after_help = "\
 Examples:
   bookgate webhook send http://127.0.0.1:8080/webhooks/calcom
-  bookgate webhook send http://127.0.0.1:8080/webhooks/calcom --email ada@example.org --uid first
-  bookgate webhook send https://bookgate.example.org/webhooks/calcom --body body.json
+  bookgate webhook send http://127.0.0.1:8080/webhooks/calcom --uid first
+  bookgate webhook send https://gate.example.org/webhooks/calcom --body body.json
 
 Exits with 1 unless the answer is 2xx.")]
     Send(SendArgs),

@@ -1,208 +1,21 @@
 //! The real binary in a folder of its own, as an admin runs it: commands, the daemon as a process,
 //! signals and exit codes. The provider is a stand-in in this process.
 
+mod home;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
 
 use bookgate::domain::clock::{Clock, SystemClock, plus_ms};
 use bookgate::provider::client::{HttpClient, Method};
 use bookgate::standin::{BookingRequest, Delivery, Options, Person, StandIn, Subscription};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_bookgate");
-/// Longer than anything here takes in earnest: what hangs fails instead.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What a command left behind.
-#[derive(Debug)]
-struct Told {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Told {
-    #[track_caller]
-    fn done(self) -> String {
-        assert_eq!(self.code, Some(0), "{self:?}");
-        self.stdout
-    }
-
-    #[track_caller]
-    fn json(self) -> Value {
-        serde_json::from_str(&self.done()).unwrap()
-    }
-
-    /// What stderr says of a command that ended with `code`.
-    #[track_caller]
-    fn failed(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        self.stderr
-    }
-}
-
-/// A folder that `init` filled, and the environment to run in.
-struct Home {
-    folder: TempDir,
-    env: Vec<(String, String)>,
-}
-
-impl Home {
-    fn new() -> Self {
-        let mut home = Self {
-            folder: tempfile::tempdir().unwrap(),
-            env: Vec::new(),
-        };
-        home.run(&["init"]).done();
-        let secrets = std::fs::read_to_string(home.path("bookgate.env")).unwrap();
-        let pairs = secrets.lines().filter(|line| !line.starts_with('#'));
-        for (name, value) in pairs.filter_map(|line| line.split_once('=')) {
-            home.set(name, value);
-        }
-        home.set("BOOKGATE_CALCOM_API_KEY", "cal_nobody");
-        home.set("BOOKGATE__LOG__FORMAT", "json");
-        // Any free port: the daemon's log says which.
-        home.set("BOOKGATE__SERVER__LISTEN", "127.0.0.1:0");
-        home.set("BOOKGATE__SERVER__ADMIN_LISTEN", "127.0.0.1:0");
-        home
-    }
-
-    fn set(&mut self, name: &str, value: &str) {
-        self.env.retain(|(set, _)| set != name);
-        self.env.push((name.to_owned(), value.to_owned()));
-    }
-
-    fn unset(&mut self, name: &str) {
-        self.env.retain(|(set, _)| set != name);
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    fn command(&self, line: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
-        command.args(line).current_dir(self.folder.path());
-        command.env_clear().envs(self.env.iter().cloned());
-        command.stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, line: &[&str]) -> Told {
-        let output = self.command(line).output().unwrap();
-        Told {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    fn serve(&self) -> Daemon {
-        Daemon::start(self.command(&["serve"]))
-    }
-
-    /// Asks again until the answer is as it should be: the daemon works on its own time.
-    #[track_caller]
-    fn wait_for(&self, line: &[&str], is_right: impl Fn(&Value) -> bool) -> Value {
-        let started = Instant::now();
-        loop {
-            let told = self.run(line);
-            let answer = serde_json::from_str(&told.stdout).unwrap_or(Value::Null);
-            if is_right(&answer) {
-                return answer;
-            }
-            assert!(started.elapsed() < PATIENCE, "{line:?}: {told:?}");
-        }
-    }
-}
-
-/// A daemon that serves. It does not outlive its test.
-struct Daemon {
-    process: Child,
-    log: Receiver<Value>,
-    public: String,
-    admin: String,
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Daemon {
-    /// Starts it and waits for the line that says where it listens.
-    fn start(mut command: Command) -> Self {
-        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        let (to_test, log) = channel();
-        std::thread::spawn(move || {
-            for line in stderr.lines() {
-                let line = line.unwrap();
-                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                // A test that has seen enough no longer listens.
-                let _ = to_test.send(line);
-            }
-        });
-        let mut daemon = Self {
-            process,
-            log,
-            public: String::new(),
-            admin: String::new(),
-        };
-        let line = daemon.wait_for_line("listening");
-        let url = |key: &str| format!("http://{}", line[key].as_str().unwrap());
-        (daemon.public, daemon.admin) = (url("listen"), url("admin_listen"));
-        daemon
-    }
-
-    #[track_caller]
-    fn wait_for_line(&self, message: &str) -> Value {
-        let mut seen = Vec::new();
-        loop {
-            match self.log.recv_timeout(PATIENCE) {
-                Ok(line) if line["message"] == message => return line,
-                Ok(line) => seen.push(line),
-                Err(error @ (RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
-                    panic!("no line `{message}` ({error}): {seen:#?}")
-                }
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
-    /// SIGTERM, and how it ended.
-    fn stop(mut self) -> Option<i32> {
-        self.signal(Signal::TERM);
-        self.wait_for_line("stopped");
-        self.process.wait().unwrap().code()
-    }
-
-    fn webhooks(&self) -> String {
-        format!("{}/webhooks/calcom", self.public)
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
+use self::home::{Home, PATIENCE, free_port};
 
 /// A stand-in whose webhooks are held back, so that the command line can send them.
 async fn stand_in(home: &mut Home) -> StandIn {
