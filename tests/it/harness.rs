@@ -1,8 +1,7 @@
 //! A whole installation in a temporary folder: settings, policies, journal, store, the two doors on
 //! loopback, and a stand-in Cal.com that knows the way to them.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,10 +196,6 @@ impl Installation {
         &self.settings
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("bookgate.db")
     }
@@ -352,14 +347,6 @@ impl Installation {
         let (status, booking) = self.get(&format!("/v1/bookings/calcom/{uid}")).await;
         assert_eq!(status, 200, "{booking}");
         booking
-    }
-
-    /// What the provider says of each booking, by uid: `ACCEPTED` and so on.
-    pub(crate) fn rows(&self) -> BTreeMap<Uid, &'static str> {
-        let rows = self.cal.bookings();
-        rows.into_iter()
-            .map(|row| (row.uid, row.status.as_str()))
-            .collect()
     }
 
     pub(crate) fn status_at_cal(&self, uid: &Uid) -> &'static str {
