@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use super::{NotFound, UsageError};
 use crate::provider::CallError;
@@ -45,7 +45,7 @@ impl AdminEndpoint {
             let message = "--admin-url must be an http or https URL".to_owned();
             return Err(UsageError(message).into());
         }
-        let client = client_for(&base)?;
+        let client = HttpClient::new(&base, CONNECT_TIMEOUT_MS)?;
         Ok(Self {
             client,
             base,
@@ -112,18 +112,4 @@ impl AdminEndpoint {
             _ => anyhow!("the daemon refuses (HTTP {status}): {detail}"),
         })
     }
-}
-
-/// A client that asks a proxy for nothing that is on this machine.
-pub(super) fn client_for(url: &Url) -> anyhow::Result<HttpClient> {
-    let is_here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    Ok(match is_here {
-        true => HttpClient::without_proxy(CONNECT_TIMEOUT_MS)?,
-        false => HttpClient::new(CONNECT_TIMEOUT_MS)?,
-    })
 }

@@ -17,7 +17,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
-use url::Url;
+use url::{Host, Url};
 
 use super::CallError;
 
@@ -103,21 +103,19 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client that gives up on a connection after `connect_timeout_ms`. A proxy is used only if
-    /// the environment names one (`HTTPS_PROXY`, `NO_PROXY` and their like).
+    /// A client for an address, that gives up on a connection after `connect_timeout_ms`. A proxy is
+    /// used only if the environment names one (`HTTPS_PROXY`, `NO_PROXY` and their like), and never
+    /// for this machine's own addresses, which no proxy could reach.
     ///
     /// # Errors
     /// The system has no root certificates to check the provider's against.
-    pub fn new(connect_timeout_ms: u32) -> Result<Self, ClientError> {
-        Self::build(reqwest::Client::builder(), connect_timeout_ms)
-    }
-
-    /// As [`HttpClient::new`], but never through a proxy: for this machine's own addresses.
-    ///
-    /// # Errors
-    /// As [`HttpClient::new`].
-    pub fn without_proxy(connect_timeout_ms: u32) -> Result<Self, ClientError> {
-        Self::build(reqwest::Client::builder().no_proxy(), connect_timeout_ms)
+    pub fn new(address: &Url, connect_timeout_ms: u32) -> Result<Self, ClientError> {
+        let builder = reqwest::Client::builder();
+        let builder = match is_here(address) {
+            true => builder.no_proxy(),
+            false => builder,
+        };
+        Self::build(builder, connect_timeout_ms)
     }
 
     fn build(
@@ -212,6 +210,16 @@ impl HttpClient {
             replayed: replayed.is_some_and(|value| value == "true"),
             body: read_limited(response).await.unwrap_or_default(),
         })
+    }
+}
+
+/// Whether an address is this machine's own.
+fn is_here(address: &Url) -> bool {
+    match address.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
     }
 }
 

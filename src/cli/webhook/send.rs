@@ -8,9 +8,9 @@ use serde_json::json;
 use url::Url;
 
 use super::{WebhookArgs, signed};
-use crate::cli::admin_endpoint::{ANSWER_TIMEOUT_MS, client_for};
+use crate::cli::admin_endpoint::{ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS};
 use crate::cli::{Context, UsageError, print_json, text, wait_for};
-use crate::provider::client::Method;
+use crate::provider::client::{HttpClient, Method};
 
 /// How much of an answer is shown, in characters.
 const SHOWN_CHARS_MAX: usize = 2_000;
@@ -30,7 +30,7 @@ pub(super) fn run(args: &SendArgs, json: bool, context: &mut Context<'_>) -> any
         return Err(UsageError("the URL must begin with http:// or https://".to_owned()).into());
     }
     let webhook = signed(&args.webhook, context)?;
-    let client = client_for(&args.url)?;
+    let client = HttpClient::new(&args.url, CONNECT_TIMEOUT_MS)?;
     let mut request = client.request(Method::POST, args.url.clone());
     for (name, value) in &webhook.headers {
         request = request.header(*name, value);

@@ -40,7 +40,7 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(settings: CalcomSettings, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
         Ok(Self {
-            client: HttpClient::new(settings.connect_timeout_ms)?,
+            client: HttpClient::new(&settings.base_url, settings.connect_timeout_ms)?,
             limiter: Limiter::new(settings.requests_per_minute, clock),
             base: versioned(&settings.base_url, settings.dialect)?,
             settings,

@@ -7,7 +7,7 @@ use crate::provider::scripted_server::{ScriptedServer, Step};
 const KEY: &str = "cal_very_secret";
 
 async fn call(url: &Url, effect: Effect, timeout_ms: u64) -> Result<HttpAnswer, CallError> {
-    let client = HttpClient::new(1_000).unwrap();
+    let client = HttpClient::new(url, 1_000).unwrap();
     let mut url = url.clone();
     url.set_query(Some(&format!("apiKey={KEY}")));
     let request = client.request(Method::POST, url);
@@ -202,7 +202,7 @@ async fn an_exchange_hands_back_any_answer() {
         Step::with(503, &[], "not JSON"),
     ];
     let server = ScriptedServer::start(steps).await;
-    let client = HttpClient::without_proxy(1_000).unwrap();
+    let client = HttpClient::new(&server.url, 1_000).unwrap();
     let mut told = Vec::new();
     for _ in 0..2 {
         let request = client.request(Method::POST, server.url.clone());
