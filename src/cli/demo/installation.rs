@@ -6,22 +6,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::super::init::new_secret;
 use crate::app::{App, Listeners};
+use crate::cli::admin_endpoint::{ANSWER_TIMEOUT_MS, AdminEndpoint, CONNECT_TIMEOUT_MS};
+use crate::cli::init::new_secret;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, plus_ms};
 use crate::gate::Gate;
-use crate::provider::client::{Effect, HttpClient};
-use crate::settings::{Environment, Settings};
+use crate::provider::client::{HttpClient, Method};
+use crate::settings::{Environment, Secret, Settings};
 use crate::standin::{Delivery, EventType, Options, Person, StandIn, Subscription};
 
 /// The policy that decides.
@@ -31,8 +31,6 @@ const POLICY: &str = include_str!("../../../policies/executive-book-club.toml");
 /// The slug that the policy's `[match]` names.
 pub(super) const EVENT_TYPE: &str = "exec-book-club";
 
-const CONNECT_TIMEOUT_MS: u32 = 2_000;
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const HOUR_S: i64 = 3_600;
 
 /// A running installation.
@@ -45,9 +43,9 @@ pub(super) struct Installation {
     /// The address of the door for webhooks.
     pub(super) public: String,
     /// The address of the door for admins.
-    pub(super) admin: String,
+    pub(super) admin: Url,
     http: HttpClient,
-    admin_token: String,
+    admin_token: Secret,
     stop: CancellationToken,
     daemon: JoinHandle<anyhow::Result<()>>,
 }
@@ -69,7 +67,7 @@ impl Installation {
             admin: loopback().await?,
         };
         let public = format!("http://{}", listeners.public.local_addr()?);
-        let admin = format!("http://{}", listeners.admin.local_addr()?);
+        let admin = Url::parse(&format!("http://{}", listeners.admin.local_addr()?))?;
 
         let (admin_token, signing_secret) = (new_secret()?, new_secret()?);
         let write = |name: &str, text: &str| {
@@ -96,9 +94,9 @@ impl Installation {
             calcom,
             gate,
             public,
+            http: HttpClient::new(&admin, CONNECT_TIMEOUT_MS)?,
             admin,
-            http: HttpClient::new(CONNECT_TIMEOUT_MS)?,
-            admin_token,
+            admin_token: Secret::new(admin_token),
             stop,
             daemon,
         })
@@ -132,43 +130,29 @@ impl Installation {
 
     /// Asks the admin endpoint.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        self.ask("GET", path, None).await
+        let url = self.admin.join(path)?;
+        let request = self.http.request(Method::GET, url);
+        let request = request.bearer_auth(self.admin_token.expose());
+        let timeout = Duration::from_millis(ANSWER_TIMEOUT_MS);
+        let answer = self.http.exchange(request, timeout).await;
+        let answer = answer.with_context(|| format!("GET {path}"))?;
+        let status = answer.status;
+        ensure!(status == 200, "GET {path} is answered HTTP {status}");
+        Ok(serde_json::from_slice(&answer.body)?)
     }
 
-    /// Tops an account up through the admin endpoint.
-    pub(super) async fn top_up(&self, owner: &str, amount: &str, key: &str) -> anyhow::Result<()> {
-        let body = json!({"amount": amount, "unit": "CREDIT", "reason": "demo"});
-        let path = format!("/v1/accounts/{owner}/top-ups");
-        self.ask("POST", &path, Some((key, body)))
-            .await
-            .map(|_: Value| ())
-    }
-
-    async fn ask<T: DeserializeOwned>(
+    /// Tops an account up through the admin endpoint, and says whether the key had done so before.
+    pub(super) async fn top_up(
         &self,
-        method: &str,
-        path: &str,
-        body: Option<(&str, Value)>,
-    ) -> anyhow::Result<T> {
-        let url = Url::parse(&format!("{}{path}", self.admin))?;
-        let mut request = self
-            .http
-            .request(method.parse()?, url)
-            .bearer_auth(&self.admin_token);
-        let mut effect = Effect::Read;
-        if let Some((key, body)) = body {
-            effect = Effect::Change;
-            request = request.header("Idempotency-Key", key).json(&body);
-        }
-        let deadline = Instant::now() + CALL_TIMEOUT;
-        let context = || {
-            format!(
-                "{method} {path} at the admin endpoint (if a proxy is set in the environment, \
-                 NO_PROXY=127.0.0.1 keeps it out of this)"
-            )
-        };
-        let answer = self.http.send(request, effect, deadline).await;
-        Ok(serde_json::from_slice(&answer.with_context(context)?.body)?)
+        owner: &str,
+        amount: &str,
+        key: &str,
+    ) -> anyhow::Result<bool> {
+        let endpoint = AdminEndpoint::new(self.admin.clone(), self.admin_token.clone())?;
+        let body = json!({"amount": amount, "unit": "CREDIT", "reason": "demo"});
+        let path = ["v1", "accounts", owner, "top-ups"];
+        let answer = endpoint.post(&path, Some(key), Some(&body)).await?;
+        Ok(answer.replayed)
     }
 
     /// Stops the daemon in order and hands back the folder, which is removed once it is dropped.

@@ -19,7 +19,7 @@ pub(super) fn opening(out: &mut dyn Write, it: &Installation) -> anyhow::Result<
          on loopback, and nothing leaves this machine.\n"
     )?;
     line(out, "webhooks", &format!("{}/webhooks/calcom", it.public))?;
-    line(out, "admin", &it.admin)?;
+    line(out, "admin", it.admin.as_str())?;
     line(
         out,
         "Cal.com",

@@ -39,10 +39,16 @@ struct Story<'a> {
 
 impl Story<'_> {
     async fn credits_are_topped_up(&mut self) -> anyhow::Result<Step> {
-        self.it.top_up(ADA, "5", "ada-1").await?;
-        self.it.top_up(ADA, "5", "ada-1").await?;
-        self.it.top_up(BEN, "1.5", "ben-1").await?;
-        self.it.top_up(CLEO, "2", "cleo-1").await?;
+        let replayed = [
+            self.it.top_up(ADA, "5", "ada-1").await?,
+            self.it.top_up(ADA, "5", "ada-1").await?,
+            self.it.top_up(BEN, "1.5", "ben-1").await?,
+            self.it.top_up(CLEO, "2", "cleo-1").await?,
+        ];
+        ensure!(
+            replayed == [false, true, false, false],
+            "of the top-ups, {replayed:?} were taken for repeated ones"
+        );
         let accounts = vec![
             self.account(ADA, "5").await?,
             self.account(BEN, "1.5").await?,
