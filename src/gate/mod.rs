@@ -42,7 +42,8 @@ pub use views::{
     HoldView, Page,
 };
 
-/// How long a refusal by the journal makes the daemon count as degraded, in ms.
+/// How long a refusal by the journal counts against the daemon's health, if nothing is stored since,
+/// in ms.
 const REFUSAL_REMEMBERED_MS: i64 = 10_000;
 
 /// Limits and times of the gate's own work.
@@ -212,10 +213,15 @@ impl Gate {
     pub async fn health(&self) -> Health {
         let store = self.0.storage.healthy().await;
         let journal = self.0.journal_works();
-        match (store, journal) {
+        let settings = &self.0.settings;
+        let stores = match settings.acknowledge {
+            Acknowledge::Journal => journal,
+            Acknowledge::Database => store || (journal && settings.journal_when_store_is_down),
+        };
+        match (stores, store && journal) {
+            (false, _) => Health::Down,
+            (true, false) => Health::Degraded,
             (true, true) => Health::Ok,
-            (true, false) | (false, true) => Health::Degraded,
-            (false, false) => Health::Down,
         }
     }
 }

@@ -76,6 +76,7 @@ impl Inner {
     async fn journal_it(&self, record: Record) -> Result<Received, Refused> {
         match self.journal.append(record).await {
             Ok(_) => {
+                self.journal_refused_at.store(0, Ordering::Relaxed);
                 self.changed(|activity| activity.journalled += 1);
                 Ok(Received)
             }

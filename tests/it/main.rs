@@ -6,6 +6,7 @@ mod architecture;
 mod cli;
 mod crash;
 mod demo;
+mod disk_full;
 mod faults;
 mod harness;
 mod receiving;
