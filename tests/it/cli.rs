@@ -44,8 +44,8 @@ async fn from_an_empty_folder_to_a_paid_booking() {
             .starts_with("1 policy")
     );
     let daemon = home.serve();
-    let client = HttpClient::without_proxy(5_000).unwrap();
     let ready = format!("{}/readyz", daemon.public).parse().unwrap();
+    let client = HttpClient::new(&ready, 5_000).unwrap();
     let ready = client.request(Method::GET, ready);
     assert_eq!(client.exchange(ready, PATIENCE).await.unwrap().status, 200);
 

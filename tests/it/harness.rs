@@ -1,7 +1,7 @@
 //! A whole installation in a temporary folder: settings, policies, journal, store, the two doors on
 //! loopback, and a stand-in Cal.com that knows the way to them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,6 +194,10 @@ impl Installation {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn database(&self) -> PathBuf {
