@@ -62,7 +62,7 @@ impl Desk {
             .await
     }
 
-    /// An account's entries, oldest first.
+    /// An account's entries, newest first.
     ///
     /// # Errors
     /// As [`Desk::account`], and [`GateError::Invalid`] for a cursor that is none.

@@ -248,7 +248,8 @@ impl Story<'_> {
         Ok(Step {
             title: "The books add up",
             happened: vec!["Ada's statement, and a check of the whole ledger.".to_owned()],
-            entries: page.items,
+            // The newest come first; a story is told from its beginning.
+            entries: page.items.into_iter().rev().collect(),
             shows: "GET /v1/ledger/verify: every transaction sums to zero, every balance is the sum of its entries, no account is below its limit.".to_owned(),
             ..Step::default()
         })
