@@ -242,6 +242,20 @@ pub struct ChainRecord {
     pub waivers: Vec<DecisionId>,
 }
 
+impl Command {
+    /// A change that changes nothing, to be filled in.
+    pub fn unchanged(&self) -> CommandChange {
+        CommandChange {
+            id: self.id,
+            state: self.state,
+            action: self.action,
+            due_at: self.due_at,
+            tries: self.tries,
+            note: self.note.clone(),
+        }
+    }
+}
+
 /// How to change a command after a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandChange {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::report::{self, Report};
 use super::{Inner, decide};
-use crate::domain::chain::{AttemptResult, ChainRecord, Command};
+use crate::domain::chain::{AttemptResult, ChainRecord, Command, CommandChange};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::{AttemptId, UnitKey};
 use crate::domain::plan::{CreditStep, Plan, decision_of};
@@ -142,11 +142,19 @@ async fn carry_out(
     plan: &Plan,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    for (command, attempt) in &plan.expired {
+    for (id, attempt) in &plan.expired {
         let detail = "the worker stopped before the answer was recorded";
         tx.finish_attempt(*attempt, AttemptResult::Unknown, None, Some(detail), now)
             .await?;
-        tracing::warn!(command.id = %command, "an attempt ended unknown; the booking will be read");
+        tracing::warn!(command.id = %id, "an attempt ended unknown; the booking will be read");
+        // It counts: a call that takes the whole process down must come to an end, too.
+        if let Some(command) = record.commands.iter().find(|command| command.id == *id) {
+            let change = CommandChange {
+                tries: command.tries + 1,
+                ..command.unchanged()
+            };
+            tx.change_command(&change, now).await?;
+        }
     }
     for deciding in &plan.decide {
         decide::decide(gate, tx, record, timeline, deciding, now).await?;

@@ -123,7 +123,14 @@ impl Inner {
                 Some(event),
             ),
             Parsed::Ignored(trigger) => (DeliveryState::Ignored, Some(trigger), None, None),
-            Parsed::Unparsed(why) => (DeliveryState::Unparsed, None, Some(why), None),
+            Parsed::Unparsed(why) => {
+                tracing::warn!(
+                    source.name = %record.source,
+                    reason = %why,
+                    "a delivery was not understood; it is kept, see GET /v1/deliveries"
+                );
+                (DeliveryState::Unparsed, None, Some(why), None)
+            }
         };
         Letter {
             delivery: NewDelivery {

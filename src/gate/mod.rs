@@ -31,6 +31,7 @@ use crate::journal::{Journal, Reader};
 use crate::policy::PolicySet;
 use crate::storage::Storage;
 
+pub use crate::storage::records::DeliveryRow;
 pub use accounts::{BalanceView, TopUpAnswer, TopUpRequest};
 pub use desk::Desk;
 pub use error::GateError;

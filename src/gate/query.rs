@@ -12,11 +12,11 @@ use crate::domain::booking::Status;
 use crate::domain::chain::{Attempt, Command, Decision, Hold};
 use crate::domain::clock::from_us;
 use crate::domain::decision::Outcome;
-use crate::domain::ids::{ChainId, CommandId, SeatId, SourceName, Uid};
+use crate::domain::ids::{ChainId, CommandId, DeliveryId, SeatId, SourceName, Uid};
 use crate::domain::owner::Owner;
 use crate::domain::timeline::Standing;
 use crate::storage::records::{
-    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, EntryCursor, Violation,
+    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DeliveryRow, EntryCursor, Violation,
 };
 use crate::storage::{StorageError, Tx};
 
@@ -156,6 +156,30 @@ impl Desk {
             .await
     }
 
+    /// Deliveries that a person should look at, oldest first: those that were not understood, and those
+    /// whose meaning the store refused.
+    ///
+    /// # Errors
+    /// [`GateError::Invalid`] for a cursor that is none.
+    pub async fn deliveries_to_look_at(
+        &self,
+        after: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Page<DeliveryRow>, GateError> {
+        let after = after.map(id_cursor).transpose()?.map(DeliveryId);
+        let limit = page(limit);
+        self.storage
+            .read(move |tx| {
+                Box::pin(async move {
+                    let mut items = tx.unparsed(after, limit + 1).await?;
+                    let next = next_cursor(&items, limit, |row| row.id.to_string());
+                    items.truncate(limit as usize);
+                    Ok(Page { items, next })
+                })
+            })
+            .await
+    }
+
     /// Commands that were given up, oldest first.
     ///
     /// # Errors
@@ -165,12 +189,7 @@ impl Desk {
         after: Option<&str>,
         limit: Option<u32>,
     ) -> Result<Page<DeadLetterView>, GateError> {
-        let invalid = |_| GateError::Invalid("after: not a cursor of this list".to_owned());
-        let after = after
-            .map(str::parse)
-            .transpose()
-            .map_err(invalid)?
-            .map(CommandId);
+        let after = after.map(id_cursor).transpose()?.map(CommandId);
         let limit = page(limit);
         self.storage
             .read(move |tx| {
@@ -348,6 +367,10 @@ fn not_a_cursor() -> GateError {
     GateError::Invalid(
         "after: not a cursor of this list; take `next` of the page before".to_owned(),
     )
+}
+
+fn id_cursor(text: &str) -> Result<i64, GateError> {
+    text.parse().map_err(|_| not_a_cursor())
 }
 
 fn entry_cursor(text: &str) -> Result<EntryCursor, GateError> {

@@ -5,6 +5,7 @@ mod accounts;
 mod auth;
 mod bookings;
 mod dead_letters;
+mod deliveries;
 mod extract;
 mod health;
 mod problem;
@@ -71,6 +72,7 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/v1/accounts/{owner}/top-ups", post(accounts::top_up))
         .route("/v1/bookings", get(bookings::list))
         .route("/v1/bookings/{source}/{reference}", get(bookings::show))
+        .route("/v1/deliveries", get(deliveries::to_look_at))
         .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))
         .route("/v1/ledger/verify", get(accounts::verify))

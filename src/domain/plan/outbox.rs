@@ -107,28 +107,16 @@ fn carry_out(
         (Some(command), None) => plan.changes.push(CommandChange {
             state: CommandState::Obsolete,
             note: Some(format!("the booking is {}", unit.standing.as_str())),
-            ..unchanged(command)
+            ..command.unchanged()
         }),
         (Some(command), Some(action)) if command.action != action => {
             plan.changes.push(CommandChange {
                 action,
-                ..unchanged(command)
+                ..command.unchanged()
             });
         }
         (Some(_), Some(_)) => {}
         (None, Some(action)) => begin(plan, record, timeline, unit, action),
-    }
-}
-
-/// A change that changes nothing, to be filled in.
-fn unchanged(command: &Command) -> CommandChange {
-    CommandChange {
-        id: command.id,
-        state: command.state,
-        action: command.action,
-        due_at: command.due_at,
-        tries: command.tries,
-        note: command.note.clone(),
     }
 }
 

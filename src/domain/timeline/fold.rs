@@ -38,7 +38,11 @@ impl<'a> Timeline<'a> {
         let mut timeline = Self::default();
         for key in unit_keys(&events, &readings) {
             let mut unit = fold_unit(&key, &events, &readings, &record.commands, rules);
-            unit.was_read |= missing.contains(&&key.uid);
+            if missing.contains(&&key.uid) {
+                // Asking again will not tell more.
+                unit.was_read = true;
+                unit.read_at = None;
+            }
             timeline.units.insert(key, unit);
         }
         link_moves(&mut timeline, &events, &readings);

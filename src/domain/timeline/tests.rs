@@ -134,6 +134,22 @@ fn what_ended_lives_again_only_by_a_settled_reading() {
 }
 
 #[test]
+fn a_booking_that_the_provider_does_not_show_is_not_asked_for_again() {
+    let mut record = chain([
+        (0, event(EventKind::Requested, "a", 0)),
+        (10, event(EventKind::Cancelled, "a", 10)),
+        (12, event(EventKind::Created, "a", 12)),
+    ]);
+    record.facts.push(crate::domain::chain::Fact {
+        received_at: at(20),
+        body: crate::domain::chain::FactBody::Missing { uid: Uid::new("a") },
+    });
+    let timeline = Timeline::fold(&record, &rules());
+    let unit = timeline.unit(&key("a")).unwrap();
+    assert_eq!((unit.read_at, unit.standing.as_str()), (None, "cancelled"));
+}
+
+#[test]
 fn our_own_confirm_revives_nothing() {
     let mut record = chain([
         (0, event(EventKind::Requested, "a", 0)),

@@ -48,6 +48,13 @@ async fn signed_bodies_that_make_no_sense_are_kept_as_unparsed() {
             assert_eq!(one.state, "unparsed", "{shown}");
             assert!(one.note.is_some(), "no word why: {shown}");
         }
+        let (status, page) = it.get("/v1/deliveries?limit=15").await;
+        assert_eq!(status, 200, "{page}");
+        assert_eq!(page["items"].as_array().unwrap().len(), 15);
+        let next = page["next"].as_str().unwrap();
+        let (_, rest) = it.get(&format!("/v1/deliveries?after={next}")).await;
+        assert_eq!(rest["items"].as_array().unwrap().len(), bodies.len() - 15);
+        assert_eq!(it.get("/v1/deliveries?after=x").await.0, 400);
     })
     .await;
 }
