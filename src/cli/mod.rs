@@ -223,7 +223,8 @@ pub fn describe(error: &anyhow::Error) -> Option<String> {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    // Written as text, or as JSON, which wraps what the pipe says.
+    let as_text = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let as_json = error.downcast_ref::<serde_json::Error>();
+    as_text.or_else(|| as_json?.io_error_kind()) == Some(io::ErrorKind::BrokenPipe)
 }
