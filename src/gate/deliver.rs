@@ -70,7 +70,10 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
 /// Reads the one booking.
 pub(super) async fn read(source: &Source, target: &Target) -> Result<Reading, CallError> {
     let readings = source.provider.read(target).await?;
-    let this = |reading: &Reading| reading.uid == target.uid || reading.number == target.number;
+    let this = |reading: &Reading| {
+        let same_number = reading.number.is_some() && reading.number == target.number;
+        reading.uid == target.uid || same_number
+    };
     let mut readings = readings.into_iter();
     let first = readings.next();
     match first {

@@ -161,13 +161,12 @@ async fn read(gate: &Arc<Inner>, lease: &Lease, target: &Target) -> Report {
     match source.provider.read(target).await {
         Ok(readings) if readings.is_empty() => Report::Missing(target.uid.clone()),
         Ok(readings) => Report::Read(readings),
-        // Not there, or not shown to this key (v1 answers 403 to both): asking again tells no more.
-        Err(
-            CallError::NotFound { .. }
-            | CallError::Rejected {
-                http_status: 403, ..
-            },
-        ) => Report::Missing(target.uid.clone()),
+        // Not there, or not to be had by this key or this dialect: asking again tells no more. A key
+        // that is refused altogether (401) is for the admin to mend.
+        Err(CallError::NotFound { .. }) => Report::Missing(target.uid.clone()),
+        Err(CallError::Rejected { http_status, .. }) if http_status != 401 => {
+            Report::Missing(target.uid.clone())
+        }
         Err(CallError::Limited { wait_ms }) => Report::ReadLater(plus_ms(gate.now(), wait_ms)),
         Err(error) => {
             tracing::warn!(chain.id = %lease.chain, error = %error, "a booking could not be read");

@@ -99,24 +99,29 @@ fn carry_out(
     unit: &Unit<'_>,
     rules: &Rules,
 ) {
-    let wanted = wanted(record, unit, rules);
-    let open = open_commands(record)
-        .find(|command| command.unit == unit.key && command.purpose == Purpose::Decision);
-    match (open, wanted) {
-        (None, None) => {}
-        (Some(command), None) => plan.changes.push(CommandChange {
+    let Some(action) = wanted(record, unit, rules) else {
+        // A dead letter, too, is settled once the booking no longer asks for it.
+        let unsettled = record.commands.iter().filter(|command| {
+            command.unit == unit.key
+                && command.purpose == Purpose::Decision
+                && matches!(command.state, CommandState::Open | CommandState::Dead)
+        });
+        plan.changes.extend(unsettled.map(|command| CommandChange {
             state: CommandState::Obsolete,
             note: Some(format!("the booking is {}", unit.standing.as_str())),
             ..command.unchanged()
+        }));
+        return;
+    };
+    let open = open_commands(record)
+        .find(|command| command.unit == unit.key && command.purpose == Purpose::Decision);
+    match open {
+        Some(command) if command.action != action => plan.changes.push(CommandChange {
+            action,
+            ..command.unchanged()
         }),
-        (Some(command), Some(action)) if command.action != action => {
-            plan.changes.push(CommandChange {
-                action,
-                ..command.unchanged()
-            });
-        }
-        (Some(_), Some(_)) => {}
-        (None, Some(action)) => begin(plan, record, timeline, unit, action),
+        Some(_) => {}
+        None => begin(plan, record, timeline, unit, action),
     }
 }
 

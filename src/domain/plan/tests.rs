@@ -237,3 +237,21 @@ fn a_dead_command_is_left_to_a_person() {
     let plan = plan_at(&record, 100);
     assert!(plan.is_idle(), "{plan:?}");
 }
+
+#[test]
+fn a_dead_letter_is_settled_once_nobody_asks_for_it() {
+    let mut record = accepted_and_held();
+    told(
+        &mut record,
+        key("a"),
+        Action::Confirm,
+        Some(AttemptResult::Rejected),
+        5,
+    );
+    record.commands[0].state = CommandState::Dead;
+    let cancelled = event(EventKind::Cancelled, "a", 90);
+    record.facts.extend(chain([(90, cancelled)]).facts);
+    let plan = plan_at(&record, 100);
+    assert_eq!(plan.changes[0].state, CommandState::Obsolete);
+    assert_eq!(plan.credit, [CreditStep::Release(HoldId(1))]);
+}
