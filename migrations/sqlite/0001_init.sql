@@ -85,6 +85,7 @@ CREATE TABLE decision (
     terms       TEXT    NOT NULL,
     facts       TEXT    NOT NULL,
     trace       TEXT    NOT NULL,
+    engine      TEXT    NOT NULL,                -- the version of bookgate that decided
     decided_at  INTEGER NOT NULL,
     UNIQUE (source, uid, seat, start_at, end_at, round)
 ) STRICT;

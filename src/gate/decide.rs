@@ -387,10 +387,11 @@ async fn archive(
     let Some(policy) = &verdict.policy else {
         return Ok(());
     };
-    let source = policies.sources().find(|(hash, _)| *hash == policy.hash);
-    match source {
-        Some((hash, text)) => {
-            tx.archive_policy(&hash.to_string(), &policy.id, text, now)
+    let used = policies.policies().find(|known| known.hash == policy.hash);
+    match used {
+        Some(used) => {
+            let (hash, source) = (used.hash.to_string(), &used.source);
+            tx.archive_policy(&hash, &source.name, &source.text, now)
                 .await
         }
         None => Ok(()),

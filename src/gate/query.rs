@@ -305,6 +305,7 @@ impl Desk {
             cost: cost.map(|cost| self.amount_text(cost)),
             unit_of_cost: cost.map(|cost| cost.unit.to_string()),
             decided_at: decision.decided_at,
+            engine: story.engine,
             trace: RawValue::from_string(story.trace)?,
             facts: RawValue::from_string(story.facts)?,
         })

@@ -134,6 +134,8 @@ pub struct DecisionView {
     pub unit_of_cost: Option<String>,
     /// When.
     pub decided_at: Timestamp,
+    /// The version of bookgate that decided.
+    pub engine: String,
     /// What the policies said, criterion by criterion.
     pub trace: Box<RawValue>,
     /// What they looked at.

@@ -9,16 +9,19 @@ use crate::domain::ids::{ChainId, DecisionId, UnitKey};
 
 const INSERT: Sql = Sql::same(
     "INSERT INTO decision (chain_id, source, uid, seat, start_at, end_at, round, outcome, decided_by,
-         policy_id, policy_hash, message, note, unit, cost, terms, facts, trace, decided_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+         policy_id, policy_hash, message, note, unit, cost, terms, facts, trace, decided_at,
+         engine)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+         $20)
      ON CONFLICT (source, uid, seat, start_at, end_at, round) DO NOTHING RETURNING id",
 );
 const ARCHIVE: Sql = Sql::same(
     "INSERT INTO policy_text (hash, name, text, first_used_at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (hash) DO NOTHING",
 );
-const STORY: Sql =
-    Sql::same("SELECT policy_id, policy_hash, note, facts, trace FROM decision WHERE id = $1");
+const STORY: Sql = Sql::same(
+    "SELECT policy_id, policy_hash, note, facts, trace, engine FROM decision WHERE id = $1",
+);
 const OF_CHAIN: Sql = Sql::same(
     "SELECT id, uid, seat, start_at, end_at, round, outcome, decided_by, message, terms, decided_at
      FROM decision WHERE chain_id = $1 ORDER BY id",
@@ -45,7 +48,8 @@ impl Tx {
         let insert = insert.bind(cost.map_or(0, |cost| cost.minor));
         let insert = insert.bind(json(&new.terms)?);
         let insert = insert.bind(&new.facts).bind(&new.trace);
-        match insert.bind(new.decided_at).optional().await? {
+        let insert = insert.bind(new.decided_at).bind(env!("CARGO_PKG_VERSION"));
+        match insert.optional().await? {
             Some(row) => Ok(Posted::New(row.get("id")?)),
             None => Ok(Posted::Duplicate),
         }
@@ -82,6 +86,7 @@ impl Tx {
                 note: row.get("note")?,
                 facts: row.get("facts")?,
                 trace: row.get("trace")?,
+                engine: row.get("engine")?,
             })
         })
         .transpose()

@@ -151,6 +151,8 @@ pub struct DecisionStory {
     pub facts: String,
     /// What the policies said, as JSON.
     pub trace: String,
+    /// The version of bookgate that decided.
+    pub engine: String,
 }
 
 /// A worker's right to a chain. Nothing about a chain is changed without one.

@@ -130,6 +130,10 @@ async fn a_move_by_the_host_is_observed_and_carries() {
             .map(|d| d["decided_by"].as_str().unwrap())
             .collect();
         assert_eq!(by, ["policy", "carried"]);
+        for decision in seen["decisions"].as_array().unwrap() {
+            assert_eq!(decision["engine"], env!("CARGO_PKG_VERSION"));
+            assert!(decision["trace"].is_array(), "{decision}");
+        }
     })
     .await;
 }
