@@ -21,7 +21,7 @@ use crate::http::{self, HttpSettings, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
 use crate::provider::registry;
-use crate::provider::signature::{Secret, Verifier};
+use crate::provider::signature::Verifier;
 use crate::settings::{
     Acknowledge, Created, Database, HostConfirm, Role, Settings, SourceSettings, UnknownCanceller,
     Verification, WhenStoreIsDown,
@@ -261,11 +261,7 @@ fn open_source(
             None
         }
         Verification::Signed(secrets) => {
-            let secrets: Vec<Secret> = secrets
-                .iter()
-                .map(|secret| Secret::new(secret.expose()))
-                .collect();
-            Some(Verifier::new(entry.signature.clone(), &secrets).with_context(context)?)
+            Some(Verifier::new(entry.signature.clone(), secrets).with_context(context)?)
         }
     };
     let rules = timeline::Rules {

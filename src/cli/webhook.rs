@@ -16,7 +16,7 @@ use self::sample::SampleArgs;
 use self::send::SendArgs;
 use super::{Context, UsageError, print_json};
 use crate::provider::registry;
-use crate::provider::signature::{Secret, Verifier};
+use crate::provider::signature::Verifier;
 use crate::settings::SecretRef;
 
 /// Whose webhooks are made here, by its name in the registry.
@@ -143,7 +143,7 @@ fn signed(args: &WebhookArgs, context: &Context<'_>) -> anyhow::Result<SignedWeb
         None => args.sample.body(context.clock.now())?,
     };
     let entry = registry::find(PROVIDER)?;
-    let verifier = Verifier::new(entry.signature.clone(), &[Secret::new(secret.expose())])
+    let verifier = Verifier::new(entry.signature.clone(), &[secret])
         .map_err(|error| UsageError(format!("--secret: {error}")))?;
     let mut headers = BTreeMap::from([
         ("content-type", "application/json".to_owned()),

@@ -11,6 +11,7 @@ pub mod event;
 pub mod ids;
 pub mod owner;
 pub mod plan;
+pub mod secret;
 #[cfg(test)]
 mod testing;
 pub mod timeline;

@@ -7,14 +7,12 @@ mod retry_after;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::sync::Once;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 pub use reqwest::Method;
 use reqwest::{RequestBuilder, Response, StatusCode};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 use url::{Host, Url};
@@ -30,36 +28,6 @@ const IDLE_MS_MAX: u64 = 4_000;
 
 /// What is sent as `User-Agent`.
 pub const USER_AGENT: &str = concat!("bookgate/", env!("CARGO_PKG_VERSION"));
-
-/// A text that must not be seen: a key or a signing secret. `Debug` does not show it, and there is
-/// no `Display`.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "String")]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// Wraps a text.
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one place that sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self::new(text)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
 
 /// Whether a call changes anything at the provider: decides if a call without an answer may simply
 /// be made again.

@@ -4,33 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
+pub use crate::domain::secret::Secret;
 
 /// The longest secret read from a file; anything longer is the wrong file.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
-
-/// A secret value. It has no `Display` and its `Debug` shows nothing, so it cannot end up in a log
-/// or in an answer by accident. `==` is for comparing settings; what a stranger sends is compared in
-/// constant time, by the one who takes it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret that came from elsewhere than the settings (a demonstration, a test).
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The secret itself, for the one who signs, compares or sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// Where a secret is: `env:NAME` or `file:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +102,7 @@ fn is_variable_name(name: &str) -> bool {
 
 fn trimmed(value: &str) -> Option<Secret> {
     let value = value.trim_end_matches(['\r', '\n']);
-    (!value.is_empty()).then(|| Secret(value.to_owned()))
+    (!value.is_empty()).then(|| Secret::new(value))
 }
 
 fn read(path: &Path) -> Result<String, String> {

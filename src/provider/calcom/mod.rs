@@ -17,13 +17,13 @@ use serde::Deserialize;
 use url::Url;
 
 use self::api::Api;
-use super::client::Secret;
 use super::registry::{BuildError, Entry};
 use super::signature::Scheme;
 use super::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
 use crate::domain::booking::Reading;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::decision::Action;
+use crate::domain::secret::Secret;
 
 /// The registry's line.
 pub const ENTRY: Entry = Entry {

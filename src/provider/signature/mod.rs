@@ -12,6 +12,7 @@ use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::secret::Secret;
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -44,23 +45,6 @@ pub enum Scheme {
         /// The header, lower case.
         header: &'static str,
     },
-}
-
-/// A signing secret. Never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// Why a signature was refused. Says nothing about the secret.
@@ -119,7 +103,7 @@ impl Verifier {
         if secrets.is_empty() {
             return Err(KeyError::NoSecret);
         }
-        let keys = secrets.iter().map(|secret| scheme.key(&secret.0));
+        let keys = secrets.iter().map(|secret| scheme.key(secret.expose()));
         let keys = keys.collect::<Result<_, _>>()?;
         Ok(Self { scheme, keys })
     }

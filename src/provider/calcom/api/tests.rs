@@ -7,8 +7,8 @@ use super::*;
 use crate::domain::clock::SystemClock;
 use crate::domain::decision::Action;
 use crate::domain::ids::{SeatId, Uid};
+use crate::domain::secret::Secret;
 use crate::provider::calcom::Calcom;
-use crate::provider::client::Secret;
 use crate::provider::scripted_server::{ScriptedServer, Step};
 use crate::provider::{Answer, Call, Provider};
 
