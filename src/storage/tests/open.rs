@@ -59,7 +59,7 @@ async fn a_newer_schema_is_refused() {
     let expected = StorageError::NewerSchema {
         path,
         found: 99,
-        known: 1,
+        known: 2,
     };
     let opened = Storage::open(&place.settings()).await;
     assert_eq!(opened.unwrap_err(), expected);
