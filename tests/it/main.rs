@@ -9,5 +9,8 @@ mod demo;
 mod disk_full;
 mod faults;
 mod harness;
+mod postgres;
 mod receiving;
+#[path = "../rig/mod.rs"]
+mod rig;
 mod stories;

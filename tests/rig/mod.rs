@@ -1,0 +1,3 @@
+//! What faults are made and survived with: a private PostgreSQL.
+
+pub(crate) mod postgres;
