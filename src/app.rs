@@ -23,10 +23,10 @@ use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
 use crate::provider::registry;
 use crate::provider::signature::Verifier;
 use crate::settings::{
-    Acknowledge, Created, Database, HostConfirm, Role, Settings, SourceSettings, UnknownCanceller,
-    Verification, WhenStoreIsDown,
+    Acknowledge, Created, Database, HostConfirm, Role, Settings, SourceSettings, Tls,
+    UnknownCanceller, Verification, WhenStoreIsDown,
 };
-use crate::storage::{Storage, StorageSettings};
+use crate::storage::{self, PostgresSettings, Storage, StorageSettings, TlsMode};
 
 /// How long a delivery waits for the store before the journal takes over, in ms.
 const STORE_PATIENCE_MS: u64 = 1_500;
@@ -237,11 +237,28 @@ fn read_limited(path: &Path, bytes_max: u64) -> io::Result<String> {
 
 /// The store's settings.
 pub fn storage_settings(settings: &Settings) -> StorageSettings {
-    let Database::Sqlite(path) = &settings.storage.database;
+    let from = &settings.storage;
     StorageSettings {
-        path: path.clone(),
-        read_connections: settings.storage.read_connections,
-        busy_timeout_ms: unsigned(settings.storage.busy_timeout_ms),
+        database: match &from.database {
+            Database::Sqlite(path) => storage::Database::Sqlite {
+                path: path.clone(),
+                read_connections: from.read_connections,
+            },
+            Database::Postgres(url) => storage::Database::Postgres(PostgresSettings {
+                url: url.clone(),
+                tls: Some(match from.tls {
+                    Tls::Disable => TlsMode::Disable,
+                    Tls::Prefer => TlsMode::Prefer,
+                    Tls::Require => TlsMode::Require,
+                    Tls::VerifyCa => TlsMode::VerifyCa,
+                    Tls::VerifyFull => TlsMode::VerifyFull,
+                }),
+                tls_root_certificate: from.tls_root_certificate.clone(),
+                connections_max: from.connections_max,
+                statement_timeout_ms: unsigned(from.statement_timeout_ms),
+            }),
+        },
+        busy_timeout_ms: unsigned(from.busy_timeout_ms),
         units: settings.units.values().cloned().collect(),
     }
 }
@@ -289,9 +306,13 @@ fn open_source(
 
 fn gate_settings(settings: &Settings) -> GateSettings {
     GateSettings {
-        acknowledge: match settings.server.acknowledge {
-            Acknowledge::Journal => gate::Acknowledge::Journal,
-            Acknowledge::Database => gate::Acknowledge::Database,
+        acknowledge: match (settings.server.acknowledge, &settings.storage.database) {
+            (Acknowledge::Journal, _) | (Acknowledge::Auto, Database::Sqlite(_)) => {
+                gate::Acknowledge::Journal
+            }
+            (Acknowledge::Database, _) | (Acknowledge::Auto, Database::Postgres(_)) => {
+                gate::Acknowledge::Database
+            }
         },
         journal_when_store_is_down: settings.server.when_store_is_down == WhenStoreIsDown::Journal,
         store_patience_ms: STORE_PATIENCE_MS,
@@ -299,8 +320,14 @@ fn gate_settings(settings: &Settings) -> GateSettings {
         lease_ms: settings.worker.lease_ms,
         drain_batch_max: settings.worker.batch_max as usize,
         retry_schedule_ms: settings.worker.retry_schedule_ms.clone(),
-        worker_name: format!("gate-{}", std::process::id()),
+        worker_name: instance_name(),
     }
+}
+
+/// New with every start: who was killed and started again is somebody else.
+fn instance_name() -> String {
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    format!("gate-{}", &id[20..])
 }
 
 fn http_settings(settings: &Settings) -> HttpSettings {

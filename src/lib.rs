@@ -10,7 +10,7 @@
 //! | [`policy`] | decides: `evaluate(&Facts) -> Evaluation`, synchronous and pure; one file for each kind of criterion | domain |
 //! | [`ledger`] | which entries an operation posts. Pure | domain |
 //! | [`journal`] | the append-only files in front of the inbox | domain |
-//! | [`storage`] | remembers: the only room with SQL | domain, ledger |
+//! | [`storage`] | remembers: the only room with SQL. One behaviour on two databases: SQLite for one daemon, PostgreSQL for any number | domain, ledger |
 //! | [`provider`] | talks to the outside: trait, signature schemes, one HTTP client, a folder for each provider | domain |
 //! | [`gate`] | joins them: receive, drain, decide, deliver, and the questions admins ask | all above |
 //! | [`http`] | the doors, thin | gate, domain |
@@ -45,8 +45,9 @@
 //!    (`gate::advance`) is one transaction: write down what was learned outside, load the chain, fold
 //!    the [timeline](domain::timeline), make the [plan](domain::plan), and carry out all bookkeeping it
 //!    asks for: decide (`gate::decide`, which holds the credit in the same transaction), capture,
-//!    release, refund, write commands, and write down the next attempt before it is made. Steps of many
-//!    chains share a commit ([`storage::Storage::write`]).
+//!    release, refund, write commands, and write down the next attempt before it is made. On SQLite the
+//!    steps of many chains share a commit; on PostgreSQL each is a transaction of its own, which locks
+//!    its chain ([`storage::Storage::write`]).
 //! 4. The attempt (`gate::deliver`) runs with no transaction open: read the booking; make sure that
 //!    nothing new has come in; act only if the booking still asks for it. What came of it is the next
 //!    step's input.

@@ -24,10 +24,10 @@ pub(super) fn run(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     let settings = Settings::load_extent(&context.options, Extent::Offline)?;
     let store = storage_settings(&settings);
     let schema = wait_for(async { Ok(Storage::migrate_only(&store).await?) })?;
-    let path = store.path.display();
+    let place = store.database.place();
     if json {
-        let answer = json!({"database": path.to_string(), "schema": schema});
+        let answer = json!({"database": place, "schema": schema});
         return print_json(&answer, context);
     }
-    Ok(writeln!(context.out, "{path} has schema {schema}")?)
+    Ok(writeln!(context.out, "{place} has schema {schema}")?)
 }

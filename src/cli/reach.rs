@@ -13,7 +13,7 @@ use super::{Context, NotFound, UsageError, refused, wait_for};
 use crate::app::storage_settings;
 use crate::gate::{Desk, GateError};
 use crate::settings::{Extent, Role, Secret, SecretRef, Settings};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Database, Storage, StorageError};
 
 /// Who acts, where no token of the settings does.
 const NAMELESS_ACTOR: &str = "cli";
@@ -63,11 +63,13 @@ pub(super) fn read<T>(
 ) -> anyhow::Result<T> {
     let settings = Settings::load_extent(&context.options, Extent::Offline)?;
     let store = storage_settings(&settings);
-    if !store.path.exists() {
+    if let Database::Sqlite { path, .. } = &store.database
+        && !path.exists()
+    {
         return Err(NotFound(format!(
             "there is no database `{}` (storage.url): `bookgate serve` makes it when it starts, and \
              `bookgate migrate` without starting",
-            store.path.display()
+            path.display()
         ))
         .into());
     }

@@ -99,7 +99,7 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
         log.format = "text"                        # default
         log.level = "debug"                        # my.toml:2
         policies.dir = "policies"                  # default
-        server.acknowledge = "journal"             # default
+        server.acknowledge = "auto"                # default
         server.admin_listen = "127.0.0.1:8081"     # default
         server.body_bytes_max = 1048576            # default
         server.listen = "127.0.0.1:8080"           # default
@@ -107,7 +107,10 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
         server.shutdown_grace_ms = 10000           # default
         server.when_store_is_down = "journal"      # default
         storage.busy_timeout_ms = 5000             # default
+        storage.connections_max = 10               # default
         storage.read_connections = 4               # default
+        storage.statement_timeout_ms = 10000       # default
+        storage.tls = "prefer"                     # default
         storage.url = "sqlite://bookgate.db"       # default
         units.CREDIT.scale = 2                     # default
         worker.attempt_grace_ms = 5000             # default

@@ -1,11 +1,13 @@
 //! Credit accounts as an admin sees them: topping up, once per idempotency key, and looking.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::again::again;
 use super::{Desk, GateError};
 use crate::domain::amount::{Amount, Unit, UnitCode};
 use crate::domain::owner::Owner;
@@ -72,11 +74,13 @@ impl Desk {
     /// [`GateError::UnknownUnit`] for a request that makes no sense, [`GateError::KeyReused`] if the
     /// key was used for another request.
     pub async fn top_up(&self, request: TopUpRequest) -> Result<TopUpAnswer, GateError> {
-        let desk = self.clone();
-        let order = desk.understand_top_up(request)?;
-        self.storage
-            .write(move |tx| Box::pin(async move { desk.post_top_up(tx, order).await }))
-            .await
+        let order = Arc::new(self.understand_top_up(request)?);
+        again(|| {
+            let (desk, order) = (self.clone(), Arc::clone(&order));
+            self.storage
+                .write(move |tx| Box::pin(async move { desk.post_top_up(tx, &order).await }))
+        })
+        .await
     }
 }
 
@@ -154,7 +158,7 @@ impl Desk {
         })
     }
 
-    async fn post_top_up(&self, tx: &mut Tx, order: Order) -> Result<TopUpAnswer, GateError> {
+    async fn post_top_up(&self, tx: &mut Tx, order: &Order) -> Result<TopUpAnswer, GateError> {
         // Keys belong to who uses them: two tokens may use the same one for different things.
         let scope = format!("{} POST /v1/accounts/top-ups", order.top_up.actor);
         let canonical = serde_json::to_string(&order.canonical)?;

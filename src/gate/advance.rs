@@ -51,6 +51,7 @@ pub(super) async fn advance(
     lease: Lease,
     learned: Option<Report>,
 ) -> Result<Next, StorageError> {
+    tx.lock_chain(lease.chain).await?;
     let now = gate.now();
     let Some(source) = gate.sources.get(lease.source.as_str()) else {
         // The source was taken out of the settings: its chains rest until it comes back.

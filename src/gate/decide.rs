@@ -199,6 +199,7 @@ async fn account(
     let Some(owner) = &details.booker.email else {
         return Ok(None);
     };
+    tx.lock_accounts(owner).await?;
     let Some(account) = tx.account_facts(owner).await? else {
         return Ok(None);
     };
@@ -335,8 +336,8 @@ async fn pay(
     match tx.carry(&before, &request, now).await {
         Ok(_) => Ok(()),
         Err(LedgerError::Storage(error)) => Err(error),
-        // The balance was looked at in this same transaction: whatever this is, it is not a lack of
-        // credit, and nothing of the decision may be kept.
+        // The balance was locked and looked at in this same transaction: whatever this is, it is not a
+        // lack of credit, and nothing of the decision may be kept.
         Err(refusal) => Err(StorageError::Refused(refusal.to_string())),
     }
 }

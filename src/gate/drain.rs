@@ -52,7 +52,7 @@ async fn store(gate: &Arc<Inner>, records: Vec<Record>, shutdown: &CancellationT
         match inbox::store(gate, records.clone(), gate.now()).await {
             Ok(()) => return true,
             Err(error) => {
-                tracing::warn!(error = %error, wait_ms, "the store is down; deliveries stay in the journal");
+                tracing::warn!(error = %error, wait_ms, "the store does not take deliveries; they stay in the journal");
             }
         }
         if pause(shutdown, wait_ms).await {

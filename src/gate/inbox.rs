@@ -60,6 +60,7 @@ pub(super) async fn store(
         other => other?,
     }
     gate.work.notify_one();
+    gate.storage.ring();
     Ok(())
 }
 

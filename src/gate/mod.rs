@@ -3,6 +3,7 @@
 
 mod accounts;
 mod advance;
+mod again;
 mod decide;
 mod deliver;
 mod desk;

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::again::again;
 use super::views::{
     AccountView, AttemptView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView,
     EntryView, HoldView, Page,
@@ -15,10 +16,10 @@ use crate::domain::decision::Outcome;
 use crate::domain::ids::{ChainId, CommandId, DeliveryId, SeatId, SourceName, Uid};
 use crate::domain::owner::Owner;
 use crate::domain::timeline::Standing;
+use crate::storage::Tx;
 use crate::storage::records::{
     BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DeliveryRow, EntryCursor, Violation,
 };
-use crate::storage::{StorageError, Tx};
 
 /// Rows on a page, if the request does not say.
 const PAGE_DEFAULT: u32 = 50;
@@ -214,11 +215,12 @@ impl Desk {
     /// [`GateError::NotFound`] if there is no such dead letter.
     pub async fn retry_dead_letter(&self, id: i64) -> Result<(), GateError> {
         let now = self.clock.now();
-        let revived = self
-            .storage
-            .write(move |tx| Box::pin(async move { tx.revive(CommandId(id), now).await }))
-            .await
-            .map_err(|error: StorageError| GateError::from(error))?;
+        let revived = again(|| {
+            self.storage
+                .write(move |tx| Box::pin(async move { Ok(tx.revive(CommandId(id), now).await?) }))
+        })
+        .await?;
+        self.storage.ring();
         if !revived {
             return Err(GateError::NotFound(format!("no dead letter {id}")));
         }

@@ -1,8 +1,11 @@
 //! The workers: each takes a chain that is due, under a lease, and takes steps until nothing is left
 //! to do now. Steps of many chains share a commit, because the store groups what waits.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +23,10 @@ use crate::storage::records::Lease;
 const SLEEP_MS_MAX: i64 = 1_000;
 /// How long a chain rests after the store failed on it, in ms.
 const STORE_TROUBLE_MS: i64 = 1_000;
+/// Tries of one step, if the store does not take it.
+const STEP_TRIES_MAX: usize = 20;
+/// How long a chain rests that bookgate itself failed on, in ms.
+const BUG_MS: i64 = 60_000;
 /// How long a booking that could not be read rests, in ms.
 const READ_RETRY_MS: i64 = 60_000;
 
@@ -45,7 +52,11 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
             let shutdown = shutdown.clone();
             gate.changed(|activity| activity.working += 1);
             tasks.spawn(async move {
-                work(&gate, lease, &shutdown).await;
+                let working = AssertUnwindSafe(work(&gate, lease.clone(), &shutdown));
+                if working.catch_unwind().await.is_err() {
+                    tracing::error!(chain.id = %lease.chain, "working on a chain panicked: please report this");
+                    give_back(&gate, &lease, BUG_MS).await;
+                }
                 drop(place);
                 gate.changed(|activity| activity.working -= 1);
                 gate.work.notify_one();
@@ -91,6 +102,7 @@ async fn rest(gate: &Arc<Inner>, shutdown: &CancellationToken) {
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = gate.work.notified() => {}
+        () = gate.storage.rung() => {}
         () = tokio::time::sleep(sleep) => {}
     }
 }
@@ -121,22 +133,26 @@ async fn work(gate: &Arc<Inner>, lease: Lease, shutdown: &CancellationToken) {
 }
 
 /// One transaction. What was learned is offered again until the store takes it: an answer of the
-/// provider must not be lost to a store that is busy.
+/// provider must not be lost to a store that is busy. What other work got in the way of is tried again
+/// in any case.
 async fn step(
     gate: &Arc<Inner>,
     lease: &Lease,
     learned: Option<Report>,
 ) -> Result<Next, StorageError> {
-    let attempts = if learned.is_some() { 20 } else { 1 };
     let mut wait_ms = 50;
+    let known = learned.is_some();
     for attempt in 1.. {
-        let (this, lease, learned) = (Arc::clone(gate), lease.clone(), learned.clone());
+        let (this, ours, learned) = (Arc::clone(gate), lease.clone(), learned.clone());
         let done = gate
             .storage
-            .write(move |tx| Box::pin(async move { advance(&this, tx, lease, learned).await }))
+            .write(move |tx| Box::pin(async move { advance(&this, tx, ours, learned).await }))
             .await;
         match done {
-            Err(error) if error.is_transient() && attempt < attempts => {
+            Err(StorageError::Conflict(why)) if attempt < STEP_TRIES_MAX => {
+                tracing::debug!(chain.id = %lease.chain, reason = %why, attempt, "a step is taken again");
+            }
+            Err(error) if known && error.is_transient() && attempt < STEP_TRIES_MAX => {
                 tracing::warn!(error = %error, attempt, "the store is down; offering the answer again");
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 wait_ms = (wait_ms * 2).min(2_000);

@@ -3,13 +3,14 @@
 //! can say so at the right place.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use config::{Config, ConfigError, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
     Created, Dialect, HostConfirm, JournalSettings, LogSettings, PoliciesSettings, ProviderKind,
-    Role, ServerSettings, UnknownCanceller, VerificationWord, WorkerSettings,
+    Role, ServerSettings, Tls, UnknownCanceller, VerificationWord, WorkerSettings,
 };
 use crate::domain::amount::UnitCode;
 
@@ -38,8 +39,12 @@ pub(super) struct Document {
 #[serde(deny_unknown_fields)]
 pub(super) struct StorageTable {
     pub(super) url: String,
-    pub(super) read_connections: u32,
     pub(super) busy_timeout_ms: i64,
+    pub(super) read_connections: u32,
+    pub(super) connections_max: u32,
+    pub(super) statement_timeout_ms: i64,
+    pub(super) tls: Tls,
+    pub(super) tls_root_certificate: Option<PathBuf>,
 }
 
 /// `[units.CODE]`.

@@ -65,8 +65,12 @@ pub(super) static KEYS: Node = Table(&[
         "storage",
         Table(&[
             ("url", One(StorageUrl)),
-            ("read_connections", One(Whole(1, 64))),
             ("busy_timeout_ms", One(Whole(0, MINUTE))),
+            ("read_connections", One(Whole(1, 64))),
+            ("connections_max", One(Whole(2, 256))),
+            ("statement_timeout_ms", One(Whole(100, 10 * MINUTE))),
+            ("tls", One(Choice(section::Tls::WORDS))),
+            ("tls_root_certificate", One(Path)),
         ]),
     ),
     (

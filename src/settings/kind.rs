@@ -30,6 +30,45 @@ pub(super) enum Kind {
     Secret,
 }
 
+/// The address of a database, as far as it tells which sort it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StorageUrl<'a> {
+    /// A file.
+    Sqlite {
+        /// Its path, as written.
+        path: &'a str,
+    },
+    /// A server.
+    Postgres {
+        /// Whether the address holds a password.
+        password: bool,
+    },
+}
+
+impl<'a> StorageUrl<'a> {
+    /// Reads an address; the error says what is wrong with it, without repeating it.
+    pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
+        match text.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => match Url::parse(text) {
+                Err(_) => Err("this is not a URL: postgres://USER@HOST:PORT/DATABASE"),
+                Ok(url) if url.path().trim_matches('/').is_empty() => {
+                    Err("the name of the database is missing: postgres://USER@HOST:PORT/DATABASE")
+                }
+                Ok(url) => Ok(Self::Postgres {
+                    password: url.password().is_some()
+                        || url.query_pairs().any(|(name, _)| name == "password"),
+                }),
+            },
+            Some(("sqlite", "" | ":memory:")) => Err("the name of the file is missing"),
+            Some(("sqlite", path)) if path.contains(['?', '#']) => {
+                Err("parameters are not taken here, only the file's path")
+            }
+            Some(("sqlite", path)) => Ok(Self::Sqlite { path }),
+            _ => Err("this begins neither with sqlite:// nor with postgres://"),
+        }
+    }
+}
+
 /// Why a value was refused.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -85,7 +124,9 @@ impl Kind {
             }
             Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
             Self::Address => "an IP address and a port, such as \"127.0.0.1:8080\"".to_owned(),
-            Self::StorageUrl => "a URL, such as \"sqlite://bookgate.db\"".to_owned(),
+            Self::StorageUrl => "a URL, such as \"sqlite://bookgate.db\" or \
+                                 \"postgres://bookgate@db.example.org/bookgate\", or a reference to one"
+                .to_owned(),
             Self::BaseUrl => "an http or https URL, such as \"https://api.cal.com\"".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::HeaderValue => {
@@ -137,18 +178,16 @@ impl Kind {
         }
     }
 
-    /// A URL of the wrong sort may carry a password, so it is only shown if it has none.
+    /// A URL may carry a password, so it is only shown if it has none.
     fn storage_url(self, text: &str) -> Result<Value, Fault> {
-        let found = match text.split_once("://") {
-            Some(("postgres" | "postgresql", _)) => {
-                "PostgreSQL is not in this build yet: use sqlite://"
+        let found = match StorageUrl::parse(text) {
+            _ if SecretRef::parse(text).is_ok() => return Ok(Value::String(text.to_owned())),
+            Ok(StorageUrl::Postgres { password: true }) => {
+                "a password does not belong here: write url = \"env:NAME\" and put the whole URL \
+                 into that variable, or leave the password to PGPASSWORD"
             }
-            Some(("sqlite", "" | ":memory:")) => "the name of the file is missing",
-            Some(("sqlite", path)) if path.contains(['?', '#']) => {
-                "parameters are not taken here, only the file's path"
-            }
-            Some(("sqlite", _)) => return Ok(Value::String(text.to_owned())),
-            _ => "this does not begin with sqlite://",
+            Ok(_) => return Ok(Value::String(text.to_owned())),
+            Err(found) => found,
         };
         Err(Fault {
             may_be_shown: !text.contains('@'),

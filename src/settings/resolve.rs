@@ -10,6 +10,7 @@ use super::Settings;
 use super::document::{ApiTable, Document, SourceTable, StorageTable, TokenTable, UnitTable};
 use super::environment::Environment;
 use super::keys;
+use super::kind::StorageUrl;
 use super::report::Report;
 use super::secret::{Secret, SecretRef};
 use super::sections::{
@@ -31,6 +32,7 @@ pub(super) fn resolve(
         env,
         report,
     };
+    let storage = resolver.storage(document.storage);
     let units = resolver.units(document.units);
     let tokens = resolver.tokens(document.admin.tokens);
     let sources = resolver.sources(document.sources);
@@ -39,7 +41,7 @@ pub(super) fn resolve(
     policies.dir = base_dir.join(policies.dir);
     Some(Settings {
         server: document.server,
-        storage: storage(&document.storage, base_dir),
+        storage: storage?,
         journal,
         policies,
         units: units?,
@@ -95,16 +97,6 @@ fn across_keys(document: &Document, report: &mut Report) {
     }
 }
 
-/// The URL was checked when it was read: it begins with `sqlite://`.
-fn storage(table: &StorageTable, base_dir: &Path) -> StorageSettings {
-    let path = table.url.strip_prefix("sqlite://").unwrap_or(&table.url);
-    StorageSettings {
-        database: Database::Sqlite(base_dir.join(path)),
-        read_connections: table.read_connections,
-        busy_timeout_ms: table.busy_timeout_ms,
-    }
-}
-
 struct Resolver<'a> {
     base_dir: &'a Path,
     env: &'a Environment,
@@ -112,6 +104,34 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
+    fn storage(&mut self, table: StorageTable) -> Option<StorageSettings> {
+        const KEY: &str = "storage.url";
+        let url = match SecretRef::parse(&table.url) {
+            Ok(_) => self.secret(KEY, &table.url)?,
+            Err(_) => Secret::new(table.url),
+        };
+        let database = match StorageUrl::parse(url.expose()) {
+            Ok(StorageUrl::Sqlite { path }) => Database::Sqlite(self.base_dir.join(path)),
+            Ok(StorageUrl::Postgres { .. }) => Database::Postgres(url),
+            // Only of what was looked up: what is written here was checked when it was read.
+            Err(found) => {
+                let title = format!("what `{KEY}` refers to is no database");
+                self.report.with_key(KEY, title, found.to_owned(), None);
+                return None;
+            }
+        };
+        let certificate = table.tls_root_certificate;
+        Some(StorageSettings {
+            database,
+            busy_timeout_ms: table.busy_timeout_ms,
+            read_connections: table.read_connections,
+            connections_max: table.connections_max,
+            statement_timeout_ms: table.statement_timeout_ms,
+            tls: table.tls,
+            tls_root_certificate: certificate.map(|file| self.base_dir.join(file)),
+        })
+    }
+
     fn units(&mut self, tables: BTreeMap<UnitCode, UnitTable>) -> Option<BTreeMap<UnitCode, Unit>> {
         all(tables, |code, table| {
             let scale = self.needed(&format!("units.{code}.scale"), table.scale, "scale = 2")?;

@@ -36,6 +36,8 @@ macro_rules! choice {
 choice! {
     /// When a webhook is answered with 200.
     Acknowledge {
+        /// `journal` on SQLite, `database` on PostgreSQL.
+        Auto = "auto",
         /// Once it is on disk in the journal.
         Journal = "journal",
         /// Once the database has committed it.
@@ -50,6 +52,22 @@ choice! {
         Journal = "journal",
         /// They are answered 503.
         Refuse = "refuse",
+    }
+}
+
+choice! {
+    /// How the connection to a server is encrypted, in PostgreSQL's own words.
+    Tls {
+        /// Not at all.
+        Disable = "disable",
+        /// If the server can.
+        Prefer = "prefer",
+        /// Always, with whoever answers.
+        Require = "require",
+        /// Always, with a certificate of a known authority.
+        VerifyCa = "verify-ca",
+        /// Always, with the server's own certificate.
+        VerifyFull = "verify-full",
     }
 }
 
@@ -170,6 +188,8 @@ pub struct ServerSettings {
 pub enum Database {
     /// A SQLite file; the path is absolute if the settings file's folder is.
     Sqlite(PathBuf),
+    /// A PostgreSQL server, by its URL, which may hold a password.
+    Postgres(Secret),
 }
 
 /// `[storage]`: the database.
@@ -177,10 +197,18 @@ pub enum Database {
 pub struct StorageSettings {
     /// Which database.
     pub database: Database,
-    /// Connections for reading.
-    pub read_connections: u32,
-    /// How long to wait for the database's lock.
+    /// How long to wait for a connection or for the database's lock.
     pub busy_timeout_ms: i64,
+    /// SQLite: connections for reading.
+    pub read_connections: u32,
+    /// PostgreSQL: connections in all.
+    pub connections_max: u32,
+    /// PostgreSQL: the longest that one statement may take.
+    pub statement_timeout_ms: i64,
+    /// PostgreSQL: how the connection is encrypted, unless the URL says it.
+    pub tls: Tls,
+    /// PostgreSQL: the certificates that may sign the server's.
+    pub tls_root_certificate: Option<PathBuf>,
 }
 
 /// `[journal]`: the append-only files in front of the inbox.

@@ -14,6 +14,8 @@ const ACCOUNTS: Sql = Sql::same(
     "SELECT unit, posted, held, credit_limit, status, created_at FROM account
      WHERE owner = $1 AND kind = 'booker' ORDER BY unit",
 );
+const LOCK_ACCOUNTS: Sql =
+    Sql::same("SELECT id FROM account WHERE owner = $1 AND kind = 'booker' ORDER BY id FOR UPDATE");
 const ENTRIES: Sql = Sql::same(
     "SELECT entry.txn_id, entry.line, txn.kind, txn.actor, txn.reason, txn.decision_id,
          txn.recorded_at, entry.hold_id, hold.uid, hold.seat, entry.layer, entry.amount,
@@ -36,6 +38,18 @@ const WAIVERS: Sql =
     Sql::same("SELECT decision_id FROM waiver WHERE chain_id = $1 ORDER BY decision_id");
 
 impl Tx {
+    /// Keeps the balances of an owner as they are until the transaction ends, so that what is decided
+    /// by them can be held. Where there is only one writer, that is so already.
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] if another transaction has them for too long.
+    pub async fn lock_accounts(&mut self, owner: &Owner) -> Result<(), StorageError> {
+        if self.has_rivals() {
+            self.query(LOCK_ACCOUNTS).bind(owner).run().await?;
+        }
+        Ok(())
+    }
+
     /// The accounts of an owner. `None` if there are none.
     ///
     /// # Errors

@@ -55,26 +55,18 @@ const FACTS: Sql = Sql::same("SELECT received_at, body FROM fact WHERE chain_id 
 impl Tx {
     /// The chain that has any of these keys; made if there is none. If the keys name several, they
     /// are merged into the oldest, which gets everything the others had, a new version, and the
-    /// earliest of their due times. Leases of the others are void.
+    /// earliest of their due times. Leases of the others are void. The chain is locked.
     ///
     /// # Errors
-    /// If the store fails.
+    /// [`StorageError::Conflict`] if another transaction has just filed the same booking; or if the
+    /// store fails.
     pub async fn chain_for(
         &mut self,
         source: &SourceName,
         keys: &[String],
         now: Timestamp,
     ) -> Result<ChainId, StorageError> {
-        let mut found = Vec::new();
-        let mut unknown = Vec::new();
-        for key in keys {
-            match self.find_chain(source, key).await? {
-                Some(chain) => found.push(chain),
-                None => unknown.push(key),
-            }
-        }
-        found.sort_unstable();
-        found.dedup();
+        let (found, unknown) = self.find_chains(source, keys).await?;
         let chain = match found.split_first() {
             Some((&oldest, others)) => {
                 for &other in others {
@@ -89,9 +81,41 @@ impl Tx {
         };
         for key in unknown {
             let insert = self.query(INSERT_KEY).bind(source).bind(key).bind(chain);
-            insert.run().await?;
+            if insert.run().await? == 0 {
+                let text = "another transaction filed the same booking";
+                return Err(StorageError::Conflict(text.to_owned()));
+            }
         }
         Ok(chain)
+    }
+
+    /// The chains that have any of these keys, locked, oldest first; and the keys that none has.
+    async fn find_chains<'k>(
+        &mut self,
+        source: &SourceName,
+        keys: &'k [String],
+    ) -> Result<(Vec<ChainId>, Vec<&'k String>), StorageError> {
+        let mut locked = Vec::new();
+        loop {
+            let (mut found, mut unknown) = (Vec::new(), Vec::new());
+            for key in keys {
+                match self.find_chain(source, key).await? {
+                    Some(chain) => found.push(chain),
+                    None if !unknown.contains(&key) => unknown.push(key),
+                    None => {}
+                }
+            }
+            found.sort_unstable();
+            found.dedup();
+            // Until it is locked, a chain may be merged into another one; then its keys say so.
+            if !self.has_rivals() || locked == found {
+                return Ok((found, unknown));
+            }
+            for &chain in &found {
+                self.lock_chain(chain).await?;
+            }
+            locked = found;
+        }
     }
 
     /// The chain that has this key.

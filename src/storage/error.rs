@@ -11,6 +11,9 @@ pub enum StorageError {
     /// It may work later: the disk is full, the file is busy, or the machine is in trouble.
     #[error("the store cannot be used at the moment: {0}")]
     Unavailable(String),
+    /// Other work got in the way; nothing of this one was kept. Doing it again is all it takes.
+    #[error("other work on the store got in the way: {0}")]
+    Conflict(String),
     /// Another daemon has the file.
     #[error(
         "`{}` is in use by another bookgate: stop it first, or give this one a file of its own",
@@ -20,35 +23,33 @@ pub enum StorageError {
         /// The database file.
         path: PathBuf,
     },
-    /// The file cannot be opened at all.
-    #[error("cannot open `{}`: {cause}", path.display())]
+    /// The store cannot be opened at all.
+    #[error("cannot open `{place}`: {cause}")]
     Open {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        place: String,
         /// What stands in the way.
         cause: String,
     },
-    /// The file was written by a later version of bookgate.
+    /// The store was written by a later version of bookgate.
     #[error(
-        "`{}` has schema {found}, and this bookgate knows {known} at most: use the version that wrote it",
-        path.display()
+        "`{place}` has schema {found}, and this bookgate knows {known} at most: use the version that wrote it"
     )]
     NewerSchema {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        place: String,
         /// The schema it has.
         found: i64,
         /// The schema this program has.
         known: i64,
     },
-    /// The file waits for migrations.
+    /// The store waits for migrations.
     #[error(
-        "`{}` has schema {found}, and this bookgate wants {known}: run `bookgate migrate` or start the daemon",
-        path.display()
+        "`{place}` has schema {found}, and this bookgate wants {known}: run `bookgate migrate` or start the daemon"
     )]
     OlderSchema {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        place: String,
         /// The schema it has; 0 if it is empty.
         found: i64,
         /// The schema this program has.
@@ -67,7 +68,7 @@ pub enum StorageError {
         /// Its scale in the settings.
         wanted: u32,
     },
-    /// The file is damaged, or holds something this program never wrote.
+    /// The store is damaged, or holds something this program never wrote.
     #[error("the store is damaged: {0}; restore a backup, or ask for help with a copy of the file")]
     Corrupt(String),
     /// The store will never take this row: a rule of the schema forbids it.
@@ -105,7 +106,18 @@ pub enum StorageError {
 impl StorageError {
     /// Whether the same work may succeed later, unchanged.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Closed)
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Conflict(_) | Self::Closed
+        )
+    }
+
+    /// What stands in the way, without the words around it.
+    pub(super) fn cause(self) -> String {
+        match self {
+            Self::Unavailable(cause) | Self::Conflict(cause) => cause,
+            other => other.to_string(),
+        }
     }
 }
 

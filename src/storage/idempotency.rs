@@ -3,7 +3,7 @@
 
 use super::backend::{Sql, Tx};
 use super::error::StorageError;
-use super::records::{Posted, StoredAnswer};
+use super::records::StoredAnswer;
 use crate::domain::clock::Timestamp;
 
 const FIND: Sql = Sql::same(
@@ -37,23 +37,25 @@ impl Tx {
         .transpose()
     }
 
-    /// Keeps the answer given to a key. The first one stays.
+    /// Keeps the answer given to a key, which must have none.
     ///
     /// # Errors
-    /// If the store fails.
+    /// [`StorageError::Conflict`] if it has one by now: done again, the work will find it.
     pub async fn put_idempotent(
         &mut self,
         scope: &str,
         key: &str,
         answer: &StoredAnswer,
         now: Timestamp,
-    ) -> Result<Posted<()>, StorageError> {
+    ) -> Result<(), StorageError> {
         let put = self.query(PUT).bind(scope).bind(key);
         let put = put.bind(&answer.request_hash[..]).bind(&answer.request);
         let put = put.bind(answer.status).bind(&answer.outcome).bind(now);
         match put.run().await? {
-            0 => Ok(Posted::Duplicate),
-            _ => Ok(Posted::New(())),
+            0 => Err(StorageError::Conflict(
+                "another request with the same idempotency key was quicker".to_owned(),
+            )),
+            _ => Ok(()),
         }
     }
 }

@@ -16,16 +16,27 @@ const DUE_NO_LATER: Sql = Sql::same(
     "UPDATE chain SET due_at = $2
      WHERE id = $1 AND merged_into IS NULL AND (due_at IS NULL OR due_at > $2)",
 );
-// Two lists, so that each is read from its own index: what is due and free, and what its holder has
-// let expire. On PostgreSQL the inner queries will want SKIP LOCKED.
-const CLAIM: Sql = Sql::same(
+// Two statements, so that each is read from its own index: what its holder has let expire, and what is
+// due and free. A holder never takes over from itself: it is alive, and at work. On a server, rows that
+// another instance is taking at this moment are passed over.
+const CLAIM_EXPIRED: Sql = Sql::each(
     "UPDATE chain SET lease_owner = $1, lease_until = $2, lease_fence = lease_fence + 1, due_at = NULL
-     WHERE id IN (
-         SELECT id FROM (
-             SELECT id, due_at AS since FROM chain WHERE due_at <= $3 AND lease_until IS NULL
-             UNION ALL
-             SELECT id, lease_until AS since FROM chain WHERE lease_until <= $3
-         ) AS free ORDER BY since, id LIMIT $4)
+     WHERE id IN (SELECT id FROM chain WHERE lease_until <= $3 AND lease_owner <> $1
+                  ORDER BY lease_until, id LIMIT $4)
+     RETURNING id, source, lease_fence, lease_until",
+    "UPDATE chain SET lease_owner = $1, lease_until = $2, lease_fence = lease_fence + 1, due_at = NULL
+     WHERE id IN (SELECT id FROM chain WHERE lease_until <= $3 AND lease_owner <> $1
+                  ORDER BY lease_until, id LIMIT $4 FOR UPDATE SKIP LOCKED)
+     RETURNING id, source, lease_fence, lease_until",
+);
+const CLAIM_DUE: Sql = Sql::each(
+    "UPDATE chain SET lease_owner = $1, lease_until = $2, lease_fence = lease_fence + 1, due_at = NULL
+     WHERE id IN (SELECT id FROM chain WHERE due_at <= $3 AND lease_until IS NULL
+                  ORDER BY due_at, id LIMIT $4)
+     RETURNING id, source, lease_fence, lease_until",
+    "UPDATE chain SET lease_owner = $1, lease_until = $2, lease_fence = lease_fence + 1, due_at = NULL
+     WHERE id IN (SELECT id FROM chain WHERE due_at <= $3 AND lease_until IS NULL
+                  ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
      RETURNING id, source, lease_fence, lease_until",
 );
 const RENEW: Sql = Sql::same(
@@ -42,6 +53,7 @@ const RELEASE: Sql = Sql::same(
 const HOLDS: Sql = Sql::same(
     "SELECT 1 AS held FROM chain WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
 );
+const LOCK: Sql = Sql::same("SELECT id FROM chain WHERE id = $1 FOR UPDATE");
 const EARLIEST_DUE: Sql = Sql::same(
     "SELECT MIN(due_at) AS at FROM chain WHERE due_at IS NOT NULL AND lease_until IS NULL",
 );
@@ -75,8 +87,8 @@ impl Tx {
         update.run().await.map(drop)
     }
 
-    /// Leases chains that are due and free, or whose lease has expired; the longest waiting first.
-    /// `lease_ms` are milliseconds from `now`.
+    /// Leases chains whose lease another worker has let expire, and chains that are due and free; of
+    /// each the longest waiting first. `lease_ms` are milliseconds from `now`.
     ///
     /// # Errors
     /// If the store fails.
@@ -88,9 +100,18 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<Lease>, StorageError> {
         let until = plus_ms(now, lease_ms);
-        let claim = self.query(CLAIM).bind(worker).bind(until).bind(now);
-        let rows = claim.bind(i64::from(limit)).all().await?;
-        rows.iter().map(lease).collect()
+        let mut leases = Vec::new();
+        for sql in [CLAIM_EXPIRED, CLAIM_DUE] {
+            let left = i64::from(limit) - i64::try_from(leases.len()).unwrap_or(i64::MAX);
+            if left <= 0 {
+                break;
+            }
+            let claim = self.query(sql).bind(worker).bind(until).bind(now);
+            for row in claim.bind(left).all().await? {
+                leases.push(lease(&row)?);
+            }
+        }
+        Ok(leases)
     }
 
     /// Holds a lease for longer; `false` if it was lost.
@@ -114,6 +135,18 @@ impl Tx {
     ) -> Result<bool, StorageError> {
         let release = self.query(RELEASE).bind(lease.chain).bind(lease.fence);
         Ok(release.bind(due).run().await? == 1)
+    }
+
+    /// Keeps others away from a chain until the transaction ends: whoever changes anything that
+    /// belongs to a chain locks it first. Where there is only one writer, that is so already.
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] if another transaction has it for too long.
+    pub async fn lock_chain(&mut self, chain: ChainId) -> Result<(), StorageError> {
+        if self.has_rivals() {
+            self.query(LOCK).bind(chain).run().await?;
+        }
+        Ok(())
     }
 
     /// Whether a lease is still the one to write by: its fence is the highest, it was not given

@@ -1,21 +1,23 @@
-//! Opening a file: its schema must be ours, its units must be those of the settings, and nobody can
-//! still hold a lease.
+//! Opening a store: its schema must be ours, and its units must be those of the settings.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use sqlx::Executor as _;
 use sqlx::migrate::{MigrateError, Migrator};
 
 use super::backend::{Pool, Sql, Tx};
 use super::error::StorageError;
 use crate::domain::amount::Unit;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+// Same numbers, same names: `both_databases_have_the_same_steps` holds them together.
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Takes the lock that keeps a second daemon away from the file.
 pub(super) fn lock(path: &Path) -> Result<File, StorageError> {
     let cannot = |error: std::io::Error| StorageError::Open {
-        path: path.to_owned(),
+        place: path.display().to_string(),
         cause: error.to_string(),
     };
     let mut beside = path.as_os_str().to_owned();
@@ -37,15 +39,14 @@ pub(super) fn lock(path: &Path) -> Result<File, StorageError> {
 
 /// The newest schema this program has.
 pub(super) fn known_schema() -> i64 {
-    MIGRATIONS
-        .iter()
-        .map(|step| step.version)
-        .max()
-        .unwrap_or(0)
+    SQLITE.iter().map(|step| step.version).max().unwrap_or(0)
 }
 
-const HAS_SCHEMA: Sql =
-    Sql::same("SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'");
+// What there is, is asked of the catalogue of each database.
+const HAS_SCHEMA: Sql = Sql::each(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
+    "SELECT 1 AS name WHERE to_regclass('_sqlx_migrations') IS NOT NULL",
+);
 const SCHEMA: Sql =
     Sql::same("SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) AS version FROM _sqlx_migrations");
 
@@ -59,36 +60,66 @@ async fn found_schema(pool: &Pool) -> Result<i64, StorageError> {
     Ok(found)
 }
 
-/// Refuses a file that is not exactly at our schema.
-pub(super) async fn check_schema(pool: &Pool, path: &Path) -> Result<(), StorageError> {
+/// Refuses a store that is not exactly at our schema.
+pub(super) async fn check_schema(pool: &Pool, place: &str) -> Result<(), StorageError> {
     let (found, known) = (found_schema(pool).await?, known_schema());
-    let path = path.to_owned();
+    let place = place.to_owned();
     match found.cmp(&known) {
         std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Less => Err(StorageError::OlderSchema { path, found, known }),
-        std::cmp::Ordering::Greater => Err(StorageError::NewerSchema { path, found, known }),
+        std::cmp::Ordering::Less => Err(StorageError::OlderSchema {
+            place,
+            found,
+            known,
+        }),
+        std::cmp::Ordering::Greater => Err(StorageError::NewerSchema {
+            place,
+            found,
+            known,
+        }),
     }
 }
 
-/// Brings the file to our schema.
-pub(super) async fn migrate(pool: &Pool, path: &Path) -> Result<(), StorageError> {
+/// Brings the store to our schema. Of several daemons that start at once, one does it; the others wait
+/// for it.
+pub(super) async fn migrate(pool: &Pool, place: &str) -> Result<(), StorageError> {
     let (found, known) = (found_schema(pool).await?, known_schema());
     if found > known {
-        let path = path.to_owned();
-        return Err(StorageError::NewerSchema { path, found, known });
+        let place = place.to_owned();
+        return Err(StorageError::NewerSchema {
+            place,
+            found,
+            known,
+        });
     }
-    let mut connection = pool.connection().await?;
-    MIGRATIONS
-        .run(&mut *connection)
-        .await
-        .map_err(|error| match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-            other => StorageError::Corrupt(format!("migrating `{}`: {other}", path.display())),
-        })
+    let migrated = match pool {
+        Pool::Sqlite(pool) => SQLITE.run(&mut *pool.acquire().await?).await,
+        Pool::Postgres { pool, .. } => {
+            let mut connection = pool.acquire().await?;
+            // A step may take as long as it takes, and so may the daemon that is at it; the driver
+            // locks the whole (an advisory lock). No other work gets this connection.
+            connection.close_on_drop();
+            connection.execute(WITHOUT_HASTE).await?;
+            POSTGRES.run(&mut *connection).await
+        }
+    };
+    migrated.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+        // Another daemon, of a later version, was quicker.
+        MigrateError::VersionMissing(found) => StorageError::NewerSchema {
+            place: place.to_owned(),
+            found,
+            known,
+        },
+        other => StorageError::Corrupt(format!("migrating `{place}`: {other}")),
+    })
 }
 
+const WITHOUT_HASTE: &str = "SET statement_timeout = 0; SET lock_timeout = 0;
+    SET idle_in_transaction_session_timeout = 0";
+
 const SCALE: Sql = Sql::same("SELECT scale FROM unit WHERE code = $1");
-const INSERT_UNIT: Sql = Sql::same("INSERT INTO unit (code, scale) VALUES ($1, $2)");
+const INSERT_UNIT: Sql =
+    Sql::same("INSERT INTO unit (code, scale) VALUES ($1, $2) ON CONFLICT (code) DO NOTHING");
 const UPDATE_SCALE: Sql = Sql::same("UPDATE unit SET scale = $2 WHERE code = $1");
 const UNIT_IS_USED: Sql = Sql::same(
     "SELECT 1 AS used WHERE EXISTS (SELECT 1 FROM account WHERE unit = $1)
@@ -101,13 +132,15 @@ const CLEAR_LEASES: Sql = Sql::same(
      WHERE lease_until IS NOT NULL",
 );
 
-/// Writes down the units of the settings, and frees what the last process had leased.
+/// Writes down the units of the settings; on a file also frees what the last process had leased.
 pub(super) async fn prepare(pool: &Pool, units: &[Unit]) -> Result<(), StorageError> {
     let mut tx = pool.begin_write().await?;
     for unit in units {
         record_unit(&mut tx, unit).await?;
     }
-    tx.query(CLEAR_LEASES).run().await?;
+    if !tx.has_rivals() {
+        tx.query(CLEAR_LEASES).run().await?;
+    }
     tx.commit().await
 }
 
@@ -131,4 +164,20 @@ async fn record_unit(tx: &mut Tx, unit: &Unit) -> Result<(), StorageError> {
     }
     let update = tx.query(UPDATE_SCALE).bind(&unit.code).bind(wanted);
     update.run().await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_databases_have_the_same_steps() {
+        let names = |steps: &Migrator| -> Vec<(i64, String)> {
+            let named = steps.iter();
+            named
+                .map(|step| (step.version, step.description.to_string()))
+                .collect()
+        };
+        assert_eq!(names(&SQLITE), names(&POSTGRES));
+    }
 }

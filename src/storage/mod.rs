@@ -4,17 +4,25 @@
 //! [`Storage::write`] runs a piece of work as one transaction, committed together with whatever
 //! else waits (`writer`); [`Storage::read`] shows one consistent state. What a transaction can do
 //! are the methods of [`Tx`], one file for each concern. Rows come and go as the plain values of
-//! [`records`]; no type of the driver leaves this room, and none but `backend` and `migrate`
-//! knows it.
+//! [`records`]; no type of the drivers leaves this room, and none but `backend` and `migrate`
+//! knows them.
 //!
 //! A work must not wait for anything but its own statements: all others wait for it.
+//!
+//! There are two databases and one behaviour. On a file (SQLite) there is one writer (`writer`), so
+//! nothing needs to be locked. On a server (PostgreSQL) others write at the same time
+//! (`concurrent`): whoever works on a chain locks its row first ([`Tx::lock_chain`]), balances move
+//! in one conditional statement each, and what still collides is a [`StorageError::Conflict`], after
+//! which the work is done again.
 
 mod accounts;
 mod backend;
+mod bell;
 mod bookings;
 mod chains;
 mod checkpoint;
 mod commands;
+mod concurrent;
 mod decisions;
 mod error;
 mod idempotency;
@@ -24,46 +32,33 @@ mod ledger;
 mod migrate;
 mod posting;
 pub mod records;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod words;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::domain::amount::Unit;
+use crate::domain::clock::Timestamp;
 
 pub use backend::Tx;
 use backend::{Access, Pool, Sql};
+use bell::Bell;
 use checkpoint::Checkpointer;
+use concurrent::Concurrent;
 pub use error::{LedgerError, StorageError};
+pub use settings::{Database, PostgresSettings, StorageSettings, TlsMode};
 use writer::Writer;
 
-/// Where the store is and how it is used.
-#[derive(Debug, Clone)]
-pub struct StorageSettings {
-    /// The database file. Its folder must exist; `<file>.lock`, `<file>-wal` and `<file>-shm` are
-    /// put beside it.
-    pub path: PathBuf,
-    /// Connections that read, at least one.
-    pub read_connections: u32,
-    /// How long to wait for a connection, and for a file that another process has locked.
-    pub busy_timeout_ms: u64,
-    /// The units of the ledger.
-    pub units: Vec<Unit>,
-}
-
-impl StorageSettings {
-    fn busy_timeout(&self) -> Duration {
-        Duration::from_millis(self.busy_timeout_ms)
-    }
-}
+/// How long the store may take to say that it is well.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The store. Clones are the same store.
 #[derive(Debug, Clone)]
@@ -78,52 +73,87 @@ struct Inner {
     writing: Option<Writing>,
 }
 
-/// What only the one daemon has. Both tasks end when the store is dropped, closed or not.
+/// What only a daemon has. All tasks end when the store is dropped, closed or not.
 #[derive(Debug)]
-struct Writing {
-    writer: Writer,
-    checkpointer: Checkpointer,
+enum Writing {
+    /// On a file: one after the other, grouped.
+    Alone {
+        writer: Writer,
+        checkpointer: Checkpointer,
+    },
+    /// On a server: beside others.
+    Among { concurrent: Concurrent, bell: Bell },
 }
 
 const PROBE: Sql = Sql::same("SELECT 1 AS probe");
 
 impl Storage {
-    /// Opens the file for a daemon: locks it, creates or migrates it, checks the units, and frees
-    /// the leases that the last process left.
+    /// Opens the store for a daemon: creates or migrates it, and checks the units. A file is locked,
+    /// and the leases that the last process left on it are freed.
     ///
     /// # Errors
-    /// [`StorageError::Locked`] if another daemon has it, [`StorageError::NewerSchema`],
-    /// [`StorageError::UnitScale`], or whatever keeps the file from being opened.
+    /// [`StorageError::Locked`] if another daemon has the file, [`StorageError::NewerSchema`],
+    /// [`StorageError::UnitScale`], or whatever keeps the store from being opened.
     pub async fn open(settings: &StorageSettings) -> Result<Self, StorageError> {
-        let (path, timeout) = (&settings.path, settings.busy_timeout());
-        let lock = migrate::lock(path)?;
-        let pool = Pool::open(path, Access::Write, timeout).await?;
-        migrate::migrate(&pool, path).await?;
-        migrate::prepare(&pool, &settings.units).await?;
-
-        let connections = settings.read_connections;
-        let readers = Pool::open(path, Access::Read { connections }, timeout).await?;
-        let folding = Pool::open(path, Access::Checkpoint, timeout).await?;
-        let writer = Writer::start(pool, lock);
-        let checkpointer = Checkpointer::start(folding, &writer);
-        let writing = Some(Writing {
-            writer,
-            checkpointer,
-        });
+        let timeout = settings.busy_timeout();
+        let (readers, writing) = match &settings.database {
+            Database::Sqlite {
+                path,
+                read_connections,
+            } => Self::open_file(path, *read_connections, settings).await?,
+            Database::Postgres(server) => {
+                let pool = Pool::connect(server, false, timeout).await?;
+                migrate::migrate(&pool, &server.place()).await?;
+                migrate::prepare(&pool, &settings.units).await?;
+                let (concurrent, bell) = (Concurrent::new(pool.clone()), Bell::start(pool.clone()));
+                (pool, Writing::Among { concurrent, bell })
+            }
+        };
+        let writing = Some(writing);
         Ok(Self {
             inner: Arc::new(Inner { readers, writing }),
         })
     }
 
-    /// Opens the file for reading, also beside a running daemon: takes no lock, changes nothing.
+    async fn open_file(
+        path: &Path,
+        read_connections: u32,
+        settings: &StorageSettings,
+    ) -> Result<(Pool, Writing), StorageError> {
+        let timeout = settings.busy_timeout();
+        let lock = migrate::lock(path)?;
+        let pool = Pool::open_file(path, Access::Write, timeout).await?;
+        migrate::migrate(&pool, &path.display().to_string()).await?;
+        migrate::prepare(&pool, &settings.units).await?;
+
+        let reading = Access::Read {
+            connections: read_connections,
+        };
+        let readers = Pool::open_file(path, reading, timeout).await?;
+        let folding = Pool::open_file(path, Access::Checkpoint, timeout).await?;
+        let writer = Writer::start(pool, lock);
+        let checkpointer = Checkpointer::start(folding, &writer);
+        let writing = Writing::Alone {
+            writer,
+            checkpointer,
+        };
+        Ok((readers, writing))
+    }
+
+    /// Opens the store for reading, also beside a running daemon: takes no lock, changes nothing.
     ///
     /// # Errors
-    /// [`StorageError::Open`] if there is no such file, [`StorageError::NewerSchema`] or
+    /// [`StorageError::Open`] if there is no such store, [`StorageError::NewerSchema`] or
     /// [`StorageError::OlderSchema`] if it is not at this program's schema.
     pub async fn open_read_only(settings: &StorageSettings) -> Result<Self, StorageError> {
-        let path = &settings.path;
-        let readers = Pool::open(path, Access::ReadOnly, settings.busy_timeout()).await?;
-        migrate::check_schema(&readers, path).await?;
+        let timeout = settings.busy_timeout();
+        let readers = match &settings.database {
+            Database::Sqlite { path, .. } => {
+                Pool::open_file(path, Access::ReadOnly, timeout).await?
+            }
+            Database::Postgres(server) => Pool::connect(server, true, timeout).await?,
+        };
+        migrate::check_schema(&readers, &settings.database.place()).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 readers,
@@ -132,7 +162,7 @@ impl Storage {
         })
     }
 
-    /// Brings the file to this program's schema, closes it again, and says which schema that is.
+    /// Brings the store to this program's schema, closes it again, and says which schema that is.
     ///
     /// # Errors
     /// As [`Storage::open`].
@@ -145,11 +175,13 @@ impl Storage {
     /// panics, nothing of it was kept; other work that shares the commit is not touched. Dropping
     /// the returned future does not stop work that was handed over.
     ///
-    /// `work` must not call [`Storage::write`] itself: it would wait for its own end.
+    /// `work` must not call [`Storage::write`] itself: it would wait for its own end. Where the
+    /// connection to a server is lost in the middle of a commit, nobody knows whether it was kept: work
+    /// must be such that doing it again does no harm.
     ///
     /// # Errors
-    /// Those of `work`; else [`StorageError::Unavailable`], [`StorageError::Panicked`],
-    /// [`StorageError::ReadOnly`] or [`StorageError::Closed`].
+    /// Those of `work`; else [`StorageError::Unavailable`], [`StorageError::Conflict`],
+    /// [`StorageError::Panicked`], [`StorageError::ReadOnly`] or [`StorageError::Closed`].
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
@@ -157,8 +189,10 @@ impl Storage {
         E: From<StorageError> + Send + 'static,
     {
         let writing = self.inner.writing.as_ref();
-        let writing = writing.ok_or(StorageError::ReadOnly)?;
-        writing.writer.write(work).await
+        match writing.ok_or(StorageError::ReadOnly)? {
+            Writing::Alone { writer, .. } => writer.write(work).await,
+            Writing::Among { concurrent, .. } => concurrent.write(work).await,
+        }
     }
 
     /// Runs `work` on one consistent state of the database. Writing in it is an error.
@@ -176,26 +210,72 @@ impl Storage {
         result
     }
 
-    /// Finishes the writes that were handed over, folds back the log, and gives up the lock. Later
-    /// calls get [`StorageError::Closed`].
+    /// Finishes the writes that were handed over, and lets go of the database; of a file it folds back
+    /// the log and gives up the lock. Later calls get [`StorageError::Closed`].
     pub async fn close(&self) {
-        self.inner.readers.close().await;
-        if let Some(writing) = &self.inner.writing {
-            writing.checkpointer.stop().await;
-            // Last, because it gives up the lock.
-            writing.writer.stop().await;
+        match &self.inner.writing {
+            Some(Writing::Alone {
+                writer,
+                checkpointer,
+            }) => {
+                self.inner.readers.close().await;
+                checkpointer.stop().await;
+                // Last, because it gives up the lock.
+                writer.stop().await;
+            }
+            Some(Writing::Among { concurrent, .. }) => concurrent.stop().await,
+            None => self.inner.readers.close().await,
         }
     }
 
     /// Whether the store can be used, as far as that can be told cheaply: the last commit went
     /// through, and a read does.
     pub async fn healthy(&self) -> bool {
-        let writing = self.inner.writing.as_ref();
-        let state = writing.map(|writing| writing.writer.state());
-        let committed = state.is_none_or(|state| state.healthy.load(Ordering::Relaxed));
         let probe = self.read(|tx| {
             Box::pin(async { Ok::<_, StorageError>(tx.query(PROBE).one().await.is_ok()) })
         });
-        committed && probe.await.unwrap_or(false)
+        self.seems_well()
+            && matches!(
+                tokio::time::timeout(PROBE_PATIENCE, probe).await,
+                Ok(Ok(true))
+            )
+    }
+
+    /// Whether the last commit went through: known without asking.
+    pub fn seems_well(&self) -> bool {
+        match &self.inner.writing {
+            Some(Writing::Alone { writer, .. }) => writer.state().healthy.load(Ordering::Relaxed),
+            Some(Writing::Among { concurrent, .. }) => concurrent.is_healthy(),
+            None => true,
+        }
+    }
+
+    /// Whether other daemons may use the same store.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.inner.writing, Some(Writing::Among { .. }))
+    }
+
+    /// Tells the other daemons that there is work. Only a hint: they also look by themselves.
+    pub fn ring(&self) {
+        if let Some(Writing::Among { bell, .. }) = &self.inner.writing {
+            bell.ring();
+        }
+    }
+
+    /// Waits until another daemon, or this one, has told of work; for ever where there is none.
+    pub async fn rung(&self) {
+        match &self.inner.writing {
+            Some(Writing::Among { bell, .. }) => bell.rung().await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// The time that all daemons on this store agree on: the server's. `None` on a file, which only
+    /// one daemon has.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn time(&self) -> Result<Option<Timestamp>, StorageError> {
+        self.inner.readers.time().await
     }
 }

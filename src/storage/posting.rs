@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::{Sql, Tx};
+use super::backend::{Row, Sql, Tx};
 use super::error::StorageError;
 use super::records::{AccountStatus, Balance};
 use super::words::{from_word, word};
@@ -26,7 +26,7 @@ const APPLY: Sql = Sql::same(
 const HOUSE: Sql = Sql::same("SELECT id FROM account WHERE owner = '' AND unit = $1 AND kind = $2");
 const INSERT_ACCOUNT: Sql = Sql::same(
     "INSERT INTO account (unit, kind, owner, tracked, created_at) VALUES ($1, $2, $3, $4, $5)
-     RETURNING id",
+     ON CONFLICT (owner, unit, kind) DO NOTHING RETURNING id",
 );
 const INSERT_TXN: Sql = Sql::same(
     "INSERT INTO txn (kind, actor, reason, decision_id, metadata, recorded_at)
@@ -115,9 +115,9 @@ impl Tx {
         now: Timestamp,
     ) -> Result<Account, StorageError> {
         let insert = self.query(INSERT_ACCOUNT).bind(unit).bind("booker");
-        let row = insert.bind(owner).bind(true).bind(now).one().await?;
+        let row = insert.bind(owner).bind(true).bind(now).optional().await?;
         Ok(Account {
-            id: row.get("id")?,
+            id: opened(row.as_ref())?,
             balance: Balance {
                 unit: unit.clone(),
                 posted: 0,
@@ -216,7 +216,17 @@ impl Tx {
             return row.get("id");
         }
         let insert = self.query(INSERT_ACCOUNT).bind(unit).bind(&kind).bind("");
-        insert.bind(false).bind(now).one().await?.get("id")
+        let row = insert.bind(false).bind(now).optional().await?;
+        opened(row.as_ref())
+    }
+}
+
+fn opened(row: Option<&Row>) -> Result<AccountId, StorageError> {
+    match row {
+        Some(row) => row.get("id"),
+        None => Err(StorageError::Conflict(
+            "another transaction opened the same account".to_owned(),
+        )),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Group commit: one task owns the one connection that writes. It takes all work that waits, runs
+//! Group commit on a file: one task owns the one connection that writes. It takes all work that waits, runs
 //! each piece in a savepoint of its own, commits once, and only then answers. So many small
 //! transactions share one flush to disk, and a piece that fails takes nothing else with it.
 

@@ -8,11 +8,11 @@ use std::process::Command;
 
 use reqwest::Method;
 
-use crate::harness::{Installation, Setup, answer, run_test};
+use crate::harness::{Installation, Setup, answer, run_test_on_file};
 
 #[tokio::test]
 async fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         it.top_up("20").await;
         it.stop().await;
         let Some(disk) = SmallDisk::mount(&it.folder().join("journal")) else {

@@ -19,6 +19,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::rig::postgres::Postgres;
+
 pub(crate) const SECRET: &str = "a signing secret for tests";
 pub(crate) const ADMIN_TOKEN: &str = "an admin token for tests";
 pub(crate) const READ_TOKEN: &str = "a reading token for tests";
@@ -52,11 +54,22 @@ pub(crate) struct Setup {
     pub(crate) dialect: &'static str,
     /// Further lines of the settings file.
     pub(crate) server: &'static str,
+    pub(crate) storage: &'static str,
     pub(crate) source: &'static str,
     pub(crate) worker: &'static str,
     pub(crate) requests_per_minute: u32,
     pub(crate) call_timeout_ms: u32,
     pub(crate) stand_in: Options,
+    pub(crate) store: Store,
+}
+
+/// Where an installation keeps what it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// In SQLite.
+    File,
+    /// In a database of its own on the shared PostgreSQL.
+    Server,
 }
 
 impl Default for Setup {
@@ -65,11 +78,13 @@ impl Default for Setup {
             policies: vec![("credits.toml", CREDIT_POLICY.to_owned())],
             dialect: "v2",
             server: "",
+            storage: "",
             source: "",
             worker: "",
             requests_per_minute: 0,
             call_timeout_ms: 5_000,
             stand_in: Options::default(),
+            store: Store::File,
         }
     }
 }
@@ -95,11 +110,31 @@ pub(crate) struct Installation {
     public_address: std::net::SocketAddr,
 }
 
-/// Tells a story, and at its end asserts what holds after every story: nothing waits, the ledger adds
-/// up, nothing was dead-lettered unless the story says so.
+/// Tells a story on both stores, and at its end asserts what holds after every story: nothing waits, the
+/// ledger adds up, nothing was dead-lettered unless the story says so.
 pub(crate) async fn run_test<S>(setup: Setup, story: S)
 where
-    S: AsyncFnOnce(&mut Installation),
+    S: AsyncFn(&mut Installation),
+{
+    tell(setup.clone(), &story).await;
+    if Postgres::shared().is_some() {
+        eprintln!("the same on PostgreSQL");
+        let store = Store::Server;
+        tell(Setup { store, ..setup }, &story).await;
+    }
+}
+
+/// As [`run_test`], for a story about the file.
+pub(crate) async fn run_test_on_file<S>(setup: Setup, story: S)
+where
+    S: AsyncFn(&mut Installation),
+{
+    tell(setup, &story).await;
+}
+
+async fn tell<S>(setup: Setup, story: &S)
+where
+    S: AsyncFn(&mut Installation),
 {
     let mut installation = Installation::start(setup).await;
     let told = tokio::time::timeout(PATIENCE, async {
@@ -387,8 +422,19 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
 }
 
 fn settings_text(setup: &Setup, cal: &StandIn) -> String {
+    let url = match setup.store {
+        Store::File => "sqlite://bookgate.db".to_owned(),
+        Store::Server => {
+            let server = Postgres::shared().expect("asked before");
+            server.url(&server.create_database())
+        }
+    };
     format!(
         r#"
+[storage]
+url = "{url}"
+tls = "disable"
+{storage}
 [server]
 listen = "127.0.0.1:1"
 admin_listen = "127.0.0.1:2"
@@ -414,6 +460,7 @@ connect_timeout_ms = {call_timeout_ms}
 call_timeout_ms = {call_timeout_ms}
 "#,
         server = setup.server,
+        storage = setup.storage,
         worker = setup.worker,
         source = setup.source,
         base = cal.base_url(),

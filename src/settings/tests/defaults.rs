@@ -88,7 +88,7 @@ fn the_defaults_are_the_pinned_ones() {
             server: ServerSettings {
                 listen: 127.0.0.1:8080,
                 admin_listen: 127.0.0.1:8081,
-                acknowledge: Journal,
+                acknowledge: Auto,
                 when_store_is_down: Journal,
                 body_bytes_max: 1048576,
                 request_timeout_ms: 10000,
@@ -98,8 +98,12 @@ fn the_defaults_are_the_pinned_ones() {
                 database: Sqlite(
                     "/etc/bookgate/bookgate.db",
                 ),
-                read_connections: 4,
                 busy_timeout_ms: 5000,
+                read_connections: 4,
+                connections_max: 10,
+                statement_timeout_ms: 10000,
+                tls: Prefer,
+                tls_root_certificate: None,
             },
             journal: JournalSettings {
                 dir: "/etc/bookgate/journal",

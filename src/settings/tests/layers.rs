@@ -177,7 +177,10 @@ fn effective_settings_say_where_they_come_from() {
         sources.calcom.signing_secrets = ["env:HOOK_SECRET"] (bookgate.toml:4) [true]
         sources.calcom.unknown_canceller = "organizer" (default) []
         storage.busy_timeout_ms = 5000 (default) []
+        storage.connections_max = 10 (default) []
         storage.read_connections = 4 (default) []
+        storage.statement_timeout_ms = 10000 (default) []
+        storage.tls = "prefer" (default) []
         storage.url = "sqlite://bookgate.db" (default) []
         units.CREDIT.scale = 2 (default) []"#]]
     .assert_eq(&shown.join("\n"));

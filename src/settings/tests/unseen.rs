@@ -5,17 +5,17 @@ use expect_test::expect;
 use super::{check, load};
 
 #[test]
-fn postgres_is_not_there_yet_and_its_password_is_not_shown() {
+fn a_password_in_the_url_of_the_database_is_not_shown() {
     let text = "[storage]\nurl = \"postgres://bookgate:hunter2@db/bookgate\"\n";
     check(
         text,
         &[],
         &expect![[r#"
-        error: `storage.url` must be a URL, such as "sqlite://bookgate.db"
-         --> bookgate.toml:2:7
-          |
-        2 | url = "***************************************"
-          |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ PostgreSQL is not in this build yet: use sqlite://"#]],
+            error: `storage.url` must be a URL, such as "sqlite://bookgate.db" or "postgres://bookgate@db.example.org/bookgate", or a reference to one
+             --> bookgate.toml:2:7
+              |
+            2 | url = "***************************************"
+              |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ a password does not belong here: write url = "env:NAME" and put the whole URL into that variable, or leave the password to PGPASSWORD"#]],
     );
 }
 

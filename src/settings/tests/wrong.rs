@@ -180,11 +180,11 @@ fn urls() {
             7 | base_url = "api.cal.com"
               |            ^^^^^^^^^^^^^ relative URL without a base
 
-            error: `storage.url` must be a URL, such as "sqlite://bookgate.db"
+            error: `storage.url` must be a URL, such as "sqlite://bookgate.db" or "postgres://bookgate@db.example.org/bookgate", or a reference to one
              --> bookgate.toml:9:7
               |
             9 | url = "bookgate.db"
-              |       ^^^^^^^^^^^^^ this does not begin with sqlite://
+              |       ^^^^^^^^^^^^^ this begins neither with sqlite:// nor with postgres://
 
             error: 2 problems in the settings"#]],
     );
@@ -207,7 +207,7 @@ fn a_database_in_memory_is_refused() {
         "[storage]\nurl = \"sqlite://:memory:\"\n",
         &[],
         &expect![[r#"
-            error: `storage.url` must be a URL, such as "sqlite://bookgate.db"
+            error: `storage.url` must be a URL, such as "sqlite://bookgate.db" or "postgres://bookgate@db.example.org/bookgate", or a reference to one
              --> bookgate.toml:2:7
               |
             2 | url = "sqlite://:memory:"

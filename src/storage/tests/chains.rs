@@ -3,7 +3,6 @@
 use super::*;
 use crate::domain::decision::Action;
 
-#[tokio::test]
 async fn a_chain_is_found_by_any_of_its_keys() {
     let place = Place::new().await;
     let (first, again, elsewhere, none) = store!(place.storage, tx => {
@@ -20,7 +19,6 @@ async fn a_chain_is_found_by_any_of_its_keys() {
     assert_eq!(none, None);
 }
 
-#[tokio::test]
 async fn a_fact_makes_a_new_version_and_is_not_due_by_itself() {
     let place = Place::new().await;
     let (record, due) = store!(place.storage, tx => {
@@ -37,7 +35,6 @@ async fn a_fact_makes_a_new_version_and_is_not_due_by_itself() {
     assert_eq!(due, None);
 }
 
-#[tokio::test]
 async fn one_delivery_gives_one_fact() {
     let place = Place::new().await;
     let twice = store!(place.storage, tx => {
@@ -49,7 +46,6 @@ async fn one_delivery_gives_one_fact() {
     assert!(matches!(twice, Err(StorageError::Refused(_))), "{twice:?}");
 }
 
-#[tokio::test]
 async fn a_chain_that_is_not_there() {
     let place = Place::new().await;
     let gone = ChainId(9);
@@ -65,7 +61,6 @@ async fn a_chain_that_is_not_there() {
     assert!(fact.is_err());
 }
 
-#[tokio::test]
 async fn a_merge_takes_everything_along() {
     let place = Place::new().await;
     post!(place.storage, tx => {
@@ -124,7 +119,6 @@ fn command(chain: ChainId, decision: Option<DecisionId>) -> NewCommand {
 /// What may be heard of three bookings that are one: each alone, and two links.
 const HEARD: [&[&str]; 5] = [&["a"], &["b"], &["c"], &["a", "b"], &["b", "c"]];
 
-#[tokio::test]
 async fn whatever_is_heard_first_it_is_one_chain_in_the_end() {
     let place = Place::new().await;
     for (round, order) in orders(&[0, 1, 2, 3, 4]).into_iter().enumerate() {
@@ -164,4 +158,13 @@ fn orders(numbers: &[usize]) -> Vec<Vec<usize>> {
         }
     }
     all
+}
+
+on_both! {
+    a_chain_is_found_by_any_of_its_keys,
+    a_fact_makes_a_new_version_and_is_not_due_by_itself,
+    one_delivery_gives_one_fact,
+    a_chain_that_is_not_there,
+    a_merge_takes_everything_along,
+    whatever_is_heard_first_it_is_one_chain_in_the_end,
 }

@@ -38,7 +38,6 @@ fn dead(id: CommandId) -> CommandChange {
     }
 }
 
-#[tokio::test]
 async fn a_command_and_its_attempts_come_back_as_written() {
     let place = Place::new().await;
     let (chain, id) = open_command(&place).await;
@@ -65,7 +64,6 @@ async fn a_command_and_its_attempts_come_back_as_written() {
     assert_eq!(command.attempts[1].result, None);
 }
 
-#[tokio::test]
 async fn the_first_answer_to_an_attempt_stays() {
     let place = Place::new().await;
     let (chain, id) = open_command(&place).await;
@@ -80,7 +78,6 @@ async fn the_first_answer_to_an_attempt_stays() {
     assert_eq!(attempt.answered_at, Some(at(22)));
 }
 
-#[tokio::test]
 async fn an_answer_finds_the_chain_that_its_own_was_merged_into() {
     let place = Place::new().await;
     let older = store!(place.storage, tx => {
@@ -96,7 +93,6 @@ async fn an_answer_finds_the_chain_that_its_own_was_merged_into() {
     assert_eq!(of, Ok(older));
 }
 
-#[tokio::test]
 async fn a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived() {
     let place = Place::new().await;
     let (chain, id) = open_command(&place).await;
@@ -134,7 +130,6 @@ async fn a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived() {
     assert_eq!((command.due_at, command.note), (at(30), None));
 }
 
-#[tokio::test]
 async fn what_is_not_there_is_named() {
     let place = Place::new().await;
     let none = CommandId(7);
@@ -149,4 +144,12 @@ async fn what_is_not_there_is_named() {
         finished.unwrap_err().to_string(),
         "attempt 7 does not exist"
     );
+}
+
+on_both! {
+    a_command_and_its_attempts_come_back_as_written,
+    the_first_answer_to_an_attempt_stays,
+    an_answer_finds_the_chain_that_its_own_was_merged_into,
+    a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived,
+    what_is_not_there_is_named,
 }

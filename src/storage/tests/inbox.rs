@@ -3,7 +3,6 @@
 use super::*;
 use crate::domain::ids::DeliveryId;
 
-#[tokio::test]
 async fn a_delivery_is_stored_once() {
     let place = Place::new().await;
     let (first, again, other) = store!(place.storage, tx => {
@@ -17,7 +16,6 @@ async fn a_delivery_is_stored_once() {
     assert!(matches!(other, Posted::New(_)));
 }
 
-#[tokio::test]
 async fn a_delivery_is_found_with_its_chain_and_body() {
     let place = Place::new().await;
     let (rows, row, body, none) = store!(place.storage, tx => {
@@ -43,7 +41,6 @@ async fn a_delivery_is_found_with_its_chain_and_body() {
     assert_eq!(none, None);
 }
 
-#[tokio::test]
 async fn what_nobody_understood_is_listed_until_it_is() {
     let place = Place::new().await;
     store!(place.storage, tx => {
@@ -75,9 +72,15 @@ async fn what_nobody_understood_is_listed_until_it_is() {
     assert!(rest.unwrap().is_empty());
 }
 
-#[tokio::test]
 async fn a_delivery_that_is_not_there_cannot_be_changed() {
     let place = Place::new().await;
     let error = store!(place.storage, tx => tx.quarantine(DeliveryId(7), "?").await?).unwrap_err();
     assert_eq!(error.to_string(), "delivery 7 does not exist");
+}
+
+on_both! {
+    a_delivery_is_stored_once,
+    a_delivery_is_found_with_its_chain_and_body,
+    what_nobody_understood_is_listed_until_it_is,
+    a_delivery_that_is_not_there_cannot_be_changed,
 }

@@ -35,7 +35,6 @@ async fn holds(place: &Place, lease: &Lease) -> bool {
     read!(place.storage, tx => tx.holds_lease(&lease).await?).unwrap()
 }
 
-#[tokio::test]
 async fn the_longest_waiting_come_first_and_each_goes_to_one_worker() {
     let place = Place::new().await;
     let chains = due(&place, &[30, 10, 20, 99]).await;
@@ -52,7 +51,6 @@ async fn the_longest_waiting_come_first_and_each_goes_to_one_worker() {
     assert_eq!(next_due(&place).await, Some(at(70)), "the first expiry");
 }
 
-#[tokio::test]
 async fn a_dead_workers_lease_is_taken_over_and_its_fence_no_longer_holds() {
     let place = Place::new().await;
     due(&place, &[0]).await;
@@ -71,7 +69,6 @@ async fn a_dead_workers_lease_is_taken_over_and_its_fence_no_longer_holds() {
     assert_eq!(next_due(&place).await, Some(at(90)));
 }
 
-#[tokio::test]
 async fn a_lease_given_back_is_no_lease() {
     let place = Place::new().await;
     due(&place, &[0]).await;
@@ -82,7 +79,6 @@ async fn a_lease_given_back_is_no_lease() {
     assert_eq!(next_due(&place).await, Some(at(500)));
 }
 
-#[tokio::test]
 async fn nothing_to_do_means_not_due() {
     let place = Place::new().await;
     due(&place, &[0]).await;
@@ -91,7 +87,6 @@ async fn nothing_to_do_means_not_due() {
     assert_eq!(next_due(&place).await, None);
 }
 
-#[tokio::test]
 async fn what_others_asked_for_meanwhile_is_not_forgotten() {
     let place = Place::new().await;
     let chain = due(&place, &[0]).await[0];
@@ -108,7 +103,6 @@ async fn what_others_asked_for_meanwhile_is_not_forgotten() {
     }
 }
 
-#[tokio::test]
 async fn due_is_never_put_off_by_a_later_wish() {
     let place = Place::new().await;
     let chain = due(&place, &[30]).await[0];
@@ -118,7 +112,6 @@ async fn due_is_never_put_off_by_a_later_wish() {
     assert_eq!(next_due(&place).await, Some(at(20)));
 }
 
-#[tokio::test]
 async fn the_lease_of_a_chain_that_was_merged_away_is_void() {
     let place = Place::new().await;
     let chains = due(&place, &[5, 5]).await;
@@ -147,4 +140,14 @@ async fn after_a_restart_leased_chains_are_due_at_once() {
     assert!(!holds(&place, &lease).await);
     let again = claim(&place, "w1", 1, 1).await.remove(0);
     assert!(again.fence > lease.fence);
+}
+
+on_both! {
+    the_longest_waiting_come_first_and_each_goes_to_one_worker,
+    a_dead_workers_lease_is_taken_over_and_its_fence_no_longer_holds,
+    a_lease_given_back_is_no_lease,
+    nothing_to_do_means_not_due,
+    what_others_asked_for_meanwhile_is_not_forgotten,
+    due_is_never_put_off_by_a_later_wish,
+    the_lease_of_a_chain_that_was_merged_away_is_void,
 }

@@ -23,7 +23,6 @@ async fn hold(place: &Place, uid: &'static str, minor: i64) -> Result<HoldId, Le
     })
 }
 
-#[tokio::test]
 async fn a_top_up_makes_the_account_and_returns_what_it_has() {
     let place = rich(500).await;
     let more = post!(place.storage, tx => tx.top_up(&top_up("ada", 250), at(1)).await?).unwrap();
@@ -38,7 +37,6 @@ async fn a_top_up_makes_the_account_and_returns_what_it_has() {
     assert_eq!(unknown, Ok(None));
 }
 
-#[tokio::test]
 async fn odd_top_ups_are_refused() {
     let place = rich(1).await;
     for minor in [0, -5, i64::MAX, crate::ledger::BALANCE_MINOR_MAX] {
@@ -53,7 +51,6 @@ async fn odd_top_ups_are_refused() {
     assert_eq!(balance(&place, "ada").await, (1, 0));
 }
 
-#[tokio::test]
 async fn a_hold_is_captured_once_and_refunded_in_parts() {
     let place = rich(500).await;
     let id = hold(&place, "a", 200).await.unwrap();
@@ -73,7 +70,6 @@ async fn a_hold_is_captured_once_and_refunded_in_parts() {
     assert!(place.violations().await.is_empty());
 }
 
-#[tokio::test]
 async fn no_more_is_refunded_than_was_captured() {
     let place = rich(500).await;
     let id = hold(&place, "a", 200).await.unwrap();
@@ -95,7 +91,6 @@ async fn no_more_is_refunded_than_was_captured() {
     );
 }
 
-#[tokio::test]
 async fn a_released_hold_is_over() {
     let place = rich(500).await;
     let id = hold(&place, "a", 200).await.unwrap();
@@ -111,7 +106,6 @@ async fn a_released_hold_is_over() {
     assert_eq!(balance(&place, "ada").await, (500, 0));
 }
 
-#[tokio::test]
 async fn one_decision_holds_once() {
     let place = rich(500).await;
     let (first, again) = post!(place.storage, tx => {
@@ -123,7 +117,6 @@ async fn one_decision_holds_once() {
     assert_eq!(balance(&place, "ada").await, (500, 200));
 }
 
-#[tokio::test]
 async fn too_little_credit_is_told_with_what_there_is() {
     let place = rich(500).await;
     hold(&place, "a", 200).await.unwrap();
@@ -140,7 +133,6 @@ async fn too_little_credit_is_told_with_what_there_is() {
     assert_eq!(hold(&place, "d", 300).await.map(|_| ()), Ok(()));
 }
 
-#[tokio::test]
 async fn a_credit_limit_may_be_used_and_not_passed() {
     let place = rich(100).await;
     place
@@ -153,7 +145,6 @@ async fn a_credit_limit_may_be_used_and_not_passed() {
     assert!(place.violations().await.is_empty());
 }
 
-#[tokio::test]
 async fn a_frozen_account_holds_nothing_new_and_lets_go() {
     let place = rich(500).await;
     let id = hold(&place, "a", 200).await.unwrap();
@@ -171,7 +162,6 @@ async fn a_frozen_account_holds_nothing_new_and_lets_go() {
     assert_eq!(refused, Err(LedgerError::Closed));
 }
 
-#[tokio::test]
 async fn a_carry_frees_the_old_hold_for_the_new_one() {
     let place = rich(300).await;
     let kept = hold(&place, "a", 200).await.unwrap();
@@ -203,7 +193,6 @@ async fn a_carry_frees_the_old_hold_for_the_new_one() {
     assert!(place.violations().await.is_empty());
 }
 
-#[tokio::test]
 async fn a_carry_that_is_refused_changes_nothing_even_if_it_is_committed() {
     let place = rich(300).await;
     let id = hold(&place, "a", 200).await.unwrap();
@@ -220,7 +209,6 @@ async fn a_carry_that_is_refused_changes_nothing_even_if_it_is_committed() {
     assert!(place.violations().await.is_empty());
 }
 
-#[tokio::test]
 async fn a_carry_may_go_to_another_account() {
     let place = rich(300).await;
     let id = hold(&place, "a", 200).await.unwrap();
@@ -235,7 +223,6 @@ async fn a_carry_may_go_to_another_account() {
     assert!(place.violations().await.is_empty());
 }
 
-#[tokio::test]
 async fn entries_tell_the_story_page_by_page() {
     let place = rich(500).await;
     let id = hold(&place, "a", 200).await.unwrap();
@@ -273,7 +260,6 @@ async fn entries_tell_the_story_page_by_page() {
     );
 }
 
-#[tokio::test]
 async fn a_waiver_is_written_once() {
     let place = Place::new().await;
     let (first, again, waivers) = store!(place.storage, tx => {
@@ -287,7 +273,6 @@ async fn a_waiver_is_written_once() {
     assert_eq!(waivers.len(), 1);
 }
 
-#[tokio::test]
 async fn the_table_itself_refuses_a_balance_below_the_limit() {
     let place = rich(5).await;
     for sql in [
@@ -325,4 +310,22 @@ async fn of_forty_at_once_just_those_are_paid_that_the_balance_covers() {
     assert_eq!(held, 10);
     assert_eq!(balance(&place, "ada").await, (1_000, 1_000));
     assert!(place.violations().await.is_empty());
+}
+
+on_both! {
+    a_top_up_makes_the_account_and_returns_what_it_has,
+    odd_top_ups_are_refused,
+    a_hold_is_captured_once_and_refunded_in_parts,
+    no_more_is_refunded_than_was_captured,
+    a_released_hold_is_over,
+    one_decision_holds_once,
+    too_little_credit_is_told_with_what_there_is,
+    a_credit_limit_may_be_used_and_not_passed,
+    a_frozen_account_holds_nothing_new_and_lets_go,
+    a_carry_frees_the_old_hold_for_the_new_one,
+    a_carry_that_is_refused_changes_nothing_even_if_it_is_committed,
+    a_carry_may_go_to_another_account,
+    entries_tell_the_story_page_by_page,
+    a_waiver_is_written_once,
+    the_table_itself_refuses_a_balance_below_the_limit,
 }

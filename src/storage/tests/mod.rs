@@ -3,6 +3,7 @@
 mod bookings;
 mod chains;
 mod commands;
+pub(super) mod contract;
 mod inbox;
 mod leases;
 mod ledger;
@@ -13,7 +14,7 @@ mod writer;
 
 use super::records::*;
 use super::*;
-use crate::domain::amount::{Amount, UnitCode};
+use crate::domain::amount::{Amount, Unit, UnitCode};
 use crate::domain::clock::{Timestamp, from_us};
 use crate::domain::decision::{Outcome, Terms};
 use crate::domain::ids::{ChainId, DecisionId, SourceName, Uid, UnitKey};
@@ -45,21 +46,29 @@ macro_rules! post {
 }
 pub(super) use {post, read, store};
 
+use contract::{on_both, settings};
+
 /// A folder that is gone when the test is over, and a store in it.
 struct Place {
     folder: tempfile::TempDir,
+    settings: StorageSettings,
     storage: Storage,
 }
 
 impl Place {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let storage = Storage::open(&settings(folder.path())).await.unwrap();
-        Self { folder, storage }
+        let settings = settings(folder.path());
+        let storage = Storage::open(&settings).await.unwrap();
+        Self {
+            folder,
+            settings,
+            storage,
+        }
     }
 
     fn settings(&self) -> StorageSettings {
-        settings(self.folder.path())
+        self.settings.clone()
     }
 
     /// As after a restart.
@@ -70,7 +79,11 @@ impl Place {
 
     /// Changes rows behind the back of the store.
     async fn tamper(&self, sql: &'static str) {
-        store!(self.storage, tx => tx.query(Sql::same(sql)).run().await?).unwrap();
+        self.tamper_with(Sql::same(sql)).await;
+    }
+
+    async fn tamper_with(&self, sql: Sql) {
+        store!(self.storage, tx => tx.query(sql).run().await?).unwrap();
     }
 
     async fn violations(&self) -> Vec<Violation> {
@@ -78,10 +91,12 @@ impl Place {
     }
 }
 
-fn settings(folder: &std::path::Path) -> StorageSettings {
+fn file_settings(folder: &std::path::Path) -> StorageSettings {
     StorageSettings {
-        path: folder.join("bookgate.db"),
-        read_connections: 2,
+        database: Database::Sqlite {
+            path: folder.join("bookgate.db"),
+            read_connections: 2,
+        },
         busy_timeout_ms: 5_000,
         units: vec![Unit {
             code: credit(),

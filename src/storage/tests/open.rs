@@ -2,19 +2,25 @@
 
 use super::*;
 
+fn file(settings: &StorageSettings) -> std::path::PathBuf {
+    match &settings.database {
+        Database::Sqlite { path, .. } => path.clone(),
+        Database::Postgres(_) => panic!("not a file"),
+    }
+}
+
 #[tokio::test]
 async fn a_second_daemon_is_refused_and_told_why() {
     let place = Place::new().await;
     let error = Storage::open(&place.settings()).await.unwrap_err();
-    let path = place.settings().path;
-    assert_eq!(error, StorageError::Locked { path: path.clone() });
+    let path = file(&place.settings());
+    assert_eq!(error, StorageError::Locked { path });
     assert!(error.to_string().contains("in use by another bookgate"));
 
     place.storage.close().await;
     Storage::open(&place.settings()).await.unwrap();
 }
 
-#[tokio::test]
 async fn everything_is_there_after_a_restart() {
     let mut place = Place::new().await;
     store!(place.storage, tx => {
@@ -45,19 +51,17 @@ async fn closing_leaves_one_file_and_ends_all_work() {
     assert!(!place.storage.healthy().await);
 }
 
-#[tokio::test]
 async fn a_newer_schema_is_refused() {
     let place = Place::new().await;
     place
         .tamper(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-             VALUES (99, 'later', 1, x'00', 0)",
+             VALUES (99, 'later', TRUE, 'x', 0)",
         )
         .await;
     place.storage.close().await;
-    let path = place.settings().path;
     let expected = StorageError::NewerSchema {
-        path,
+        place: place.settings().database.place(),
         found: 99,
         known: 2,
     };
@@ -73,7 +77,7 @@ async fn an_empty_file_is_migrated_by_a_daemon_only() {
     let settings = settings(folder.path());
     let missing = Storage::open_read_only(&settings).await.unwrap_err();
     assert!(matches!(missing, StorageError::Open { .. }), "{missing}");
-    std::fs::write(&settings.path, b"").unwrap();
+    std::fs::write(file(&settings), b"").unwrap();
     let older = Storage::open_read_only(&settings).await.unwrap_err();
     assert!(
         matches!(older, StorageError::OlderSchema { found: 0, .. }),
@@ -83,7 +87,6 @@ async fn an_empty_file_is_migrated_by_a_daemon_only() {
     Storage::open_read_only(&settings).await.unwrap();
 }
 
-#[tokio::test]
 async fn a_reader_beside_the_daemon_sees_its_commits_and_changes_nothing() {
     let place = Place::new().await;
     let reader = Storage::open_read_only(&place.settings()).await.unwrap();
@@ -96,7 +99,6 @@ async fn a_reader_beside_the_daemon_sees_its_commits_and_changes_nothing() {
     assert!(sneaky.is_err());
 }
 
-#[tokio::test]
 async fn the_scale_of_a_used_unit_stays() {
     let mut place = Place::new().await;
     place.storage.close().await;
@@ -120,7 +122,7 @@ async fn the_scale_of_a_used_unit_stays() {
 async fn what_is_no_database_is_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path());
-    std::fs::write(&settings.path, [b'x'; 8_192]).unwrap();
+    std::fs::write(file(&settings), [b'x'; 8_192]).unwrap();
     let error = Storage::open(&settings).await.unwrap_err();
     assert!(matches!(error, StorageError::Corrupt(_)), "{error}");
 }
@@ -131,4 +133,11 @@ async fn a_folder_that_is_not_there_is_named() {
     let settings = settings(&folder.path().join("nowhere"));
     let error = Storage::open(&settings).await.unwrap_err().to_string();
     assert!(error.contains("nowhere"), "{error}");
+}
+
+on_both! {
+    everything_is_there_after_a_restart,
+    a_newer_schema_is_refused,
+    a_reader_beside_the_daemon_sees_its_commits_and_changes_nothing,
+    the_scale_of_a_used_unit_stays,
 }

@@ -52,7 +52,6 @@ async fn failing_and_panicking_work_takes_nothing_else_with_it() {
     assert!(place.storage.healthy().await);
 }
 
-#[tokio::test]
 async fn work_is_done_even_if_nobody_waits_for_it() {
     let place = Place::new().await;
     let open = block(&place.storage);
@@ -87,7 +86,6 @@ async fn many_writers_and_readers_at_once() {
     assert_eq!(deliveries(&place.storage).await.len(), 100);
 }
 
-#[tokio::test]
 async fn a_read_that_is_given_up_leaves_no_transaction_behind() {
     let place = Place::new().await;
     for _ in 0..5 {
@@ -176,4 +174,9 @@ impl Drop for Disk {
         let mut unmount = std::process::Command::new("umount");
         drop(unmount.arg("-l").arg(self.0.path()).output());
     }
+}
+
+on_both! {
+    work_is_done_even_if_nobody_waits_for_it,
+    a_read_that_is_given_up_leaves_no_transaction_behind,
 }

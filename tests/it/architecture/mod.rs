@@ -106,6 +106,7 @@ const ROOMS: &[Room] = &[
             "tokio",
             "tokio_util",
             "tracing",
+            "url",
         ],
     ),
     room(
@@ -114,6 +115,7 @@ const ROOMS: &[Room] = &[
         &[
             "arc_swap",
             "bytes",
+            "futures_util",
             "hex",
             "serde",
             "serde_json",

@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 
 use super::{PING, post_signed, stored};
-use crate::harness::{Installation, Setup, run_test};
+use crate::harness::{Installation, Setup, run_test_on_file};
 
 #[tokio::test]
 async fn signed_bodies_that_make_no_sense_are_kept_as_unparsed() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         let deep = [&b"["[..], &b"]"[..]].map(|bracket| bracket.repeat(10_000)).concat();
         let nested = r#"{"a":"#.repeat(10_000) + "1" + &"}".repeat(10_000);
         let created = |payload: &str| {
@@ -61,7 +61,7 @@ async fn signed_bodies_that_make_no_sense_are_kept_as_unparsed() {
 
 #[tokio::test]
 async fn odd_values_in_a_booking_spoil_nothing_else() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         it.hold_webhooks();
         it.top_up("5").await;
         let booking = it.book(72).await;
@@ -88,7 +88,7 @@ async fn odd_values_in_a_booking_spoil_nothing_else() {
 
 #[tokio::test]
 async fn signed_but_not_for_us_is_answered_and_ignored() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         // A meeting's end comes flat, without a `payload`.
         let ended: &[u8] = br#"{"triggerEvent":"MEETING_ENDED","id":31,"uid":"sLW9cXv2nT4kQ8mZ1pRb7d","startTime":"2027-03-01T09:00:00.000Z","status":"ACCEPTED"}"#;
         let unheard: &[u8] = br#"{"triggerEvent":"SOMETHING_NEW","payload":{"uid":"x"}}"#;
@@ -114,7 +114,7 @@ async fn the_same_delivery_twice(server: &'static str) {
         server,
         ..Setup::default()
     };
-    run_test(setup, async |it: &mut Installation| {
+    run_test_on_file(setup, async |it: &mut Installation| {
         it.hold_webhooks();
         it.top_up("5").await;
         let booking = it.book(72).await;
@@ -151,7 +151,7 @@ async fn the_same_holds_where_the_database_acknowledges() {
 
 #[tokio::test]
 async fn copies_that_differ_in_their_time_alone_are_one_decision() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         it.hold_webhooks();
         it.top_up("5").await;
         let booking = it.book(72).await;

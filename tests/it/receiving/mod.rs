@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Row};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Installation, READ_TOKEN, SECRET, Setup, answer, run_test};
+use crate::harness::{Installation, READ_TOKEN, SECRET, Setup, answer, run_test_on_file};
 
 const SIGNATURE: &str = "x-cal-signature-256";
 const PING: &[u8] =
@@ -106,7 +106,7 @@ fn with_source(name_and_lines: &'static str) -> Setup {
 
 #[tokio::test]
 async fn an_unknown_source_is_not_found_and_only_post_is_taken() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         let signature = sign(SECRET, PING);
         assert_eq!(post(it, "elsewhere", PING, Some(&signature)).await, 404);
         for method in [Method::GET, Method::PUT, Method::DELETE] {
@@ -120,7 +120,7 @@ async fn an_unknown_source_is_not_found_and_only_post_is_taken() {
 
 #[tokio::test]
 async fn a_signature_that_does_not_fit_stores_nothing() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         let right = sign(SECRET, PING);
         let other_secret = sign("somebody else's secret", PING);
         let other_body = sign(SECRET, b"{}");
@@ -154,7 +154,7 @@ async fn a_signature_that_does_not_fit_stores_nothing() {
 
 #[tokio::test]
 async fn the_signature_is_over_the_bytes_as_they_came() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         // The same JSON, spelled differently: a parser in front of the check would make them equal.
         let spaced =
             br#"{ "triggerEvent" : "PING", "createdAt":"2027-03-01T11:59:00.000Z","payload":{} }"#;
@@ -181,7 +181,7 @@ async fn while_secrets_are_changed_over_both_are_good() {
         key = "env:KEY"
         "#,
     );
-    run_test(setup, async |it: &mut Installation| {
+    run_test_on_file(setup, async |it: &mut Installation| {
         let other: &[u8] = br#"{"triggerEvent":"PING"}"#;
         assert_eq!(
             post(it, "changing", PING, Some(&sign(SECRET, PING))).await,
@@ -216,7 +216,7 @@ async fn a_source_without_verification_takes_unsigned_webhooks() {
         key = "env:KEY"
         "#,
     );
-    run_test(setup, async |it: &mut Installation| {
+    run_test_on_file(setup, async |it: &mut Installation| {
         assert_eq!(post(it, "open", PING, None).await, 200);
         assert_eq!(post(it, "calcom", PING, None).await, 401);
         let stored = stored(it).await;
@@ -232,7 +232,7 @@ async fn a_body_over_the_limit_is_too_large_however_it_is_framed() {
         server: "body_bytes_max = 4096",
         ..Setup::default()
     };
-    run_test(setup, async |it: &mut Installation| {
+    run_test_on_file(setup, async |it: &mut Installation| {
         let padded = |bytes: usize| {
             let padding = "x".repeat(bytes - r#"{"triggerEvent":"PING","p":""}"#.len());
             format!(r#"{{"triggerEvent":"PING","p":"{padding}"}}"#).into_bytes()

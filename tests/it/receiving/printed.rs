@@ -4,7 +4,7 @@ use bookgate::standin::Booking;
 use serde_json::json;
 
 use super::post_signed;
-use crate::harness::{Installation, Setup, run_test};
+use crate::harness::{Installation, Setup, run_test_on_file};
 
 /// The body as the first guides to Cal.com's webhooks print it: accepted, times without
 /// milliseconds, no calendar id.
@@ -63,7 +63,7 @@ fn changes(it: &Installation) -> Vec<String> {
 
 #[tokio::test]
 async fn the_printed_webhook_of_an_accepted_booking_lets_it_stand() {
-    run_test(v1(), async |it: &mut Installation| {
+    run_test_on_file(v1(), async |it: &mut Installation| {
         it.hold_webhooks();
         it.top_up("5").await;
         let booking = it.cal.book(it.request("chat", 72)).await.unwrap();
@@ -88,7 +88,7 @@ fn copy_of(body: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn the_printed_webhook_of_a_pending_booking_has_it_patched_to_accepted() {
-    run_test(v1(), async |it: &mut Installation| {
+    run_test_on_file(v1(), async |it: &mut Installation| {
         it.hold_webhooks();
         it.top_up("5").await;
         let booking = it.book(72).await;
@@ -110,7 +110,7 @@ async fn the_printed_webhook_of_a_pending_booking_has_it_patched_to_accepted() {
 
 #[tokio::test]
 async fn the_printed_webhook_of_a_refused_pending_booking_has_it_cancelled_once() {
-    run_test(v1(), async |it: &mut Installation| {
+    run_test_on_file(v1(), async |it: &mut Installation| {
         it.hold_webhooks();
         it.top_up("0.5").await;
         let booking = it.book(72).await;
@@ -131,7 +131,7 @@ async fn the_printed_webhook_of_a_refused_pending_booking_has_it_cancelled_once(
 
 #[tokio::test]
 async fn the_printed_webhook_of_a_refused_booking_has_it_cancelled_with_the_reason() {
-    run_test(v1(), async |it: &mut Installation| {
+    run_test_on_file(v1(), async |it: &mut Installation| {
         it.hold_webhooks();
         it.top_up("0.5").await;
         let booking = it.cal.book(it.request("chat", 72)).await.unwrap();

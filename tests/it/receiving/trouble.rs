@@ -10,14 +10,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{PING, SIGNATURE, connect, head, post_signed, sign, stored};
-use crate::harness::{Installation, SECRET, Setup, answer, run_test};
+use crate::harness::{Installation, SECRET, Setup, answer, run_test_on_file};
 
 async fn a_hang_up(server: &'static str) {
     let setup = Setup {
         server,
         ..Setup::default()
     };
-    run_test(setup, async |it: &mut Installation| {
+    run_test_on_file(setup, async |it: &mut Installation| {
         let address = it.public().strip_prefix("http://").unwrap();
         let mut sent = Vec::new();
         for number in 0..20 {
@@ -51,7 +51,7 @@ async fn a_sender_that_hangs_up_has_its_webhook_stored_all_the_same() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_not_stored() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         let length = format!("content-length: {}", PING.len() + 1);
         let address = it.public().strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -81,10 +81,11 @@ async fn occupied(it: &Installation) -> SqliteConnection {
 #[tokio::test]
 async fn the_journal_takes_over_while_the_store_cannot_be_written() {
     let setup = Setup {
-        server: "acknowledge = \"database\"\n[storage]\nbusy_timeout_ms = 100",
+        server: "acknowledge = \"database\"",
+        storage: "busy_timeout_ms = 100",
         ..Setup::default()
     };
-    run_test(setup, async |it: &mut Installation| {
+    run_test_on_file(setup, async |it: &mut Installation| {
         let mut other = occupied(it).await;
         assert_eq!(post_signed(it, PING).await, 200);
         let (ready, _) = answer(it.raw_public(Method::GET, "/readyz")).await;
@@ -100,10 +101,11 @@ async fn the_journal_takes_over_while_the_store_cannot_be_written() {
 #[tokio::test]
 async fn where_the_journal_may_not_take_over_the_sender_is_told_to_come_back() {
     let setup = Setup {
-        server: "acknowledge = \"database\"\nwhen_store_is_down = \"refuse\"\n[storage]\nbusy_timeout_ms = 100",
+        server: "acknowledge = \"database\"\nwhen_store_is_down = \"refuse\"",
+        storage: "busy_timeout_ms = 100",
         ..Setup::default()
     };
-    run_test(setup, async |it: &mut Installation| {
+    run_test_on_file(setup, async |it: &mut Installation| {
         let mut other = occupied(it).await;
         let request = it
             .raw_public(Method::POST, "/webhooks/calcom")
@@ -133,7 +135,7 @@ async fn refused_to_open(it: &Installation) -> String {
 
 #[tokio::test]
 async fn a_second_daemon_on_the_same_file_is_refused() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         let said = refused_to_open(it).await;
         assert!(
             said.contains("bookgate.db") && said.contains("in use by another bookgate"),
@@ -147,7 +149,7 @@ async fn a_second_daemon_on_the_same_file_is_refused() {
 
 #[tokio::test]
 async fn a_store_made_by_a_later_version_is_refused_and_left_alone() {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
         it.top_up("5").await;
         it.stop().await;
         let mut file = connect(it, false).await;

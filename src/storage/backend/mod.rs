@@ -1,0 +1,300 @@
+//! The drivers. Everything that knows which database is behind the store is here, in [`migrate`] and
+//! in the two ways to write: how to connect, how a statement is worded, how values go in and come
+//! out. The rest of the room speaks [`Sql`], [`Query`] and [`Row`].
+//!
+//! [`migrate`]: super::migrate
+
+mod postgres;
+mod sqlite;
+mod value;
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
+
+use super::error::StorageError;
+
+pub(super) use sqlite::Access;
+pub(super) use value::{Column, Row, Value};
+
+/// Statements kept prepared for each connection: more than the room has.
+const STATEMENTS_MAX: usize = 256;
+
+/// One statement. `$1` stands for the first value bound; a value may be used more than once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sql {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Sql {
+    /// A statement that every database understands as it is.
+    pub(super) const fn same(text: &'static str) -> Self {
+        Self {
+            sqlite: text,
+            postgres: text,
+        }
+    }
+
+    /// A statement that has to be worded differently. Say why where it stands.
+    pub(super) const fn each(sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { sqlite, postgres }
+    }
+}
+
+/// Connections to one database, opened when they are wanted.
+#[derive(Debug, Clone)]
+pub(super) enum Pool {
+    /// To one file.
+    Sqlite(SqlitePool),
+    /// To one server.
+    Postgres {
+        /// The connections.
+        pool: PgPool,
+        /// How long one statement may take. Beyond that the server is taken for gone: a network that
+        /// is cut does not say so.
+        patience: Duration,
+    },
+}
+
+#[derive(Debug)]
+enum Connection {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres {
+        connection: PoolConnection<Postgres>,
+        patience: Duration,
+    },
+}
+
+impl Connection {
+    fn close_on_drop(&mut self) {
+        match self {
+            Self::Sqlite(connection) => connection.close_on_drop(),
+            Self::Postgres { connection, .. } => connection.close_on_drop(),
+        }
+    }
+}
+
+impl Pool {
+    /// Begins a transaction that may write; on SQLite it waits for the file if another process has
+    /// it.
+    pub(super) async fn begin_write(&self) -> Result<Tx, StorageError> {
+        self.begin(BEGIN_WRITE).await
+    }
+
+    /// Begins a transaction that sees one state of the database from its first read on.
+    pub(super) async fn begin_read(&self) -> Result<Tx, StorageError> {
+        self.begin(BEGIN_READ).await
+    }
+
+    async fn begin(&self, begin: Sql) -> Result<Tx, StorageError> {
+        let connection = match self {
+            Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
+            Self::Postgres { pool, patience } => Connection::Postgres {
+                connection: pool.acquire().await?,
+                patience: *patience,
+            },
+        };
+        let mut tx = Tx {
+            connection,
+            open: true,
+            troubled: false,
+        };
+        tx.query(begin).run().await?;
+        Ok(tx)
+    }
+
+    /// Closes all connections; waits for those in use.
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
+        }
+    }
+}
+
+// IMMEDIATE takes SQLite's write lock at once: a transaction that reads first and wants to write later
+// could otherwise be refused half-way. On PostgreSQL every statement of a writing transaction sees
+// what others committed before it; what must not change under it, it locks.
+const BEGIN_WRITE: Sql = Sql::each("BEGIN IMMEDIATE", "BEGIN ISOLATION LEVEL READ COMMITTED");
+const BEGIN_READ: Sql = Sql::each("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+const COMMIT: Sql = Sql::same("COMMIT");
+const ROLLBACK: Sql = Sql::same("ROLLBACK");
+const SAVEPOINT: Sql = Sql::same("SAVEPOINT work");
+const RELEASE: Sql = Sql::same("RELEASE SAVEPOINT work");
+const ROLLBACK_TO: Sql = Sql::same("ROLLBACK TO SAVEPOINT work");
+
+/// One transaction. Its methods are spread over the files of this room by what they are about.
+#[derive(Debug)]
+pub struct Tx {
+    connection: Connection,
+    /// A transaction is, or may be, open on the connection.
+    open: bool,
+    /// A statement failed for want of disk or the like, whoever's work it was.
+    troubled: bool,
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        // Nobody knows what a connection is in the middle of: closing it takes everything back.
+        if self.open {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Tx {
+    /// Makes everything lasting. If it fails, nothing was; only where the connection to a server
+    /// breaks at this very moment, nobody can tell.
+    pub(super) async fn commit(mut self) -> Result<(), StorageError> {
+        self.query(COMMIT).run().await?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Takes everything back.
+    pub(super) async fn rollback(mut self) -> Result<(), StorageError> {
+        self.query(ROLLBACK).run().await?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// From here on, work can be taken back alone.
+    pub(super) async fn savepoint(&mut self) -> Result<(), StorageError> {
+        self.query(SAVEPOINT).run().await.map(drop)
+    }
+
+    /// Keeps, or takes back, what was done since the savepoint.
+    pub(super) async fn end_savepoint(&mut self, keep: bool) -> Result<(), StorageError> {
+        if !keep {
+            self.query(ROLLBACK_TO).run().await?;
+        }
+        self.query(RELEASE).run().await.map(drop)
+    }
+
+    /// Whether the database was in trouble during the transaction.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.troubled
+    }
+
+    /// Whether other transactions write at the same time. On SQLite there is one writer, and nothing
+    /// needs to be locked.
+    pub(super) fn has_rivals(&self) -> bool {
+        matches!(self.connection, Connection::Postgres { .. })
+    }
+
+    fn note<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        self.troubled |= matches!(&result, Err(StorageError::Unavailable(_)));
+        result
+    }
+
+    /// A statement to bind values to and run.
+    pub(super) fn query(&mut self, sql: Sql) -> Query<'_> {
+        Query {
+            tx: self,
+            sql,
+            values: Vec::new(),
+        }
+    }
+}
+
+/// A statement with its values.
+#[must_use = "a statement does nothing until it is run"]
+pub(super) struct Query<'t> {
+    tx: &'t mut Tx,
+    sql: Sql,
+    values: Vec<Value>,
+}
+
+impl Query<'_> {
+    /// Binds the next value.
+    pub(super) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Runs it and tells how many rows it changed.
+    pub(super) async fn run(self) -> Result<u64, StorageError> {
+        let Self { tx, sql, values } = self;
+        #[cfg(test)]
+        super::tests::contract::saw(sql.sqlite, tx.has_rivals());
+        let done = match &mut tx.connection {
+            Connection::Sqlite(connection) => {
+                let query = sqlite::wording(sql.sqlite, values);
+                let done = query.execute(&mut **connection).await;
+                done.map(|done| done.rows_affected())
+                    .map_err(StorageError::from)
+            }
+            Connection::Postgres {
+                connection,
+                patience,
+            } => {
+                let query = postgres::wording(sql.postgres, values);
+                let done = postgres::within(*patience, query.execute(&mut **connection)).await;
+                done.map(|done| done.rows_affected())
+            }
+        };
+        tx.note(done)
+    }
+
+    /// Runs it and returns all rows.
+    pub(super) async fn all(self) -> Result<Vec<Row>, StorageError> {
+        let Self { tx, sql, values } = self;
+        #[cfg(test)]
+        super::tests::contract::saw(sql.sqlite, tx.has_rivals());
+        let rows = match &mut tx.connection {
+            Connection::Sqlite(connection) => {
+                let query = sqlite::wording(sql.sqlite, values);
+                let rows = query.fetch_all(&mut **connection).await;
+                rows.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
+                    .map_err(StorageError::from)
+            }
+            Connection::Postgres {
+                connection,
+                patience,
+            } => {
+                let query = postgres::wording(sql.postgres, values);
+                let rows = postgres::within(*patience, query.fetch_all(&mut **connection)).await;
+                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
+            }
+        };
+        tx.note(rows)
+    }
+
+    /// Runs it and returns the first row, if there is one.
+    pub(super) async fn optional(self) -> Result<Option<Row>, StorageError> {
+        Ok(self.all().await?.into_iter().next())
+    }
+
+    /// Runs a statement that always gives a row.
+    pub(super) async fn one(self) -> Result<Row, StorageError> {
+        let sql = self.sql.sqlite;
+        let row = self.optional().await?;
+        row.ok_or_else(|| StorageError::Corrupt(format!("no row from `{sql}`")))
+    }
+}
+
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(database) => {
+                let database = match database.try_downcast::<sqlx::postgres::PgDatabaseError>() {
+                    Ok(postgres) => return postgres::sorted(postgres.code(), postgres.message()),
+                    Err(other) => other,
+                };
+                let code = database.code().and_then(|code| code.parse::<u32>().ok());
+                sqlite::sorted(code.unwrap_or(1), database.message())
+            }
+            sqlx::Error::PoolTimedOut => Self::Unavailable(
+                "no connection to be had: all are busy, or the database does not answer".to_owned(),
+            ),
+            sqlx::Error::PoolClosed => Self::Closed,
+            sqlx::Error::Io(_)
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_) => Self::Unavailable(error.to_string()),
+            other => Self::Corrupt(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! PostgreSQL: a server, many connections, and other daemons that use it too.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgSslMode};
+use sqlx::{ConnectOptions, Executor as _, Postgres, Row as _};
+
+use super::{Pool, STATEMENTS_MAX, Value};
+use crate::domain::clock::{Timestamp, from_us};
+use crate::storage::error::StorageError;
+use crate::storage::{PostgresSettings, TlsMode};
+
+/// How long a statement waits for a row that another transaction has locked, in ms. Then its work is
+/// taken back and done again: whoever has the row may itself be waiting for one of ours.
+const LOCK_WAIT_MS: u32 = 2_000;
+/// How long the server keeps a transaction of a daemon that says nothing any more, in ms. It guards
+/// the others from one whose machine is cut off with locks in its hands.
+const SILENCE_MS_MAX: u32 = 15_000;
+/// Where instances tell each other of work.
+const CHANNEL: &str = "bookgate_work";
+
+impl Pool {
+    /// Connects to a server once, so that one that cannot be reached is found out here.
+    pub(in crate::storage) async fn connect(
+        settings: &PostgresSettings,
+        read_only: bool,
+        patience: Duration,
+    ) -> Result<Self, StorageError> {
+        let unreachable = |cause: String| StorageError::Open {
+            place: settings.place(),
+            cause,
+        };
+        let options = options(settings).map_err(|error| unreachable(error.to_string()))?;
+        let statement_timeout_ms = settings.statement_timeout_ms;
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections_max.max(2))
+            .acquire_timeout(patience.max(Duration::from_millis(1)))
+            // A connection that the server has closed is found out by asking; that is cheaper than
+            // to fail the work that gets it.
+            .test_before_acquire(true)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    let session = session(read_only, statement_timeout_ms);
+                    connection.execute(sqlx::AssertSqlSafe(session)).await?;
+                    Ok(())
+                })
+            })
+            .connect_with(options)
+            .await
+            .map_err(|error| unreachable(StorageError::from(error).cause()))?;
+        Ok(Self::Postgres {
+            pool,
+            // The server gives up first, unless it cannot be heard.
+            patience: Duration::from_millis(statement_timeout_ms.saturating_add(1_000)),
+        })
+    }
+
+    /// Tells the other instances that there is work.
+    pub(in crate::storage) async fn ring(&self) -> Result<(), StorageError> {
+        if let Self::Postgres { pool, patience } = self {
+            let notify = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL);
+            within(*patience, notify.execute(pool)).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls `rung` whenever another instance has told of work, or may have done so unheard; until the
+    /// connection is lost.
+    pub(in crate::storage) async fn listen(
+        &self,
+        rung: impl Fn() + Send,
+    ) -> Result<(), StorageError> {
+        let Self::Postgres { pool, .. } = self else {
+            return std::future::pending().await;
+        };
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(CHANNEL).await?;
+        loop {
+            rung();
+            listener.recv().await?;
+        }
+    }
+
+    /// The server's own time: what all instances agree on. `None` where there is no server.
+    pub(in crate::storage) async fn time(&self) -> Result<Option<Timestamp>, StorageError> {
+        const TIME: &str =
+            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) AS us";
+        let Self::Postgres { pool, patience } = self else {
+            return Ok(None);
+        };
+        let row = within(*patience, sqlx::query(TIME).fetch_one(pool)).await?;
+        Ok(Some(from_us(row.try_get("us")?)))
+    }
+}
+
+fn options(settings: &PostgresSettings) -> Result<PgConnectOptions, sqlx::Error> {
+    let url = settings.url.expose();
+    let options: PgConnectOptions = url.parse()?;
+    let options = match settings.tls {
+        // What stands in the address is more particular.
+        Some(_) if url.contains("sslmode=") || url.contains("ssl-mode=") => options,
+        Some(mode) => options.ssl_mode(match mode {
+            TlsMode::Disable => PgSslMode::Disable,
+            TlsMode::Prefer => PgSslMode::Prefer,
+            TlsMode::Require => PgSslMode::Require,
+            TlsMode::VerifyCa => PgSslMode::VerifyCa,
+            TlsMode::VerifyFull => PgSslMode::VerifyFull,
+        }),
+        None => options,
+    };
+    let options = match &settings.tls_root_certificate {
+        Some(file) => options.ssl_root_cert(file),
+        None => options,
+    };
+    Ok(options
+        .application_name("bookgate")
+        .statement_cache_capacity(STATEMENTS_MAX)
+        .disable_statement_logging())
+}
+
+/// What every connection is set to. `synchronous_commit = off` would answer before anything is on
+/// disk; everything else an administrator may have set is at least as safe as `local`.
+fn session(read_only: bool, statement_timeout_ms: u64) -> String {
+    let access = if read_only { "on" } else { "off" };
+    format!(
+        "SET lock_timeout = {LOCK_WAIT_MS}; SET statement_timeout = {statement_timeout_ms};
+         SET idle_in_transaction_session_timeout = {SILENCE_MS_MAX};
+         SET default_transaction_read_only = {access};
+         SELECT set_config('synchronous_commit', 'on', false)
+         WHERE current_setting('synchronous_commit') = 'off'"
+    )
+}
+
+/// Runs a statement, and no longer than the server can be expected to need.
+pub(super) async fn within<T>(
+    patience: Duration,
+    statement: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StorageError> {
+    match tokio::time::timeout(patience, statement).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(StorageError::Unavailable(format!(
+            "the database did not answer within {} ms",
+            patience.as_millis()
+        ))),
+    }
+}
+
+/// A statement with its values bound. PostgreSQL's text has no zero byte; whoever sends one in a name
+/// gets the sign for an unknown character instead, when it is stored and when it is looked for.
+pub(super) fn wording(
+    text: &'static str,
+    values: Vec<Value>,
+) -> sqlx::query::Query<'static, Postgres, PgArguments> {
+    let query = sqlx::query(text);
+    values.into_iter().fold(query, |query, value| match value {
+        Value::Integer(value) => query.bind(value),
+        Value::Text(value) => query.bind(value.map(without_zero)),
+        Value::Bytes(value) => query.bind(value),
+        Value::Integers(values) => query.bind(values),
+        Value::Texts(values) => {
+            let values: Vec<_> = values
+                .into_iter()
+                .map(|value| value.map(without_zero))
+                .collect();
+            query.bind(values)
+        }
+        Value::Blobs(values) => query.bind(values),
+    })
+}
+
+fn without_zero(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
+    }
+}
+
+/// Sorts PostgreSQL's error codes (<https://www.postgresql.org/docs/current/errcodes-appendix.html>)
+/// by what can be done about them.
+pub(super) fn sorted(code: &str, message: &str) -> StorageError {
+    let text = format!("{message} (PostgreSQL code {code})");
+    match code {
+        // Serialization failure, deadlock, a lock that was not to be had in time.
+        "40001" | "40P01" | "55P03" => StorageError::Conflict(text),
+        // A server that has become a standby, one that stops, a statement that took too long.
+        "25006" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => {
+            StorageError::Unavailable(text)
+        }
+        _ => match code.get(..2) {
+            // Connection, resources, the operating system, the server's own trouble with its files.
+            Some("08" | "53" | "58") => StorageError::Unavailable(text),
+            // Contents that no column takes, broken rules of the schema, texts beyond all limits.
+            Some("22" | "23" | "54") => StorageError::Refused(text),
+            _ => StorageError::Corrupt(text),
+        },
+    }
+}

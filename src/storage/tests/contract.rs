@@ -1,0 +1,165 @@
+//! One behaviour on two databases: a story told with `on_both!` is a test on each, and all of them
+//! together must run every statement of the room on each.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::Mutex;
+
+#[path = "../../../tests/rig/postgres.rs"]
+mod postgres;
+
+use super::*;
+
+/// A story, ready to be told.
+pub(super) type Story = fn() -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// Makes tests of stories, one for each database, and puts them on the list that
+/// [`every_statement_runs_on_both`] goes through.
+macro_rules! on_both {
+    ($($story:ident),+ $(,)?) => {
+        mod on_a_file {
+            $(#[tokio::test]
+            async fn $story() {
+                super::super::contract::on_a_file(super::$story()).await;
+            })+
+        }
+        mod on_a_server {
+            $(#[tokio::test]
+            async fn $story() {
+                super::super::contract::on_a_server(super::$story()).await;
+            })+
+        }
+        pub(super) const STORIES: &[super::contract::Story] = &[$(|| Box::pin($story())),+];
+    };
+}
+pub(super) use on_both;
+
+tokio::task_local! {
+    static ON_A_SERVER: bool;
+}
+
+pub(super) async fn on_a_file(story: impl Future<Output = ()>) {
+    ON_A_SERVER.scope(false, story).await;
+}
+
+/// Tells nothing where PostgreSQL is not installed.
+pub(super) async fn on_a_server(story: impl Future<Output = ()>) {
+    if postgres::Postgres::shared().is_some() {
+        ON_A_SERVER.scope(true, story).await;
+    }
+}
+
+/// An empty database of the sort that this story is told on.
+pub(super) fn settings(folder: &std::path::Path) -> StorageSettings {
+    let on_a_server = ON_A_SERVER.try_with(|on| *on).unwrap_or(false);
+    let server = if on_a_server {
+        postgres::Postgres::shared()
+    } else {
+        None
+    };
+    let Some(server) = server else {
+        return file_settings(folder);
+    };
+    let url = server.url(&server.create_database());
+    StorageSettings {
+        database: Database::Postgres(PostgresSettings {
+            url: crate::domain::secret::Secret::new(url),
+            tls: Some(TlsMode::Disable),
+            tls_root_certificate: None,
+            connections_max: 4,
+            statement_timeout_ms: 10_000,
+        }),
+        ..file_settings(folder)
+    }
+}
+
+/// The statements that have run, and whether on a server.
+static SEEN: Mutex<BTreeSet<(&'static str, bool)>> = Mutex::new(BTreeSet::new());
+
+/// Takes note of a statement that runs.
+pub(in crate::storage) fn saw(text: &'static str, on_a_server: bool) {
+    SEEN.lock().unwrap().insert((text, on_a_server));
+}
+
+/// Every statement of the room, as its files have it, with the file's name.
+fn statements() -> Vec<(String, String)> {
+    let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/storage");
+    let mut found = Vec::new();
+    for folder in [room.clone(), room.join("backend"), room.join("records")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|end| end == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                let begun = text.split("Sql::same(").chain(text.split("Sql::each("));
+                let literals = begun.filter_map(|rest| rest.trim_start().strip_prefix('"'));
+                found.extend(literals.map(|rest| {
+                    let end = rest.find('"').expect("a literal ends");
+                    (name.clone(), rest[..end].to_owned())
+                }));
+            }
+        }
+    }
+    found
+}
+
+/// Statements that are not run on a file here, by how they begin: those for rivals, and those that the
+/// checkpointer runs without a transaction.
+const NOT_ON_A_FILE: [&str; 3] = [
+    "SELECT id FROM chain WHERE id = $1 FOR UPDATE",
+    "SELECT id FROM account WHERE owner = $1 AND kind = 'booker' ORDER BY id FOR UPDATE",
+    "PRAGMA",
+];
+/// Statements that a server never gets: those for the one writer.
+const NOT_ON_A_SERVER: [&str; 5] = [
+    "PRAGMA",
+    "SAVEPOINT",
+    "RELEASE SAVEPOINT",
+    "ROLLBACK TO",
+    "UPDATE chain SET lease_owner = NULL, lease_until = NULL, due_at = COALESCE",
+];
+
+#[tokio::test]
+async fn every_statement_runs_on_both() {
+    let all = [
+        bookings::STORIES,
+        chains::STORIES,
+        commands::STORIES,
+        inbox::STORIES,
+        leases::STORIES,
+        ledger::STORIES,
+        open::STORIES,
+        verify::STORIES,
+        writer::STORIES,
+    ];
+    for story in all.into_iter().flatten() {
+        on_a_file(story()).await;
+        on_a_server(story()).await;
+    }
+    let seen = SEEN.lock().unwrap();
+    let statements = statements();
+    assert!(statements.len() > 80, "the sources were not understood");
+    let has_server = postgres::Postgres::shared().is_some();
+    let not_run = |on_a_server: bool, but: &[&str]| -> Vec<&(String, String)> {
+        let run = |text: &str| {
+            seen.iter()
+                .any(|(seen, on)| *on == on_a_server && *seen == text)
+        };
+        let expected = statements
+            .iter()
+            .filter(|(_, text)| !but.iter().any(|other| text.starts_with(other)));
+        expected.filter(|(_, text)| !run(text)).collect()
+    };
+    assert_eq!(
+        not_run(false, &NOT_ON_A_FILE),
+        Vec::<&(String, String)>::new(),
+        "on a file"
+    );
+    if has_server {
+        assert_eq!(
+            not_run(true, &NOT_ON_A_SERVER),
+            Vec::<&(String, String)>::new(),
+            "on a server"
+        );
+    }
+}
