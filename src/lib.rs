@@ -37,10 +37,11 @@
 //!
 //! 1. `http::webhook` hands the raw bytes to [`gate::Gate::receive`]: the source is looked up, the
 //!    [signature](provider::signature) checked, the delivery appended to the [`journal`] and flushed,
-//!    and only then answered.
-//! 2. The drain (`gate::drain`) takes records in batches into the inbox (`gate::inbox`): the provider
-//!    parses them, copies are dropped by digest, each event is filed as a *fact* of its *chain* (all the
-//!    ids that moves have given one booking), and the chain is due.
+//!    and only then answered. The drain (`gate::drain`) takes what is in the journal into the inbox, in
+//!    batches. Where the store acknowledges, `gate::inbox` puts many deliveries into it with one commit,
+//!    and the journal takes over while it is down. Copies are dropped by their digest.
+//! 2. `gate::filing` takes what is in the inbox: the provider parses it, each event is filed as a *fact*
+//!    of its *chain* (all the ids that moves have given one booking), and the chain is due.
 //! 3. A worker (`gate::worker`) leases the chain with a fencing number and takes steps. Each step
 //!    (`gate::advance`) is one transaction: write down what was learned outside, load the chain, fold
 //!    the [timeline](domain::timeline), make the [plan](domain::plan), and carry out all bookkeeping it

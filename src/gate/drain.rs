@@ -49,7 +49,7 @@ pub(super) async fn run(gate: &Arc<Inner>, mut reader: Reader, shutdown: &Cancel
 async fn store(gate: &Arc<Inner>, records: Vec<Record>, shutdown: &CancellationToken) -> bool {
     let mut wait_ms = RETRY_MS.0;
     loop {
-        match inbox::store(gate, records.clone(), gate.now()).await {
+        match inbox::store(gate, records.clone()).await {
             Ok(()) => return true,
             Err(error) => {
                 tracing::warn!(error = %error, wait_ms, "the store does not take deliveries; they stay in the journal");

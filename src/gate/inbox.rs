@@ -1,151 +1,75 @@
-//! Verified deliveries into the inbox: understood, deduplicated, filed under their chain. One
-//! transaction for a whole batch.
+//! Verified deliveries into the inbox, as they came. What they say is found out later (`filing`): a
+//! sender waits for no more than this.
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot};
 
-use super::{Inner, keys};
-use crate::domain::chain::FactBody;
-use crate::domain::clock::Timestamp;
-use crate::domain::event::BookingEvent;
+use super::Inner;
 use crate::domain::ids::SourceName;
 use crate::journal::Record;
-use crate::provider::{Parsed, RawDelivery};
-use crate::storage::records::{DeliveryState, NewDelivery, Posted};
-use crate::storage::{StorageError, Tx};
+use crate::storage::StorageError;
+use crate::storage::records::NewDelivery;
 
-/// A delivery that was understood as far as it can be.
-struct Letter {
-    delivery: NewDelivery,
-    event: Option<Box<BookingEvent>>,
+/// Deliveries stored with one commit at most.
+const BATCH_MAX: usize = 512;
+/// Deliveries that wait for the store at most; whoever comes later goes to the journal.
+const WAITING_MAX: usize = 4_096;
+/// Tries of one batch that other work gets in the way of.
+const TRIES_MAX: usize = 5;
+
+/// A delivery, and who waits for it to be stored.
+pub(super) type Arrival = (Record, oneshot::Sender<Result<(), StorageError>>);
+
+/// The way to the task that stores deliveries, many to a commit: whatever waits while one is under way
+/// shares the next.
+pub(super) fn intake() -> (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>) {
+    mpsc::channel(WAITING_MAX)
 }
 
-/// Stores a batch, in order. Deliveries that are there already change nothing. If the store refuses
-/// the batch, each delivery is tried alone, and one that is refused alone is quarantined: kept and
-/// listed, but never in the way of the others.
+/// Stores what comes in until nobody can send any more, or it is closed.
+pub(super) async fn run(gate: &Arc<Inner>, arrivals: &mut mpsc::Receiver<Arrival>) {
+    let mut taken = Vec::with_capacity(BATCH_MAX);
+    while arrivals.recv_many(&mut taken, BATCH_MAX).await > 0 {
+        let (records, waiting): (Vec<_>, Vec<_>) = taken.drain(..).unzip();
+        let end = store(gate, records).await;
+        for sender in waiting {
+            // Whoever has no more patience has gone to the journal.
+            let _ = sender.send(end.clone());
+        }
+    }
+}
+
+/// Stores a batch with one commit. Deliveries that are there already change nothing.
 ///
 /// # Errors
-/// The store cannot be written at all at the moment.
-pub(super) async fn store(
-    gate: &Arc<Inner>,
-    records: Vec<Record>,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    let letters: Arc<Vec<Letter>> = Arc::new(
-        records
-            .into_iter()
-            .map(|record| gate.understand(record))
-            .collect(),
-    );
-    let all = Arc::clone(&letters);
-    let batch: Result<(), StorageError> = gate
-        .storage
-        .write(move |tx| {
-            Box::pin(async move {
-                for letter in all.iter() {
-                    post(tx, letter, now).await?;
-                }
-                Ok(())
-            })
-        })
-        .await;
-    match batch {
-        Err(error) if !error.is_transient() => {
-            tracing::warn!(error = %error, "a batch was refused; storing each delivery alone");
-            for index in 0..letters.len() {
-                post_alone(gate, &letters, index, now).await?;
-            }
+/// The store cannot be written at the moment.
+pub(super) async fn store(gate: &Arc<Inner>, records: Vec<Record>) -> Result<(), StorageError> {
+    let deliveries: Arc<Vec<_>> = Arc::new(records.into_iter().map(new_delivery).collect());
+    for attempt in 1.. {
+        let batch = Arc::clone(&deliveries);
+        let stored = gate
+            .storage
+            .write(move |tx| Box::pin(async move { tx.arrive(&batch).await }))
+            .await;
+        match stored {
+            Err(StorageError::Conflict(_)) if attempt < TRIES_MAX => {}
+            Err(error) => return Err(error),
+            Ok(_) => break,
         }
-        other => other?,
     }
-    gate.work.notify_one();
-    gate.storage.ring();
+    gate.arrived.notify_one();
     Ok(())
 }
 
-async fn post_alone(
-    gate: &Arc<Inner>,
-    letters: &Arc<Vec<Letter>>,
-    index: usize,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    let one = Arc::clone(letters);
-    let posted = gate
-        .storage
-        .write(move |tx| Box::pin(async move { post(tx, &one[index], now).await }))
-        .await;
-    let Err(error) = posted else { return Ok(()) };
-    if error.is_transient() {
-        return Err(error);
-    }
-    tracing::error!(error = %error, "a delivery was quarantined: the store refuses what it says");
-    let mut quarantined = letters[index].delivery.clone();
-    quarantined.state = DeliveryState::Quarantined;
-    quarantined.note = Some(format!("the store refused it: {error}"));
-    gate.storage
-        .write(move |tx| Box::pin(async move { tx.store_delivery(&quarantined).await.map(drop) }))
-        .await
-}
-
-async fn post(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), StorageError> {
-    let Posted::New(id) = tx.store_delivery(&letter.delivery).await? else {
-        return Ok(());
-    };
-    let Some(event) = &letter.event else {
-        return Ok(());
-    };
-    let names = keys::of_event(event);
-    let chain = tx.chain_for(&letter.delivery.source, &names, now).await?;
-    tx.set_delivery_chain(id, chain).await?;
-    let fact = FactBody::Event(event.clone());
-    tx.append_fact(chain, Some(id), &fact, letter.delivery.received_at)
-        .await?;
-    tx.due_no_later_than(chain, now).await
-}
-
-impl Inner {
-    fn understand(&self, record: Record) -> Letter {
-        let parsed = match self.sources.get(record.source.as_str()) {
-            Some(source) => source.provider.parse(RawDelivery {
-                body: &record.body,
-                content_type: record.content_type.as_deref(),
-            }),
-            None => Parsed::Unparsed(format!(
-                "source `{}` is no longer configured",
-                record.source
-            )),
-        };
-        let (state, trigger, note, event) = match parsed {
-            Parsed::Event(event) => (
-                DeliveryState::Event,
-                Some(event.kind.as_str().to_owned()),
-                None,
-                Some(event),
-            ),
-            Parsed::Ignored(trigger) => (DeliveryState::Ignored, Some(trigger), None, None),
-            Parsed::Unparsed(why) => {
-                tracing::warn!(
-                    source.name = %record.source,
-                    reason = %why,
-                    "a delivery was not understood; it is kept, see GET /v1/deliveries"
-                );
-                (DeliveryState::Unparsed, None, Some(why), None)
-            }
-        };
-        Letter {
-            delivery: NewDelivery {
-                digest: digest(&record.source, &record.body),
-                source: record.source,
-                received_at: record.received_at,
-                content_type: record.content_type,
-                body: record.body,
-                state,
-                trigger,
-                note,
-            },
-            event,
-        }
+fn new_delivery(record: Record) -> NewDelivery {
+    NewDelivery {
+        digest: digest(&record.source, &record.body),
+        source: record.source,
+        received_at: record.received_at,
+        content_type: record.content_type,
+        body: record.body,
     }
 }
 

@@ -9,6 +9,7 @@ mod deliver;
 mod desk;
 mod drain;
 mod error;
+mod filing;
 mod inbox;
 mod keys;
 mod query;
@@ -23,14 +24,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::amount::Unit;
 use crate::domain::clock::{Clock, Timestamp, from_us, plus_ms};
 use crate::journal::{Journal, Reader};
 use crate::policy::PolicySet;
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
 
 pub use crate::storage::records::DeliveryRow;
 pub use accounts::{BalanceView, TopUpAnswer, TopUpRequest};
@@ -92,6 +93,12 @@ pub(crate) struct Inner {
     settings: GateSettings,
     /// When the journal last refused a delivery, in microseconds; 0 if never.
     journal_refused_at: AtomicI64,
+    /// The way to the task that stores deliveries where the store acknowledges them.
+    intake: mpsc::Sender<inbox::Arrival>,
+    /// The other end of `intake`, until that task takes it.
+    arrivals: Mutex<mpsc::Receiver<inbox::Arrival>>,
+    /// Rung when a delivery was stored that has to be filed.
+    arrived: Notify,
     /// Rung when a chain may have become due.
     work: Notify,
     /// Held from leasing chains until they count as being worked on: in between they are neither due
@@ -110,6 +117,8 @@ struct Activity {
     journalled: u64,
     /// Deliveries drained from the journal since this process began.
     drained: u64,
+    /// Deliveries filed since this process began.
+    filed: u64,
 }
 
 /// What a gate is made of.
@@ -136,6 +145,7 @@ impl Gate {
     /// Puts a gate together. Nothing runs until [`Gate::run`].
     pub fn new(parts: Parts) -> Self {
         let desk = Desk::new(parts.storage.clone(), parts.units, Arc::clone(&parts.clock));
+        let (intake, arrivals) = inbox::intake();
         Self(Arc::new(Inner {
             desk,
             storage: parts.storage,
@@ -149,6 +159,9 @@ impl Gate {
             clock: parts.clock,
             settings: parts.settings,
             journal_refused_at: AtomicI64::new(0),
+            intake,
+            arrivals: Mutex::new(arrivals),
+            arrived: Notify::new(),
             work: Notify::new(),
             leasing: Mutex::new(()),
             idle: watch::Sender::new(Activity {
@@ -158,16 +171,31 @@ impl Gate {
         }))
     }
 
-    /// Works until `shutdown` is cancelled: drains the journal into the inbox and works the chains
-    /// that are due. Returns once every chain in hand was finished or given back.
+    /// Works until `shutdown` is cancelled: stores deliveries, drains the journal into the inbox, files
+    /// what is in the inbox, and works the chains that are due. Returns once every chain in hand was
+    /// finished or given back.
     pub async fn run(&self, reader: Reader, shutdown: CancellationToken) {
-        // Workers wait for the drain before they call a provider, so it goes on until they are done.
+        // Workers wait for what was acknowledged to be filed before they call a provider, so that goes
+        // on until they are done.
         let workers_done = CancellationToken::new();
         let working = async {
             worker::run(&self.0, &shutdown).await;
             workers_done.cancel();
         };
-        tokio::join!(drain::run(&self.0, reader, &workers_done), working);
+        let storing = async {
+            let mut arrivals = self.0.arrivals.lock().await;
+            tokio::select! {
+                () = inbox::run(&self.0, &mut arrivals) => {}
+                () = workers_done.cancelled() => {}
+            }
+            arrivals.close();
+        };
+        tokio::join!(
+            storing,
+            drain::run(&self.0, reader, &workers_done),
+            filing::run(&self.0, &workers_done),
+            working
+        );
     }
 
     /// Looks at the clock and the queue again; for tests that moved a clock by hand.
@@ -244,8 +272,8 @@ impl Inner {
         self.clock.now()
     }
 
-    /// Whether no chain is in hand, the journal is drained, and no chain is due. Looked at in this
-    /// order: a call in hand may bring webhooks, and webhooks make chains due.
+    /// Whether no chain is in hand, the journal is drained, all is filed, and no chain is due. Looked at
+    /// in this order: a call in hand may bring webhooks, and webhooks make chains due.
     async fn nothing_to_do(&self) -> bool {
         let _no_chain_is_between = self.leasing.lock().await;
         let now = *self.idle.borrow();
@@ -258,9 +286,14 @@ impl Inner {
     async fn nothing_due(&self) -> bool {
         let due = self
             .storage
-            .read(|tx| Box::pin(async move { tx.next_due().await }))
+            .read(|tx| {
+                Box::pin(async move {
+                    let unfiled = tx.first_unfiled().await?;
+                    Ok::<_, StorageError>((unfiled, tx.next_due().await?))
+                })
+            })
             .await;
-        matches!(due, Ok(due) if due.is_none_or(|at| at > self.now()))
+        matches!(due, Ok((None, due)) if due.is_none_or(|at| at > self.now()))
     }
 
     /// Whether the journal takes deliveries: it has room, and has refused none lately. Whoever is sent

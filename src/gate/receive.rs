@@ -5,10 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
-use super::{Acknowledge, Gate, Inner, inbox};
+use super::{Acknowledge, Gate, Inner};
 use crate::journal::Record;
 use crate::provider::signature::Refusal;
+use crate::storage::StorageError;
+
+/// How often to look whether another instance has filed what is waited for.
+const FILED_ELSEWHERE: Duration = Duration::from_millis(20);
 
 /// A delivery is on stable storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +71,7 @@ impl Gate {
 }
 
 impl Inner {
-    async fn store(self: &Arc<Self>, record: Record) -> Result<Received, Refused> {
+    async fn store(&self, record: Record) -> Result<Received, Refused> {
         match self.settings.acknowledge {
             Acknowledge::Journal => self.journal_it(record).await,
             Acknowledge::Database => self.commit_it(record).await,
@@ -89,35 +94,66 @@ impl Inner {
         }
     }
 
-    async fn commit_it(self: &Arc<Self>, record: Record) -> Result<Received, Refused> {
-        let this = Arc::clone(self);
-        let (copy, now) = (record.clone(), self.now());
-        let commit = tokio::spawn(async move { inbox::store(&this, vec![copy], now).await });
+    /// Has the store take it, or the journal where the store does not answer. A store that is known to
+    /// be down is not waited for: the worker and the filer find out when it is back.
+    async fn commit_it(&self, record: Record) -> Result<Received, Refused> {
+        let journal_may = self.settings.journal_when_store_is_down;
+        if journal_may && !self.storage.seems_well() {
+            return self.journal_it(record).await;
+        }
+        let (sender, stored) = oneshot::channel();
         let patience = Duration::from_millis(self.settings.store_patience_ms);
-        match tokio::time::timeout(patience, commit).await {
-            Ok(Ok(Ok(()))) => return Ok(Received),
-            Ok(Ok(Err(error))) => {
-                tracing::warn!(error = %error, "the store did not take a delivery");
-            }
-            Ok(Err(error)) => tracing::error!(error = %error, "storing a delivery failed"),
+        let storing = async {
+            let sent = self.intake.send((record.clone(), sender)).await;
+            sent.map_err(|_| StorageError::Closed)?;
+            stored.await.unwrap_or(Err(StorageError::Closed))
+        };
+        match tokio::time::timeout(patience, storing).await {
+            Ok(Ok(())) => return Ok(Received),
+            Ok(Err(error)) => tracing::warn!(error = %error, "the store did not take a delivery"),
             Err(_) => tracing::warn!("the store is slow to take a delivery"),
         }
         // Should the slow commit come through after all, the inbox knows the copy by its digest.
-        if self.settings.journal_when_store_is_down {
+        if journal_may {
             self.journal_it(record).await
         } else {
             Err(Refused::Unavailable)
         }
     }
 
-    /// Waits until everything that was acknowledged before this moment is in the inbox, so that a
-    /// cancel that is already on our disk is seen before a booking is confirmed. False if that takes
-    /// longer than `patience`.
+    /// Waits until everything that was acknowledged before this moment, here or by another instance's
+    /// store, is filed, so that a cancel that is already on disk is seen before a booking is confirmed.
+    /// False if that takes longer than `patience`.
     pub(super) async fn caught_up(&self, patience: Duration) -> bool {
         let mut activity = self.idle.subscribe();
         let goal = activity.borrow_and_update().journalled;
-        let waiting = activity.wait_for(|now| now.drained >= goal);
-        let caught_up = tokio::time::timeout(patience, waiting).await;
-        matches!(caught_up, Ok(Ok(_)))
+        let catching_up = async {
+            if activity.wait_for(|now| now.drained >= goal).await.is_err() {
+                return false;
+            }
+            let read = self
+                .storage
+                .read(|tx| Box::pin(async { tx.last_unfiled().await }));
+            let goal = match read.await {
+                Ok(None) => return true,
+                Ok(Some(goal)) => goal,
+                Err(_) => return false,
+            };
+            loop {
+                activity.mark_unchanged();
+                let read = self
+                    .storage
+                    .read(|tx| Box::pin(async { tx.first_unfiled().await }));
+                match read.await {
+                    Ok(first) if first.is_none_or(|first| first > goal) => return true,
+                    Ok(_) => {}
+                    Err(_) => return false,
+                }
+                // Another instance may be filing it, and rings no bell here.
+                let _ = tokio::time::timeout(FILED_ELSEWHERE, activity.changed()).await;
+            }
+        };
+        let caught_up = tokio::time::timeout(patience, catching_up).await;
+        matches!(caught_up, Ok(true))
     }
 }

@@ -1,22 +1,45 @@
-//! The inbox: every verified delivery, once.
+//! The inbox: every verified delivery, once. It arrives first, many to a statement; later it is
+//! understood and filed.
 
 use bytes::Bytes;
 
-use super::backend::{Row, Sql, Tx};
+use super::backend::{Row, Sql, Tx, Value};
 use super::error::StorageError;
-use super::records::{DeliveryRow, DeliveryState, NewDelivery, Posted};
+use super::records::{DeliveryRow, Filing, NewDelivery, UnfiledDelivery};
 use super::words::{from_word, word};
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DeliveryId};
 
-const INSERT: Sql = Sql::same(
-    "INSERT INTO delivery (source, digest, received_at, content_type, body, state, trigger, note)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (digest) DO NOTHING RETURNING id",
+// Nobody has understood it yet, so it is unparsed until it is filed. A server gets many rows at once,
+// because each statement is a way there and back; a file has no arrays, and no way.
+const ARRIVE: Sql = Sql::each(
+    "INSERT INTO delivery (source, digest, received_at, content_type, body, state)
+     VALUES ($1, $2, $3, $4, $5, 'unparsed') ON CONFLICT (digest) DO NOTHING",
+    "INSERT INTO delivery (source, digest, received_at, content_type, body, state)
+     SELECT source, digest, received_at, content_type, body, 'unparsed'
+     FROM UNNEST($1::text[], $2::bytea[], $3::bigint[], $4::text[], $5::bytea[])
+         AS new (source, digest, received_at, content_type, body)
+     ON CONFLICT (digest) DO NOTHING",
 );
-const SET_CHAIN: Sql = Sql::same("UPDATE delivery SET chain_id = $2 WHERE id = $1");
-const SET_STATE: Sql =
-    Sql::same("UPDATE delivery SET state = $2, trigger = $3, note = $4 WHERE id = $1");
-const QUARANTINE: Sql =
-    Sql::same("UPDATE delivery SET state = 'quarantined', note = $2 WHERE id = $1");
+// On a server, rows that another instance is filing at this moment are passed over.
+const UNFILED: Sql = Sql::each(
+    "SELECT id, source, received_at, content_type, body FROM delivery
+     WHERE filed_at IS NULL ORDER BY id LIMIT $1",
+    "SELECT id, source, received_at, content_type, body FROM delivery
+     WHERE filed_at IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
+);
+const ONE_UNFILED: Sql = Sql::each(
+    "SELECT id, source, received_at, content_type, body FROM delivery
+     WHERE id = $1 AND filed_at IS NULL",
+    "SELECT id, source, received_at, content_type, body FROM delivery
+     WHERE id = $1 AND filed_at IS NULL FOR UPDATE SKIP LOCKED",
+);
+const FIRST_UNFILED: Sql = Sql::same("SELECT MIN(id) AS id FROM delivery WHERE filed_at IS NULL");
+const LAST_UNFILED: Sql = Sql::same("SELECT MAX(id) AS id FROM delivery WHERE filed_at IS NULL");
+const FILE: Sql = Sql::same(
+    "UPDATE delivery SET state = $2, trigger = $3, note = $4, chain_id = $5, filed_at = $6
+     WHERE id = $1",
+);
 const OF_CHAIN: Sql = Sql::same(
     "SELECT id, source, received_at, state, trigger, note FROM delivery
      WHERE chain_id = $1 ORDER BY id LIMIT $2",
@@ -25,68 +48,103 @@ const BY_ID: Sql =
     Sql::same("SELECT id, source, received_at, state, trigger, note FROM delivery WHERE id = $1");
 const TO_LOOK_AT: Sql = Sql::same(
     "SELECT id, source, received_at, state, trigger, note FROM delivery
-     WHERE state IN ('unparsed', 'quarantined') AND id > $1 ORDER BY id LIMIT $2",
+     WHERE state IN ('unparsed', 'quarantined') AND filed_at IS NOT NULL AND id > $1
+     ORDER BY id LIMIT $2",
 );
 const BODY: Sql = Sql::same("SELECT body FROM delivery WHERE id = $1");
 
 impl Tx {
-    /// Puts a delivery into the inbox, once for each digest.
+    /// Puts deliveries into the inbox, each once by its digest. Says how many are new.
     ///
     /// # Errors
-    /// [`StorageError::Refused`] if the store will never take it: quarantine it.
-    pub async fn store_delivery(
-        &mut self,
-        new: &NewDelivery,
-    ) -> Result<Posted<DeliveryId>, StorageError> {
-        let insert = self.query(INSERT).bind(&new.source).bind(&new.digest[..]);
-        let insert = insert.bind(new.received_at).bind(&new.content_type);
-        let insert = insert.bind(&new.body).bind(word(new.state)?);
-        let insert = insert.bind(&new.trigger).bind(&new.note);
-        match insert.optional().await? {
-            Some(row) => Ok(Posted::New(row.get("id")?)),
-            None => Ok(Posted::Duplicate),
+    /// [`StorageError::Refused`] if the store will never take one of them.
+    pub async fn arrive(&mut self, deliveries: &[NewDelivery]) -> Result<u64, StorageError> {
+        if self.has_rivals() {
+            return self.arrive_together(deliveries).await;
         }
+        let mut new = 0;
+        for delivery in deliveries {
+            let insert = self.query(ARRIVE).bind(&delivery.source);
+            let insert = insert.bind(&delivery.digest[..]).bind(delivery.received_at);
+            let insert = insert.bind(&delivery.content_type).bind(&delivery.body);
+            new += insert.run().await?;
+        }
+        Ok(new)
     }
 
-    /// Notes which chain a delivery belongs to.
-    ///
-    /// # Errors
-    /// If there is no such chain, or the store fails.
-    pub async fn set_delivery_chain(
-        &mut self,
-        delivery: DeliveryId,
-        chain: ChainId,
-    ) -> Result<(), StorageError> {
-        let update = self.query(SET_CHAIN).bind(delivery).bind(chain);
-        expect_one(update.run().await?, delivery)
+    async fn arrive_together(&mut self, deliveries: &[NewDelivery]) -> Result<u64, StorageError> {
+        let all = || deliveries.iter();
+        let text = |text: &str| Some(text.to_owned());
+        let sources = all().map(|each| text(each.source.as_str())).collect();
+        let digests = all().map(|each| each.digest.to_vec()).collect();
+        let times = all().map(|each| each.received_at.as_microsecond());
+        let types = all().map(|each| each.content_type.clone()).collect();
+        let bodies = all().map(|each| each.body.to_vec()).collect();
+        let insert = self.query(ARRIVE).bind(Value::Texts(sources));
+        let insert = insert.bind(Value::Blobs(digests));
+        let insert = insert.bind(Value::Integers(times.collect()));
+        let insert = insert.bind(Value::Texts(types));
+        insert.bind(Value::Blobs(bodies)).run().await
     }
 
-    /// Notes what a delivery turned out to be, when it is looked at again.
+    /// Deliveries that nobody has filed, nor is filing, oldest first; they are this transaction's
+    /// until it ends.
     ///
     /// # Errors
-    /// If there is no such delivery, or the store fails.
-    pub async fn set_delivery_state(
-        &mut self,
-        delivery: DeliveryId,
-        state: DeliveryState,
-        trigger: Option<&str>,
-        note: Option<&str>,
-    ) -> Result<(), StorageError> {
-        let update = self.query(SET_STATE).bind(delivery).bind(word(state)?);
-        expect_one(update.bind(trigger).bind(note).run().await?, delivery)
+    /// If the store fails.
+    pub async fn unfiled(&mut self, limit: u32) -> Result<Vec<UnfiledDelivery>, StorageError> {
+        let rows = self.query(UNFILED).bind(i64::from(limit)).all().await?;
+        rows.iter().map(unfiled_delivery).collect()
     }
 
-    /// Sets a delivery aside whose contents the store would not take.
+    /// This delivery, if nobody has filed it, nor is filing it.
     ///
     /// # Errors
-    /// If there is no such delivery, or the store fails.
-    pub async fn quarantine(
+    /// If the store fails.
+    pub async fn unfiled_one(
         &mut self,
         delivery: DeliveryId,
-        note: &str,
+    ) -> Result<Option<UnfiledDelivery>, StorageError> {
+        let row = self.query(ONE_UNFILED).bind(delivery).optional().await?;
+        row.as_ref().map(unfiled_delivery).transpose()
+    }
+
+    /// The oldest delivery that is not filed.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn first_unfiled(&mut self) -> Result<Option<DeliveryId>, StorageError> {
+        self.query(FIRST_UNFILED).one().await?.get("id")
+    }
+
+    /// The newest delivery that is not filed.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn last_unfiled(&mut self) -> Result<Option<DeliveryId>, StorageError> {
+        self.query(LAST_UNFILED).one().await?.get("id")
+    }
+
+    /// Notes what a delivery turned out to be, and which chain it belongs to.
+    ///
+    /// # Errors
+    /// If there is no such delivery or chain, or the store fails.
+    pub async fn file_delivery(
+        &mut self,
+        delivery: DeliveryId,
+        filing: &Filing,
+        chain: Option<ChainId>,
+        now: Timestamp,
     ) -> Result<(), StorageError> {
-        let update = self.query(QUARANTINE).bind(delivery).bind(note);
-        expect_one(update.run().await?, delivery)
+        let file = self.query(FILE).bind(delivery).bind(word(filing.state)?);
+        let file = file.bind(&filing.trigger).bind(&filing.note);
+        match file.bind(chain).bind(now).run().await? {
+            1 => Ok(()),
+            _ => Err(StorageError::Missing {
+                what: "delivery",
+                id: delivery.0,
+            }),
+        }
     }
 
     /// The deliveries of a chain, oldest first.
@@ -127,7 +185,7 @@ impl Tx {
         Ok(body.flatten().map(Bytes::from))
     }
 
-    /// The unparsed and quarantined deliveries behind `after`, oldest first.
+    /// The deliveries behind `after` that were filed as unparsed or quarantined, oldest first.
     ///
     /// # Errors
     /// If the store fails.
@@ -142,14 +200,15 @@ impl Tx {
     }
 }
 
-fn expect_one(changed: u64, delivery: DeliveryId) -> Result<(), StorageError> {
-    match changed {
-        1 => Ok(()),
-        _ => Err(StorageError::Missing {
-            what: "delivery",
-            id: delivery.0,
-        }),
-    }
+fn unfiled_delivery(row: &Row) -> Result<UnfiledDelivery, StorageError> {
+    let body: Option<Vec<u8>> = row.get("body")?;
+    Ok(UnfiledDelivery {
+        id: row.get("id")?,
+        source: row.get("source")?,
+        received_at: row.get("received_at")?,
+        content_type: row.get("content_type")?,
+        body: body.unwrap_or_default().into(),
+    })
 }
 
 fn delivery_row(row: &Row) -> Result<DeliveryRow, StorageError> {

@@ -55,7 +55,27 @@ pub struct NewDelivery {
     pub content_type: Option<String>,
     /// The signed bytes.
     pub body: Bytes,
-    /// What it turned out to be.
+}
+
+/// A delivery that waits to be understood.
+#[derive(Debug, Clone)]
+pub struct UnfiledDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The source it came from.
+    pub source: SourceName,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The `Content-Type` it came with.
+    pub content_type: Option<String>,
+    /// The signed bytes.
+    pub body: Bytes,
+}
+
+/// What a delivery turned out to be.
+#[derive(Debug, Clone)]
+pub struct Filing {
+    /// In one word.
     pub state: DeliveryState,
     /// The provider's name for what happened.
     pub trigger: Option<String>,

@@ -211,6 +211,15 @@ full_page_writes = on
         name
     }
 
+    /// Makes a copy of a database that nobody is connected to. Gives its name.
+    pub(crate) fn copy_database(&self, model: &str) -> String {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{number}");
+        let copy = format!("CREATE DATABASE {name} TEMPLATE {model} OWNER {ROLE}");
+        self.sql("postgres", &copy);
+        name
+    }
+
     /// Where a daemon finds a database.
     pub(crate) fn url(&self, database: &str) -> String {
         format!("postgres://{ROLE}@{}/{database}", self.address)

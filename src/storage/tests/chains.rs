@@ -23,7 +23,7 @@ async fn a_fact_makes_a_new_version_and_is_not_due_by_itself() {
     let place = Place::new().await;
     let (record, due) = store!(place.storage, tx => {
         let chain = tx.chain_for(&source(), &keys(&["uid:a"]), at(0)).await?;
-        let id = new(tx.store_delivery(&delivery(1)).await?);
+        let id = tx.filed(1, None).await?;
         tx.append_fact(chain, Some(id), &missing("a"), at(1)).await?;
         tx.append_fact(chain, None, &missing("b"), at(2)).await?;
         assert_eq!(tx.chain_version(chain).await?, 2);
@@ -39,7 +39,7 @@ async fn one_delivery_gives_one_fact() {
     let place = Place::new().await;
     let twice = store!(place.storage, tx => {
         let chain = tx.chain_for(&source(), &keys(&["uid:a"]), at(0)).await?;
-        let id = new(tx.store_delivery(&delivery(1)).await?);
+        let id = tx.filed(1, None).await?;
         tx.append_fact(chain, Some(id), &missing("a"), at(1)).await?;
         tx.append_fact(chain, Some(id), &missing("a"), at(1)).await?;
     });
@@ -70,8 +70,7 @@ async fn a_merge_takes_everything_along() {
         let chain = request.chain;
         tx.hold(&request, at(1)).await?;
         tx.waive(request.decision, chain, &credits(7), "a friend", at(1)).await?;
-        let id = new(tx.store_delivery(&delivery(1)).await?);
-        tx.set_delivery_chain(id, chain).await?;
+        let id = tx.filed(1, Some(chain)).await?;
         tx.append_fact(chain, Some(id), &missing("new"), at(1)).await?;
         tx.insert_command(&command(chain, Some(request.decision)), at(1)).await?;
         tx.put_bookings(chain, &[booking(chain, "new", "pending")]).await?;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 #[path = "../../../tests/rig/postgres.rs"]
 mod postgres;
@@ -60,17 +60,45 @@ pub(super) fn settings(folder: &std::path::Path) -> StorageSettings {
     let Some(server) = server else {
         return file_settings(folder);
     };
-    let url = server.url(&server.create_database());
+    let url = server.url(&database(server));
+    StorageSettings {
+        database: server_settings(crate::domain::secret::Secret::new(url)).database,
+        ..file_settings(folder)
+    }
+}
+
+fn server_settings(url: crate::domain::secret::Secret) -> StorageSettings {
     StorageSettings {
         database: Database::Postgres(PostgresSettings {
-            url: crate::domain::secret::Secret::new(url),
+            url,
             tls: Some(TlsMode::Disable),
             tls_root_certificate: None,
             connections_max: 4,
             statement_timeout_ms: 10_000,
         }),
-        ..file_settings(folder)
+        ..file_settings(std::path::Path::new("."))
     }
+}
+
+/// A database that is at our schema already: a copy of the first one is made sooner than the steps are
+/// taken again.
+fn database(server: &postgres::Postgres) -> String {
+    static MODEL: OnceLock<String> = OnceLock::new();
+    let model = MODEL.get_or_init(|| {
+        let name = server.create_database();
+        let url = crate::domain::secret::Secret::new(server.url(&name));
+        std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(async {
+                let settings = server_settings(url);
+                Storage::migrate_only(&settings).await.unwrap();
+            });
+        })
+        .join()
+        .unwrap();
+        name
+    });
+    server.copy_database(model)
 }
 
 /// The statements that have run, and whether on a server.
@@ -129,6 +157,7 @@ async fn every_statement_runs_on_both() {
         leases::STORIES,
         ledger::STORIES,
         open::STORIES,
+        rivals::STORIES,
         verify::STORIES,
         writer::STORIES,
     ];

@@ -9,6 +9,7 @@ mod leases;
 mod ledger;
 mod model;
 mod open;
+mod rivals;
 mod verify;
 mod writer;
 
@@ -17,7 +18,7 @@ use super::*;
 use crate::domain::amount::{Amount, Unit, UnitCode};
 use crate::domain::clock::{Timestamp, from_us};
 use crate::domain::decision::{Outcome, Terms};
-use crate::domain::ids::{ChainId, DecisionId, SourceName, Uid, UnitKey};
+use crate::domain::ids::{ChainId, DecisionId, DeliveryId, SourceName, Uid, UnitKey};
 use crate::domain::owner::Owner;
 
 /// Runs statements in one write; `?` inside leaves it with an error.
@@ -148,9 +149,14 @@ fn delivery(number: u8) -> NewDelivery {
         received_at: at(i64::from(number)),
         content_type: Some("application/json".to_owned()),
         body: bytes::Bytes::from(vec![number; 3]),
-        state: DeliveryState::Event,
-        trigger: Some("BOOKED".to_owned()),
-        note: None,
+    }
+}
+
+fn filing(state: DeliveryState, trigger: Option<&str>, note: Option<&str>) -> Filing {
+    Filing {
+        state,
+        trigger: trigger.map(str::to_owned),
+        note: note.map(str::to_owned),
     }
 }
 
@@ -187,6 +193,19 @@ fn new<T>(posted: Posted<T>) -> T {
 }
 
 impl Tx {
+    /// A delivery that was filed as an event, under a chain if any.
+    async fn filed(
+        &mut self,
+        number: u8,
+        chain: Option<ChainId>,
+    ) -> Result<DeliveryId, StorageError> {
+        self.arrive(&[delivery(number)]).await?;
+        let id = self.last_unfiled().await?.unwrap();
+        let event = filing(DeliveryState::Event, Some("BOOKED"), None);
+        self.file_delivery(id, &event, chain, at(100)).await?;
+        Ok(id)
+    }
+
     /// A chain with one decision about `uid`.
     async fn decided(
         &mut self,

@@ -42,11 +42,11 @@ async fn everything_is_there_after_a_restart() {
 #[tokio::test]
 async fn closing_leaves_one_file_and_ends_all_work() {
     let place = Place::new().await;
-    store!(place.storage, tx => tx.store_delivery(&delivery(1)).await?).unwrap();
+    store!(place.storage, tx => tx.arrive(&[delivery(1)]).await?).unwrap();
     place.storage.close().await;
     let log = place.folder.path().join("bookgate.db-wal");
     assert!(!log.exists(), "the log is folded back");
-    let late = store!(place.storage, tx => tx.store_delivery(&delivery(2)).await?);
+    let late = store!(place.storage, tx => tx.arrive(&[delivery(2)]).await?);
     assert_eq!(late, Err(StorageError::Closed));
     assert!(!place.storage.healthy().await);
 }
@@ -63,7 +63,7 @@ async fn a_newer_schema_is_refused() {
     let expected = StorageError::NewerSchema {
         place: place.settings().database.place(),
         found: 99,
-        known: 2,
+        known: 3,
     };
     let opened = Storage::open(&place.settings()).await;
     assert_eq!(opened.unwrap_err(), expected);
@@ -90,12 +90,12 @@ async fn an_empty_file_is_migrated_by_a_daemon_only() {
 async fn a_reader_beside_the_daemon_sees_its_commits_and_changes_nothing() {
     let place = Place::new().await;
     let reader = Storage::open_read_only(&place.settings()).await.unwrap();
-    store!(place.storage, tx => tx.store_delivery(&delivery(1)).await?).unwrap();
+    store!(place.storage, tx => tx.arrive(&[delivery(1)]).await?).unwrap();
     let body = read!(reader, tx => tx.delivery_body(crate::domain::ids::DeliveryId(1)).await?);
     assert_eq!(&body.unwrap().unwrap()[..], [1, 1, 1]);
-    let refused = store!(reader, tx => tx.store_delivery(&delivery(2)).await?);
+    let refused = store!(reader, tx => tx.arrive(&[delivery(2)]).await?);
     assert_eq!(refused, Err(StorageError::ReadOnly));
-    let sneaky = read!(reader, tx => tx.store_delivery(&delivery(2)).await?);
+    let sneaky = read!(reader, tx => tx.arrive(&[delivery(2)]).await?);
     assert!(sneaky.is_err());
 }
 

@@ -30,7 +30,7 @@ async fn failing_and_panicking_work_takes_nothing_else_with_it() {
         let storage = place.storage.clone();
         tokio::spawn(async move {
             store!(storage, tx => {
-                tx.store_delivery(&delivery(number)).await?;
+                tx.arrive(&[delivery(number)]).await?;
                 match number {
                     3 => return Err(StorageError::Refused("three".to_owned())),
                     5 => panic!("five"),
@@ -58,7 +58,7 @@ async fn work_is_done_even_if_nobody_waits_for_it() {
     tokio::task::yield_now().await;
     let storage = place.storage.clone();
     let caller =
-        tokio::spawn(async move { store!(storage, tx => tx.store_delivery(&delivery(1)).await?) });
+        tokio::spawn(async move { store!(storage, tx => tx.arrive(&[delivery(1)]).await?) });
     tokio::task::yield_now().await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
@@ -74,7 +74,7 @@ async fn many_writers_and_readers_at_once() {
     let write_one = |number: u8| {
         let storage = place.storage.clone();
         tokio::spawn(async move {
-            store!(storage, tx => tx.store_delivery(&delivery(number)).await?).unwrap();
+            store!(storage, tx => tx.arrive(&[delivery(number)]).await?).unwrap();
             // Whoever has been answered sees the work.
             assert!(deliveries(&storage).await.contains(&number));
         })
@@ -113,7 +113,7 @@ async fn a_full_file_is_unavailable_and_works_again_with_room() {
     assert!(error.is_transient(), "{error}");
     assert!(!place.storage.healthy().await);
     place.tamper("PRAGMA max_page_count = 100000").await;
-    let last = store!(place.storage, tx => tx.store_delivery(&delivery(255)).await?);
+    let last = store!(place.storage, tx => tx.arrive(&[delivery(255)]).await?);
     last.unwrap();
     assert!(place.storage.healthy().await);
     assert_eq!(deliveries(&place.storage).await.len(), stored + 1);
@@ -131,7 +131,7 @@ async fn a_full_disk_is_unavailable_and_loses_nothing_that_was_answered() {
     assert!(error.is_transient(), "{error}");
     assert_eq!(deliveries(&storage).await.len(), stored);
     drop(std::fs::remove_file(disk.0.path().join("ballast")));
-    store!(storage, tx => tx.store_delivery(&delivery(255)).await?).unwrap();
+    store!(storage, tx => tx.arrive(&[delivery(255)]).await?).unwrap();
     assert!(storage.healthy().await);
     storage.close().await;
     let storage = Storage::open(&settings).await.unwrap();
@@ -144,7 +144,7 @@ async fn fill(storage: &Storage) -> (usize, StorageError) {
     for number in 0..255 {
         let mut large = delivery(number);
         large.body = bytes::Bytes::from(vec![number; 20_000]);
-        let stored = store!(storage, tx => tx.store_delivery(&large).await?);
+        let stored = store!(storage, tx => tx.arrive(&[large]).await?);
         if let Err(error) = stored {
             return (usize::from(number), error);
         }

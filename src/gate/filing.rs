@@ -1,0 +1,191 @@
+//! Stored deliveries are understood, and filed as facts under their chains. Any instance files what any
+//! has stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, keys};
+use crate::domain::chain::FactBody;
+use crate::domain::clock::Timestamp;
+use crate::domain::event::BookingEvent;
+use crate::domain::ids::DeliveryId;
+use crate::provider::{Parsed, RawDelivery};
+use crate::storage::records::{DeliveryState, Filing, UnfiledDelivery};
+use crate::storage::{StorageError, Tx};
+
+/// Deliveries filed with one commit at most.
+const BATCH_MAX: u32 = 64;
+/// The longest wait without looking: what another instance has left behind is found by looking only.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A delivery that was understood as far as it can be.
+struct Letter {
+    delivery: UnfiledDelivery,
+    filing: Filing,
+    event: Option<Box<BookingEvent>>,
+    /// The names of the event's chain.
+    names: Vec<String>,
+}
+
+/// Files until `shutdown` is cancelled.
+pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        match file_some(gate).await {
+            Ok(0) => tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = gate.arrived.notified() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            },
+            Ok(filed) => {
+                gate.changed(|activity| activity.filed += filed as u64);
+                gate.work.notify_one();
+                gate.storage.ring();
+            }
+            Err(StorageError::Conflict(why)) => {
+                tracing::debug!(reason = %why, "deliveries are filed again");
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "the store is down; stored deliveries wait");
+                tokio::select! {
+                    () = shutdown.cancelled() => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Files a batch; says how many. If the store refuses it, each delivery is tried alone, and one that is
+/// refused alone is quarantined: kept and listed, but never in the way of the others.
+async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> {
+    let (this, now) = (Arc::clone(gate), gate.now());
+    let filed: Result<usize, StorageError> = gate
+        .storage
+        .write(move |tx| {
+            Box::pin(async move {
+                let deliveries = tx.unfiled(BATCH_MAX).await?;
+                let understood = deliveries.into_iter().map(|each| this.understand(each));
+                let mut letters: Vec<_> = understood.collect();
+                // Instances that lock chains in one order do not wait for each other in a circle.
+                letters.sort_by(|one, other| one.names.cmp(&other.names));
+                for letter in &letters {
+                    post(tx, letter, now).await?;
+                }
+                Ok(letters.len())
+            })
+        })
+        .await;
+    match filed {
+        Err(error) if !error.is_transient() => {
+            tracing::warn!(error = %error, "a batch was refused; filing each delivery alone");
+            file_each(gate, now).await
+        }
+        other => other,
+    }
+}
+
+async fn file_each(gate: &Arc<Inner>, now: Timestamp) -> Result<usize, StorageError> {
+    let unfiled = gate
+        .storage
+        .write(|tx| Box::pin(async move { tx.unfiled(BATCH_MAX).await }));
+    let ids: Vec<DeliveryId> = unfiled.await?.iter().map(|each| each.id).collect();
+    for &id in &ids {
+        let filed = file_alone(gate, id, None, now).await;
+        let Err(error) = filed else { continue };
+        if error.is_transient() {
+            return Err(error);
+        }
+        tracing::error!(delivery.id = %id, error = %error, "a delivery was quarantined: the store refuses what it says");
+        file_alone(gate, id, Some(error), now).await?;
+    }
+    Ok(ids.len())
+}
+
+/// Files one delivery, as quarantined if the store is known to refuse it.
+async fn file_alone(
+    gate: &Arc<Inner>,
+    id: DeliveryId,
+    refused: Option<StorageError>,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let this = Arc::clone(gate);
+    gate.storage
+        .write(move |tx| {
+            Box::pin(async move {
+                let Some(delivery) = tx.unfiled_one(id).await? else {
+                    return Ok(());
+                };
+                let Some(error) = refused else {
+                    return post(tx, &this.understand(delivery), now).await;
+                };
+                let quarantined = Filing {
+                    state: DeliveryState::Quarantined,
+                    trigger: None,
+                    note: Some(format!("the store refused it: {error}")),
+                };
+                tx.file_delivery(id, &quarantined, None, now).await
+            })
+        })
+        .await
+}
+
+async fn post(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), StorageError> {
+    let delivery = &letter.delivery;
+    let mut filed_under = None;
+    if let Some(event) = &letter.event {
+        let chain = tx.chain_for(&delivery.source, &letter.names, now).await?;
+        let fact = FactBody::Event(event.clone());
+        tx.append_fact(chain, Some(delivery.id), &fact, delivery.received_at)
+            .await?;
+        tx.due_no_later_than(chain, now).await?;
+        filed_under = Some(chain);
+    }
+    tx.file_delivery(delivery.id, &letter.filing, filed_under, now)
+        .await
+}
+
+impl Inner {
+    fn understand(&self, delivery: UnfiledDelivery) -> Letter {
+        let parsed = match self.sources.get(delivery.source.as_str()) {
+            Some(source) => source.provider.parse(RawDelivery {
+                body: &delivery.body,
+                content_type: delivery.content_type.as_deref(),
+            }),
+            None => Parsed::Unparsed(format!(
+                "source `{}` is no longer configured",
+                delivery.source
+            )),
+        };
+        let (state, trigger, note, event) = match parsed {
+            Parsed::Event(event) => {
+                let trigger = event.kind.as_str().to_owned();
+                (DeliveryState::Event, Some(trigger), None, Some(event))
+            }
+            Parsed::Ignored(trigger) => (DeliveryState::Ignored, Some(trigger), None, None),
+            Parsed::Unparsed(why) => {
+                tracing::warn!(
+                    source.name = %delivery.source,
+                    delivery.id = %delivery.id,
+                    reason = %why,
+                    "a delivery was not understood; it is kept, see GET /v1/deliveries"
+                );
+                (DeliveryState::Unparsed, None, Some(why), None)
+            }
+        };
+        Letter {
+            names: event
+                .as_ref()
+                .map(|event| keys::of_event(event))
+                .unwrap_or_default(),
+            filing: Filing {
+                state,
+                trigger,
+                note,
+            },
+            delivery,
+            event,
+        }
+    }
+}
