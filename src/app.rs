@@ -86,12 +86,7 @@ impl App {
     pub async fn open(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let policies = load_policies(&settings.policies.dir, &settings.units)?;
         let storage = Storage::open(&storage_settings(settings)).await?;
-        let journal_settings = JournalSettings {
-            segment_bytes_max: settings.journal.segment_bytes_max,
-            bytes_max: settings.journal.bytes_max,
-            ..JournalSettings::new(&settings.journal.dir)
-        };
-        let (journal, reader, opened) = Journal::open(&journal_settings)?;
+        let (journal, reader, opened) = Journal::open(&journal_settings(settings))?;
         let journal = Arc::new(journal);
         if opened.recovered_records > 0 || opened.torn_bytes > 0 {
             tracing::info!(
@@ -235,6 +230,15 @@ fn read_limited(path: &Path, bytes_max: u64) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
+/// The journal's settings.
+pub fn journal_settings(settings: &Settings) -> JournalSettings {
+    JournalSettings {
+        segment_bytes_max: settings.journal.segment_bytes_max,
+        bytes_max: settings.journal.bytes_max,
+        ..JournalSettings::new(&settings.journal.dir)
+    }
+}
+
 /// The store's settings.
 pub fn storage_settings(settings: &Settings) -> StorageSettings {
     let from = &settings.storage;
@@ -315,6 +319,7 @@ fn gate_settings(settings: &Settings) -> GateSettings {
             }
         },
         journal_when_store_is_down: settings.server.when_store_is_down == WhenStoreIsDown::Journal,
+        journal_age_max_ms: settings.journal.age_max_ms,
         store_patience_ms: STORE_PATIENCE_MS,
         concurrency: settings.worker.concurrency as usize,
         lease_ms: settings.worker.lease_ms,

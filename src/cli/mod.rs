@@ -8,6 +8,7 @@ mod credits;
 mod dead_letters;
 mod demo;
 mod init;
+mod journal;
 mod ledger;
 mod migrate;
 mod policy;
@@ -93,6 +94,9 @@ enum Command {
     /// Check the ledger
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// Look after the journal
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
     /// Show the settings
     #[command(subcommand)]
     Settings(SettingsCommand),
@@ -158,6 +162,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Bookings(command) => bookings::run(command, json, context),
         Command::DeadLetters(command) => dead_letters::run(&command, json, context),
         Command::Ledger(command) => ledger::run(&command, json, context),
+        Command::Journal(command) => journal::run(&command, json, context),
         Command::Migrate(migrate::MigrateArgs {}) => migrate::run(json, context),
         Command::Settings(SettingsCommand::Show) => settings_show::run(json, context),
         Command::Settings(SettingsCommand::Default) => {

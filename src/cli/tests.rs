@@ -93,6 +93,7 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
     expect![[r#"
         admin.tokens.ops.role = "read"             # my.toml:4
         admin.tokens.ops.secret = env:TOKEN (set)  # my.toml:5
+        journal.age_max_ms = 604800000             # default
         journal.bytes_max = 1073741824             # default
         journal.dir = "journal"                    # default
         journal.segment_bytes_max = 16777216       # default

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, inbox};
-use crate::journal::{Reader, Record};
+use super::{Desk, GateError, Inner, inbox};
+use crate::journal::{Journal, JournalError, Reader, Record};
 
 /// Bytes taken from the journal at once.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Deliveries taken at once from a journal that is emptied by hand.
+const EMPTYING_BATCH_MAX: usize = 500;
 /// First and longest wait before a store that is down is tried again.
 const RETRY_MS: (u64, u64) = (50, 2_000);
 
@@ -59,6 +61,35 @@ async fn store(gate: &Arc<Inner>, records: Vec<Record>, shutdown: &CancellationT
             return false;
         }
         wait_ms = (wait_ms * 2).min(RETRY_MS.1);
+    }
+}
+
+impl Desk {
+    /// Takes everything out of a journal that no daemon has, into the store. Whoever runs on that store
+    /// files it. Says how many deliveries were read, and how many of them were new.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or the store not be written: what was stored until then is stored,
+    /// and the rest is still in the journal.
+    pub async fn empty_journal(
+        &self,
+        journal: &Journal,
+        mut reader: Reader,
+    ) -> Result<(u64, u64), GateError> {
+        journal.close().await;
+        let unreadable = |error: JournalError| GateError::Journal(error.to_string());
+        let (mut read, mut new) = (0, 0);
+        while let Some(batch) = reader
+            .next_batch(EMPTYING_BATCH_MAX, BATCH_BYTES_MAX)
+            .await
+            .map_err(unreadable)?
+        {
+            read += batch.records.len() as u64;
+            new += inbox::put(&self.storage, batch.records).await?;
+            reader.drained(batch.up_to).await.map_err(unreadable)?;
+        }
+        self.storage.ring();
+        Ok((read, new))
     }
 }
 

@@ -39,6 +39,9 @@ pub enum GateError {
         /// The fields that differ.
         differs: String,
     },
+    /// A journal cannot be read.
+    #[error("{0}")]
+    Journal(String),
     /// A stored value could not be read back.
     #[error("a stored value could not be read back: {0}")]
     Damaged(#[from] serde_json::Error),

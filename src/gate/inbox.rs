@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::Inner;
 use crate::domain::ids::SourceName;
 use crate::journal::Record;
-use crate::storage::StorageError;
 use crate::storage::records::NewDelivery;
+use crate::storage::{Storage, StorageError};
 
 /// Deliveries stored with one commit at most.
 const BATCH_MAX: usize = 512;
@@ -41,26 +41,34 @@ pub(super) async fn run(gate: &Arc<Inner>, arrivals: &mut mpsc::Receiver<Arrival
     }
 }
 
-/// Stores a batch with one commit. Deliveries that are there already change nothing.
+/// Stores a batch with one commit, and rings for it to be filed.
+///
+/// # Errors
+/// As [`put`].
+pub(super) async fn store(gate: &Arc<Inner>, records: Vec<Record>) -> Result<(), StorageError> {
+    put(&gate.storage, records).await?;
+    gate.arrived.notify_one();
+    Ok(())
+}
+
+/// Stores a batch with one commit. Deliveries that are there already change nothing; says how many are
+/// new.
 ///
 /// # Errors
 /// The store cannot be written at the moment.
-pub(super) async fn store(gate: &Arc<Inner>, records: Vec<Record>) -> Result<(), StorageError> {
+pub(super) async fn put(storage: &Storage, records: Vec<Record>) -> Result<u64, StorageError> {
     let deliveries: Arc<Vec<_>> = Arc::new(records.into_iter().map(new_delivery).collect());
-    for attempt in 1.. {
+    let mut attempt = 1;
+    loop {
         let batch = Arc::clone(&deliveries);
-        let stored = gate
-            .storage
+        let stored = storage
             .write(move |tx| Box::pin(async move { tx.arrive(&batch).await }))
             .await;
         match stored {
-            Err(StorageError::Conflict(_)) if attempt < TRIES_MAX => {}
-            Err(error) => return Err(error),
-            Ok(_) => break,
+            Err(StorageError::Conflict(_)) if attempt < TRIES_MAX => attempt += 1,
+            end => return end,
         }
     }
-    gate.arrived.notify_one();
-    Ok(())
 }
 
 fn new_delivery(record: Record) -> NewDelivery {

@@ -56,6 +56,9 @@ pub struct GateSettings {
     pub acknowledge: Acknowledge,
     /// Whether the journal takes over when the store does not answer.
     pub journal_when_store_is_down: bool,
+    /// How old the oldest delivery in the journal may become while the store is down, in ms; 0 for any
+    /// age.
+    pub journal_age_max_ms: i64,
     /// How long a delivery waits for the store before the journal takes over, in ms.
     pub store_patience_ms: u64,
     /// Chains worked on at the same time.
@@ -296,12 +299,25 @@ impl Inner {
         matches!(due, Ok((None, due)) if due.is_none_or(|at| at > self.now()))
     }
 
-    /// Whether the journal takes deliveries: it has room, and has refused none lately. Whoever is sent
-    /// nothing because of it gets a chance to find out that it works again.
+    /// Whether what waits in the journal has waited for too long. Only while the store is down: else the
+    /// drain is at it.
+    fn journal_is_too_old(&self) -> bool {
+        let age_max_ms = self.settings.journal_age_max_ms;
+        if age_max_ms == 0 || self.storage.seems_well() {
+            return false;
+        }
+        let oldest = self.journal.depth().oldest;
+        oldest.is_some_and(|oldest| plus_ms(oldest, age_max_ms) < self.now())
+    }
+
+    /// Whether the journal takes deliveries: it has room, is not too old, and has refused none lately.
+    /// Whoever is sent nothing because of it gets a chance to find out that it works again.
     fn journal_works(&self) -> bool {
         let depth = self.journal.depth();
         let refused_at = from_us(self.journal_refused_at.load(Ordering::Relaxed));
-        depth.bytes < depth.bytes_max && plus_ms(refused_at, REFUSAL_REMEMBERED_MS) < self.now()
+        depth.bytes < depth.bytes_max
+            && plus_ms(refused_at, REFUSAL_REMEMBERED_MS) < self.now()
+            && !self.journal_is_too_old()
     }
 
     fn changed(&self, change: impl FnOnce(&mut Activity)) {

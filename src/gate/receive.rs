@@ -79,6 +79,12 @@ impl Inner {
     }
 
     async fn journal_it(&self, record: Record) -> Result<Received, Refused> {
+        if self.journal_is_too_old() {
+            tracing::error!(
+                "delivery refused: what waits in the journal waits for too long (journal.age_max_ms)"
+            );
+            return Err(Refused::Unavailable);
+        }
         match self.journal.append(record).await {
             Ok(_) => {
                 self.journal_refused_at.store(0, Ordering::Relaxed);

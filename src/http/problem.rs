@@ -69,10 +69,11 @@ impl From<GateError> for Problem {
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "store-unavailable",
-                    "the store does not answer at the moment; nothing was changed",
+                    "the store does not answer at the moment; ask again (a top-up with the same \
+                     Idempotency-Key)",
                 )
             }
-            GateError::Damaged(_) => {
+            GateError::Damaged(_) | GateError::Journal(_) => {
                 tracing::error!(error = %detail, "a stored value is damaged");
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,

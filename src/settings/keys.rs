@@ -79,6 +79,7 @@ pub(super) static KEYS: Node = Table(&[
             ("dir", One(Path)),
             ("segment_bytes_max", One(Whole(64 * KIB, GIB))),
             ("bytes_max", One(Whole(MIB, 1_024 * GIB))),
+            ("age_max_ms", One(Whole(0, 365 * DAY))),
         ]),
     ),
     ("policies", Table(&[("dir", One(Path))])),

@@ -221,6 +221,8 @@ pub struct JournalSettings {
     pub segment_bytes_max: u64,
     /// The size of all segments at which nothing more is taken.
     pub bytes_max: u64,
+    /// The age of the oldest delivery at which nothing more is taken; 0 for any age.
+    pub age_max_ms: i64,
 }
 
 /// `[policies]`: where the policies are.

@@ -50,6 +50,29 @@ const HAS_SCHEMA: Sql = Sql::each(
 const SCHEMA: Sql =
     Sql::same("SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) AS version FROM _sqlx_migrations");
 
+// SQLite's texts are what we write into them.
+const ENCODING: Sql = Sql::each(
+    "SELECT 'UTF8' AS encoding",
+    "SELECT current_setting('server_encoding') AS encoding",
+);
+
+/// Refuses a database that cannot hold every name.
+async fn check_encoding(pool: &Pool, place: &str) -> Result<(), StorageError> {
+    let mut tx = pool.begin_read().await?;
+    let encoding: String = tx.query(ENCODING).one().await?.get("encoding")?;
+    tx.rollback().await?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(StorageError::Open {
+        place: place.to_owned(),
+        cause: format!(
+            "its encoding is {encoding}, and names need UTF8: CREATE DATABASE ... ENCODING 'UTF8' \
+             TEMPLATE template0"
+        ),
+    })
+}
+
 async fn found_schema(pool: &Pool) -> Result<i64, StorageError> {
     let mut tx = pool.begin_read().await?;
     let found = match tx.query(HAS_SCHEMA).optional().await? {
@@ -82,6 +105,7 @@ pub(super) async fn check_schema(pool: &Pool, place: &str) -> Result<(), Storage
 /// Brings the store to our schema. Of several daemons that start at once, one does it; the others wait
 /// for it.
 pub(super) async fn migrate(pool: &Pool, place: &str) -> Result<(), StorageError> {
+    check_encoding(pool, place).await?;
     let (found, known) = (found_schema(pool).await?, known_schema());
     if found > known {
         let place = place.to_owned();

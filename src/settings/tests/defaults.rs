@@ -109,6 +109,7 @@ fn the_defaults_are_the_pinned_ones() {
                 dir: "/etc/bookgate/journal",
                 segment_bytes_max: 16777216,
                 bytes_max: 1073741824,
+                age_max_ms: 604800000,
             },
             policies: PoliciesSettings {
                 dir: "/etc/bookgate/policies",

@@ -156,6 +156,7 @@ fn effective_settings_say_where_they_come_from() {
         .map(|s| format!("{} = {} ({}) {:?}", s.key, s.value, s.origin, s.secrets_set))
         .collect();
     expect![[r#"
+        journal.age_max_ms = 604800000 (default) []
         journal.bytes_max = 1073741824 (default) []
         journal.dir = "journal" (default) []
         journal.segment_bytes_max = 16777216 (default) []

@@ -26,13 +26,13 @@ fn an_unknown_key_like_no_other_lists_what_there_is() {
         "[journal]\nsurprise = 1\n",
         &[],
         &expect![[r#"
-        error: unknown key `surprise` in [journal]
-         --> bookgate.toml:2:1
-          |
-        2 | surprise = *
-          | ^^^^^^^^ there is no such key
-          |
-          = help: known here: dir, segment_bytes_max, bytes_max"#]],
+            error: unknown key `surprise` in [journal]
+             --> bookgate.toml:2:1
+              |
+            2 | surprise = *
+              | ^^^^^^^^ there is no such key
+              |
+              = help: known here: dir, segment_bytes_max, bytes_max, age_max_ms"#]],
     );
 }
 
