@@ -1,22 +1,20 @@
 //! The disk under the journal is full: what cannot be stored is refused, nothing is half stored, and
 //! once there is room again it goes on.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use reqwest::Method;
 
 use crate::harness::{Installation, Setup, answer, run_test_on_file};
+use crate::rig::disk::SmallDisk;
+
+/// A few blocks.
+const DISK_KIB: u32 = 256;
 
 #[tokio::test]
 async fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
     run_test_on_file(Setup::default(), async |it: &mut Installation| {
         it.top_up("20").await;
         it.stop().await;
-        let Some(disk) = SmallDisk::mount(&it.folder().join("journal")) else {
-            eprintln!("NOT TESTED: a full disk. Mounting a small one is not permitted here.");
+        let Some(disk) = SmallDisk::mount(&it.folder().join("journal"), DISK_KIB) else {
             it.begin().await;
             return;
         };
@@ -70,39 +68,4 @@ async fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
 
 async fn ready(it: &Installation) -> u16 {
     answer(it.raw_public(Method::GET, "/readyz")).await.0
-}
-
-/// A file system of a few blocks in memory; unmounted when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(dir: &Path) -> Option<Self> {
-        std::fs::create_dir_all(dir).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=256k", "none"]);
-        let mounted = mount.arg(dir).output();
-        mounted
-            .is_ok_and(|output| output.status.success())
-            .then(|| Self(dir.to_owned()))
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.join("filler")
-    }
-
-    fn fill(&self) {
-        let mut file = File::create(self.filler()).unwrap();
-        while file.write_all(&[0; 512]).is_ok() {}
-    }
-
-    fn free(&self) {
-        std::fs::remove_file(self.filler()).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: a story that failed still has files open there.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }

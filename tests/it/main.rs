@@ -4,7 +4,6 @@
 mod admin;
 mod architecture;
 mod cli;
-mod crash;
 mod demo;
 mod disk_full;
 mod faults;
@@ -14,3 +13,4 @@ mod receiving;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod stories;
+mod survival;

@@ -26,7 +26,7 @@ const BINARIES: [&str; 3] = ["initdb", "postgres", "psql"];
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// Who may do everything, and who the databases belong to.
 const SUPERUSER: &str = "postgres";
-const ROLE: &str = "bookgate";
+pub(crate) const ROLE: &str = "bookgate";
 /// Connections of the shared cluster. A few more are kept for the superuser.
 const CONNECTIONS_MAX: u32 = 100;
 /// Between two looks at the server, and looks before it is given up: a minute.
@@ -218,6 +218,11 @@ full_page_writes = on
         let copy = format!("CREATE DATABASE {name} TEMPLATE {model} OWNER {ROLE}");
         self.sql("postgres", &copy);
         name
+    }
+
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where a daemon finds a database.
