@@ -1,8 +1,9 @@
 //! The workers: each takes a chain that is due, under a lease, and takes steps until nothing is left
 //! to do now. Steps of many chains share a commit, because the store groups what waits.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -15,6 +16,7 @@ use super::advance::{Next, advance};
 use super::report::Report;
 use super::{Inner, deliver};
 use crate::domain::clock::{ms_between, plus_ms};
+use crate::domain::ids::ChainId;
 use crate::provider::{CallError, Target};
 use crate::storage::StorageError;
 use crate::storage::records::Lease;
@@ -33,10 +35,11 @@ const READ_RETRY_MS: i64 = 60_000;
 /// Works until `shutdown` is cancelled, then finishes what is in hand.
 pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
     let places = Arc::new(Semaphore::new(gate.settings.concurrency));
+    let in_hand = InHand::default();
     let tasks = TaskTracker::new();
     while !shutdown.is_cancelled() {
         let leasing = gate.leasing.lock().await;
-        let claimed = match claim(gate, places.available_permits()).await {
+        let claimed = match claim(gate, places.available_permits(), &in_hand).await {
             Ok(leases) => leases,
             Err(error) => {
                 tracing::warn!(error = %error, "the store is down; no chain can be leased");
@@ -50,6 +53,8 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
             };
             let gate = Arc::clone(gate);
             let shutdown = shutdown.clone();
+            let in_hand = Arc::clone(&in_hand);
+            chains(&in_hand).insert(lease.chain);
             gate.changed(|activity| activity.working += 1);
             tasks.spawn(async move {
                 let working = AssertUnwindSafe(work(&gate, lease.clone(), &shutdown));
@@ -57,6 +62,7 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
                     tracing::error!(chain.id = %lease.chain, "working on a chain panicked: please report this");
                     give_back(&gate, &lease, BUG_MS).await;
                 }
+                chains(&in_hand).remove(&lease.chain);
                 drop(place);
                 gate.changed(|activity| activity.working -= 1);
                 gate.work.notify_one();
@@ -71,17 +77,38 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
     tasks.wait().await;
 }
 
-async fn claim(gate: &Arc<Inner>, places: usize) -> Result<Vec<Lease>, StorageError> {
+/// The chains that this process is at work on.
+type InHand = Arc<Mutex<BTreeSet<ChainId>>>;
+
+/// A panic elsewhere leaves the set usable: every change is one call.
+fn chains(in_hand: &InHand) -> MutexGuard<'_, BTreeSet<ChainId>> {
+    in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes leases. Its own that have expired and that it knows nothing of it frees before: the store
+/// failed when they were taken or given back, and nobody else will take them while this worker lives.
+async fn claim(
+    gate: &Arc<Inner>,
+    places: usize,
+    in_hand: &InHand,
+) -> Result<Vec<Lease>, StorageError> {
     if places == 0 {
         return Ok(Vec::new());
     }
     let this = Arc::clone(gate);
+    let in_hand = chains(in_hand).clone();
     gate.storage
         .write(move |tx| {
             Box::pin(async move {
                 let settings = &this.settings;
+                let now = this.now();
+                for lease in tx.expired_of(&settings.worker_name, now).await? {
+                    if !in_hand.contains(&lease.chain) {
+                        tx.release_lease(&lease, Some(now)).await?;
+                    }
+                }
                 let limit = u32::try_from(places).unwrap_or(u32::MAX);
-                tx.claim(&settings.worker_name, this.now(), settings.lease_ms, limit)
+                tx.claim(&settings.worker_name, now, settings.lease_ms, limit)
                     .await
             })
         })

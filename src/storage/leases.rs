@@ -39,6 +39,10 @@ const CLAIM_DUE: Sql = Sql::each(
                   ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
      RETURNING id, source, lease_fence, lease_until",
 );
+const EXPIRED_OF: Sql = Sql::same(
+    "SELECT id, source, lease_fence, lease_until FROM chain
+     WHERE lease_until <= $2 AND lease_owner = $1 ORDER BY id",
+);
 const RENEW: Sql = Sql::same(
     "UPDATE chain SET lease_until = $3
      WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
@@ -112,6 +116,20 @@ impl Tx {
             }
         }
         Ok(leases)
+    }
+
+    /// A worker's own leases that have expired. It may know of them and be at work, after the clock
+    /// has jumped; or not know of them, because the store failed when it took or gave them back.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn expired_of(
+        &mut self,
+        worker: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Lease>, StorageError> {
+        let expired = self.query(EXPIRED_OF).bind(worker).bind(now);
+        expired.all().await?.iter().map(lease).collect()
     }
 
     /// Holds a lease for longer; `false` if it was lost.

@@ -132,6 +132,17 @@ where
     tell(setup, &story).await;
 }
 
+/// As [`run_test`], for a story about the server.
+pub(crate) async fn run_test_on_server<S>(setup: Setup, story: S)
+where
+    S: AsyncFn(&mut Installation),
+{
+    if Postgres::shared().is_some() {
+        let store = Store::Server;
+        tell(Setup { store, ..setup }, &story).await;
+    }
+}
+
 async fn tell<S>(setup: Setup, story: &S)
 where
     S: AsyncFn(&mut Installation),

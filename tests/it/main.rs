@@ -8,6 +8,7 @@ mod demo;
 mod disk_full;
 mod faults;
 mod harness;
+mod leases;
 mod postgres;
 mod receiving;
 #[path = "../rig/mod.rs"]

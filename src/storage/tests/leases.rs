@@ -69,6 +69,20 @@ async fn a_dead_workers_lease_is_taken_over_and_its_fence_no_longer_holds() {
     assert_eq!(next_due(&place).await, Some(at(90)));
 }
 
+async fn a_worker_sees_its_own_expired_leases_and_takes_none_over() {
+    let place = Place::new().await;
+    due(&place, &[0, 0]).await;
+    let own = claim(&place, "w1", 0, 1).await;
+    claim(&place, "w2", 0, 1).await;
+    let expired =
+        async |second| read!(place.storage, tx => tx.expired_of("w1", at(second)).await?).unwrap();
+    assert_eq!(expired(29).await, []);
+    assert_eq!(expired(30).await, own);
+    let others = claim(&place, "w1", 30, 9).await;
+    assert_eq!(others.len(), 1);
+    assert_ne!(others[0].chain, own[0].chain);
+}
+
 async fn a_lease_given_back_is_no_lease() {
     let place = Place::new().await;
     due(&place, &[0]).await;
@@ -145,6 +159,7 @@ async fn after_a_restart_leased_chains_are_due_at_once() {
 on_both! {
     the_longest_waiting_come_first_and_each_goes_to_one_worker,
     a_dead_workers_lease_is_taken_over_and_its_fence_no_longer_holds,
+    a_worker_sees_its_own_expired_leases_and_takes_none_over,
     a_lease_given_back_is_no_lease,
     nothing_to_do_means_not_due,
     what_others_asked_for_meanwhile_is_not_forgotten,
