@@ -67,6 +67,8 @@ pub(super) async fn advance(
     }
     if !tx.holds_lease(&lease).await? {
         tracing::info!(chain.id = %lease.chain, "lease lost; what was learned is stored");
+        // Whoever has the chain now may have planned without it.
+        tx.due_no_later_than(lease.chain, now).await?;
         return Ok(Next::Done);
     }
     for _ in 0..ROUNDS_MAX {

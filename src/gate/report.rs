@@ -57,9 +57,13 @@ pub(super) async fn record(
         Report::Attempt(report) => {
             let status = report.http_status.map(i64::from);
             let detail = report.detail.as_deref();
-            tx.finish_attempt(report.attempt, report.result, status, detail, now)
+            let finished = tx
+                .finish_attempt(report.attempt, report.result, status, detail, now)
                 .await?;
-            tx.change_command(&report.change, now).await?;
+            // Else another worker has waited its time out, and has brought the command further.
+            if finished.first {
+                tx.change_command(&report.change, now).await?;
+            }
             note_readings(tx, source, chain, report.news, now).await
         }
     }

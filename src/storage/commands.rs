@@ -4,7 +4,8 @@ use super::backend::{Row, Sql, Tx};
 use super::decisions::unit_key;
 use super::error::StorageError;
 use super::records::{
-    Attempt, AttemptResult, Command, CommandChange, CommandState, DeadLetterRow, NewCommand,
+    Attempt, AttemptResult, Command, CommandChange, CommandState, DeadLetterRow, FinishedAttempt,
+    NewCommand,
 };
 use super::words::{from_word, from_word_or_null, word};
 use crate::domain::clock::Timestamp;
@@ -97,7 +98,8 @@ impl Tx {
     }
 
     /// Records how a call ended, and tells to which chain it belongs by now. Needs no lease: what
-    /// happened has happened. What is recorded already stays as it is.
+    /// happened has happened. What is recorded already stays as it is, and so must its command then:
+    /// whoever gave the attempt up has gone on from there.
     ///
     /// # Errors
     /// [`StorageError::Missing`] if there is no such attempt.
@@ -108,12 +110,15 @@ impl Tx {
         http_status: Option<i64>,
         detail: Option<&str>,
         now: Timestamp,
-    ) -> Result<ChainId, StorageError> {
+    ) -> Result<FinishedAttempt, StorageError> {
         let finish = self.query(FINISH_ATTEMPT).bind(attempt).bind(now);
         let finish = finish.bind(word(result)?).bind(http_status);
-        finish.bind(detail).run().await?;
+        let first = finish.bind(detail).run().await? == 1;
         match self.query(CHAIN).bind(attempt).optional().await? {
-            Some(row) => row.get("chain_id"),
+            Some(row) => Ok(FinishedAttempt {
+                chain: row.get("chain_id")?,
+                first,
+            }),
             None => Err(StorageError::Missing {
                 what: "attempt",
                 id: attempt.0,

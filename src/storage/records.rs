@@ -188,6 +188,15 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
+/// What came of recording how an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FinishedAttempt {
+    /// The chain it belongs to by now.
+    pub chain: ChainId,
+    /// Whether nothing had been recorded before.
+    pub first: bool,
+}
+
 /// A booking's line in lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookingRow {
