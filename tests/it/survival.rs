@@ -2,6 +2,8 @@
 //! acknowledged is stored, every revision is decided once, no call took effect twice, the credits add
 //! up, and nothing waits. `cargo bench --bench soak` does the same for longer, with everything at once.
 
+mod postgres;
+
 use std::time::Duration;
 
 use crate::rig::conductor::Fault;

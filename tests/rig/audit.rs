@@ -123,9 +123,11 @@ pub(crate) async fn audit(
         unknown: world.store.rows(UNKNOWN).await.len(),
         effects: calls.iter().filter(|call| call.effective).count(),
         faults,
-        folder: (!violations.is_empty())
-            .then(|| world.keep_folder())
-            .flatten(),
+        folder: (!violations.is_empty()).then(|| {
+            let folder = world.keep_folder();
+            world.store.dump(&folder);
+            folder
+        }),
         violations,
         ..Report::default()
     }

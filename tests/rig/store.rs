@@ -88,6 +88,23 @@ impl Store {
         sqlx::query(sql).fetch_all(&mut connection).await.unwrap()
     }
 
+    /// Writes PostgreSQL's tables into a folder, a JSON object a line, because they go with the cluster.
+    pub(crate) fn dump(&self, folder: &Path) {
+        const TABLES: [&str; 8] = [
+            "chain", "fact", "booking", "decision", "command", "attempt", "hold", "account",
+        ];
+        if matches!(self, Self::Sqlite(_)) {
+            return;
+        }
+        for table in TABLES {
+            let sql = format!("SELECT row_to_json({table}) FROM {table} ORDER BY {table}");
+            let rows = self.postgres(|cluster, database| cluster.sql(database, &sql));
+            std::fs::write(folder.join(format!("{table}.jsonl")), rows).unwrap();
+        }
+        let log = self.postgres(|cluster, _| cluster.log());
+        std::fs::write(folder.join("server.log"), log).unwrap();
+    }
+
     /// The bodies that are stored, as the relay fingerprints them.
     pub(crate) async fn bodies(&self) -> BTreeSet<String> {
         match self {

@@ -75,7 +75,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) disk: Option<SmallDisk>,
     violations: Mutex<Vec<String>>,
-    folder: Mutex<Option<TempDir>>,
+    folder: Mutex<TempDir>,
 }
 
 impl World {
@@ -141,7 +141,7 @@ impl World {
             store,
             disk,
             violations: Mutex::default(),
-            folder: Mutex::new(Some(folder)),
+            folder: Mutex::new(folder),
         });
         for slot in &world.slots {
             world.begin(slot).await;
@@ -194,8 +194,10 @@ impl World {
     }
 
     /// Leaves the folder behind, for a person to look at.
-    pub(crate) fn keep_folder(&self) -> Option<PathBuf> {
-        self.folder.lock().unwrap().take().map(TempDir::keep)
+    pub(crate) fn keep_folder(&self) -> PathBuf {
+        let mut folder = self.folder.lock().unwrap();
+        folder.disable_cleanup(true);
+        folder.path().to_owned()
     }
 
     /// An answer of one daemon's admin door, `None` if there is none.
@@ -227,6 +229,7 @@ admin_listen = "{admin}"
 {acknowledge}
 [storage]
 url = "{url}"
+tls = "disable"
 [policies]
 dir = "{policies}"
 [admin.tokens.ops]
