@@ -11,6 +11,7 @@ use super::decision::{Action, Outcome, Terms};
 use super::event::BookingEvent;
 use super::ids::{AttemptId, ChainId, CommandId, DecisionId, HoldId, SourceName, Uid, UnitKey};
 use super::owner::Owner;
+use super::timeline::Standing;
 
 /// Something known about a chain: what its timeline is folded from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,21 @@ pub enum FactBody {
         /// The booking asked for.
         uid: Uid,
     },
+    /// Retention has removed what was known, and this is left.
+    Closed(Box<Closed>),
+}
+
+/// A booking that was over and settled so long ago that what was known of it has been removed. It stays
+/// as it stood: whatever is told of it later changes nothing, so an old webhook that comes again is
+/// neither decided nor charged a second time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// The booking or seat.
+    pub unit: UnitKey,
+    /// Its numeric id, where the provider has one.
+    pub number: Option<i64>,
+    /// Where it stood.
+    pub standing: Standing,
 }
 
 /// A stored fact.

@@ -9,7 +9,6 @@ use super::views::{
 };
 use super::{Desk, GateError};
 use crate::domain::amount::Amount;
-use crate::domain::booking::Status;
 use crate::domain::chain::{Attempt, Command, Decision, Hold};
 use crate::domain::clock::from_us;
 use crate::domain::decision::Outcome;
@@ -333,19 +332,10 @@ fn known_booker(text: &str) -> Result<Owner, GateError> {
 
 /// A status that a booking can have; anything else would only ever give an empty list.
 fn known_status(text: String) -> Result<String, GateError> {
-    let at = [
-        Status::PendingPayment,
-        Status::Pending,
-        Status::Accepted,
-        Status::Rejected,
-        Status::Cancelled,
-    ];
-    let mut known: Vec<_> = at.map(Standing::At).map(Standing::as_str).into();
-    known.extend([Standing::Superseded, Standing::Unknown].map(Standing::as_str));
-    if known.contains(&text.as_str()) {
+    if Standing::from_word(&text).is_some() {
         Ok(text)
     } else {
-        let known = known.join(", ");
+        let known = Standing::ALL.map(Standing::as_str).join(", ");
         Err(GateError::Invalid(format!(
             "status: must be one of {known}"
         )))

@@ -7,15 +7,18 @@ use super::words::from_word_or_null;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, SourceName};
 
+// What is no longer known of a booking that retention has closed stays as the line has it.
 const PUT: Sql = Sql::same(
     "INSERT INTO booking (source, uid, seat, chain_id, number, status, outcome, decision_id, settled,
          booker, event_type, start_at, end_at, updated_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
      ON CONFLICT (source, uid, seat) DO UPDATE SET chain_id = excluded.chain_id,
-         number = excluded.number, status = excluded.status, outcome = excluded.outcome,
-         decision_id = excluded.decision_id, settled = excluded.settled, booker = excluded.booker,
-         event_type = excluded.event_type, start_at = excluded.start_at, end_at = excluded.end_at,
-         updated_at = excluded.updated_at",
+         number = COALESCE(excluded.number, booking.number), status = excluded.status,
+         outcome = excluded.outcome, decision_id = excluded.decision_id,
+         settled = excluded.settled, booker = COALESCE(excluded.booker, booking.booker),
+         event_type = COALESCE(excluded.event_type, booking.event_type),
+         start_at = COALESCE(excluded.start_at, booking.start_at),
+         end_at = COALESCE(excluded.end_at, booking.end_at), updated_at = excluded.updated_at",
 );
 const BY_UID: Sql =
     Sql::same("SELECT * FROM booking WHERE source = $1 AND uid = $2 ORDER BY seat LIMIT 1");

@@ -23,6 +23,9 @@ pub(super) fn plan(
         let Some(unit) = timeline.unit(&hold.unit) else {
             continue;
         };
+        if unit.closed {
+            continue;
+        }
         let head = timeline.final_heir(&unit.key);
         // A decision about to be made carries what its forebears hold; nothing is done before it.
         if deciding(&unit.key) || deciding(head) {

@@ -2,6 +2,8 @@
 //! or another order of the same facts leads to the same end. Pure: the gate carries it out, a step at
 //! a time, and plans anew after each.
 
+#[cfg(test)]
+mod closed_tests;
 mod credit;
 mod decide;
 mod outbox;

@@ -184,6 +184,9 @@ fn wanted(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> Option<Action
     let Standing::At(status) = unit.standing else {
         return None;
     };
+    if unit.closed {
+        return None;
+    }
     match (decision.outcome, status) {
         (Outcome::Accept, Status::Pending) => Some(Action::Confirm),
         (Outcome::Reject, Status::Pending) => Some(rules.refusal_of_pending),

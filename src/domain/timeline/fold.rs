@@ -4,7 +4,7 @@ use super::ends::{OurCall, ends, first_end, our_calls, revival};
 use super::moves::link_moves;
 use super::{AcceptedBy, Ask, AskedBy, Created, EndedBy, Rules, Standing, Timeline, Unit};
 use crate::domain::booking::{Details, Party, Reading, Status};
-use crate::domain::chain::{ChainRecord, Command, FactBody};
+use crate::domain::chain::{ChainRecord, Closed, Command, FactBody};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
 use crate::domain::event::{BookingEvent, EventKind};
@@ -22,11 +22,13 @@ impl<'a> Timeline<'a> {
         let mut events: Vec<Told<'a>> = Vec::new();
         let mut readings: Vec<Read<'a>> = Vec::new();
         let mut missing: Vec<&Uid> = Vec::new();
+        let mut closed: Vec<&Closed> = Vec::new();
         for fact in &record.facts {
             match &fact.body {
                 FactBody::Event(event) => events.push((fact.received_at, event)),
                 FactBody::Reading(reading) => readings.push((fact.received_at, reading)),
                 FactBody::Missing { uid } => missing.push(uid),
+                FactBody::Closed(left) => closed.push(left),
             }
         }
         // Provider time, then kind, then content: an order that receiving cannot influence.
@@ -36,12 +38,15 @@ impl<'a> Timeline<'a> {
         readings.sort_by_key(|(at, _)| *at);
 
         let mut timeline = Self::default();
-        for key in unit_keys(&events, &readings) {
+        for key in unit_keys(&events, &readings, &closed) {
             let mut unit = fold_unit(&key, &events, &readings, &record.commands, rules);
             if missing.contains(&&key.uid) {
                 // Asking again will not tell more.
                 unit.was_read = true;
                 unit.read_at = None;
+            }
+            if let Some(left) = closed.iter().find(|left| left.unit == key) {
+                unit = close(unit, left);
             }
             timeline.units.insert(key, unit);
         }
@@ -52,8 +57,8 @@ impl<'a> Timeline<'a> {
 
 /// Every booking and seat that is spoken of. An end without a seat speaks of all seats of its booking
 /// and makes a unit of its own only where nothing else is known.
-fn unit_keys(events: &[Told<'_>], readings: &[Read<'_>]) -> Vec<UnitKey> {
-    let mut keys: Vec<UnitKey> = Vec::new();
+fn unit_keys(events: &[Told<'_>], readings: &[Read<'_>], closed: &[&Closed]) -> Vec<UnitKey> {
+    let mut keys: Vec<UnitKey> = closed.iter().map(|left| left.unit.clone()).collect();
     let mut whole: Vec<UnitKey> = Vec::new();
     for (_, event) in events {
         let ends = matches!(event.kind, EventKind::Cancelled | EventKind::Rejected);
@@ -160,6 +165,24 @@ fn fold_unit<'a>(
             .filter(|(_, event)| asks(event))
             .map(|(at, _)| *at)
             .max(),
+        closed: false,
+    }
+}
+
+/// A closed booking asks for nothing and has not come to any end that could still matter. Only what it
+/// is about may be shown.
+fn close<'a>(told: Unit<'a>, left: &Closed) -> Unit<'a> {
+    Unit {
+        number: told.number.or(left.number),
+        standing: left.standing,
+        ask: None,
+        accepted: None,
+        end: None,
+        gone_heard_at: None,
+        read_at: None,
+        last_asked_at: None,
+        closed: true,
+        ..told
     }
 }
 

@@ -7,7 +7,8 @@
 //! - a cancel or decline ends an id, also if it is heard of before the booking itself;
 //! - what ended lives again only if a reading, taken after the dust has settled, shows it accepted
 //!   and no call of ours explains that;
-//! - a webhook that our own call caused is an observation, never a reason to act.
+//! - a webhook that our own call caused is an observation, never a reason to act;
+//! - what retention has closed stays as it stood.
 
 mod ends;
 mod fold;
@@ -73,7 +74,8 @@ pub struct Rules {
 }
 
 /// Where a booking (or a seat of it) stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// Heard of, but not in a way that tells its state.
     Unknown,
@@ -84,6 +86,22 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Every standing there is.
+    pub const ALL: [Self; 7] = [
+        Self::At(Status::PendingPayment),
+        Self::At(Status::Pending),
+        Self::At(Status::Accepted),
+        Self::At(Status::Rejected),
+        Self::At(Status::Cancelled),
+        Self::Superseded,
+        Self::Unknown,
+    ];
+
+    /// The standing that is written so, if there is one.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
     /// The standing as it is written in answers and in the database.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -195,6 +213,10 @@ pub struct Unit<'a> {
     pub read_at: Option<Timestamp>,
     /// The latest time we heard of it asking, by our clock.
     pub last_asked_at: Option<Timestamp>,
+    /// Whether it was over so long ago that it is left as it stands ([`Closed`]).
+    ///
+    /// [`Closed`]: super::chain::Closed
+    pub closed: bool,
 }
 
 /// All bookings of a chain.

@@ -62,6 +62,9 @@ pub(super) fn link_moves(timeline: &mut Timeline<'_>, events: &[Told<'_>], readi
             unit.standing = Standing::Superseded;
             unit.heir = Some(heir);
             unit.read_at = None;
+            if unit.closed {
+                continue;
+            }
             unit.gone_heard_at = Some(unit.gone_heard_at.map_or(heard_at, |at| at.min(heard_at)));
         }
     }

@@ -29,6 +29,7 @@ pub fn with_final_names(mut record: ChainRecord) -> ChainRecord {
                 }
             }
             FactBody::Reading(reading) => learn(&reading.uid, reading.number),
+            FactBody::Closed(left) => learn(&left.unit.uid, left.number),
             FactBody::Missing { .. } => {}
         }
     }
@@ -54,6 +55,7 @@ pub fn with_final_names(mut record: ChainRecord) -> ChainRecord {
                 reading.moved_to.iter_mut().for_each(rename);
             }
             FactBody::Missing { uid } => rename(uid),
+            FactBody::Closed(left) => rename(&mut left.unit.uid),
         }
     }
     for decision in &mut record.decisions {
