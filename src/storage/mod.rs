@@ -27,6 +27,7 @@ mod decisions;
 mod error;
 mod idempotency;
 mod inbox;
+mod jobs;
 mod leases;
 mod ledger;
 mod migrate;

@@ -1,9 +1,11 @@
 //! What the store gives and takes beside the values of `domain::chain`: plain rows, without a trace
 //! of SQL.
 
+mod jobs;
 mod ledger;
 mod lists;
 
+pub use jobs::*;
 pub use ledger::*;
 pub use lists::*;
 
@@ -11,8 +13,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use crate::domain::chain::{
-    Attempt, AttemptResult, ChainRecord, Command, CommandChange, CommandState, Decider, Decision,
-    Fact, FactBody, Hold, HoldState, Purpose,
+    Attempt, AttemptResult, ChainRecord, Command, CommandChange, CommandState, Decider,
+    Decision, Fact, FactBody, Hold, HoldState, Purpose,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::{Action, Outcome, Terms};

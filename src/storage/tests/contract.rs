@@ -154,6 +154,7 @@ async fn every_statement_runs_on_both() {
         chains::STORIES,
         commands::STORIES,
         inbox::STORIES,
+        jobs::STORIES,
         leases::STORIES,
         ledger::STORIES,
         open::STORIES,

@@ -5,6 +5,7 @@ mod chains;
 mod commands;
 pub(super) mod contract;
 mod inbox;
+mod jobs;
 mod leases;
 mod ledger;
 mod model;
