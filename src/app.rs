@@ -16,7 +16,7 @@ use crate::domain::booking::Party;
 use crate::domain::clock::Clock;
 use crate::domain::ids::SourceName;
 use crate::domain::timeline;
-use crate::gate::{self, Gate, GateSettings, Parts, Source};
+use crate::gate::{self, Gate, GateSettings, Parts, RetentionSettings, Source};
 use crate::http::{self, HttpSettings, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
@@ -325,6 +325,7 @@ fn gate_settings(settings: &Settings) -> GateSettings {
         lease_ms: settings.worker.lease_ms,
         drain_batch_max: settings.worker.batch_max as usize,
         retry_schedule_ms: settings.worker.retry_schedule_ms.clone(),
+        retention: retention_settings(settings),
         worker_name: instance_name(),
     }
 }
@@ -333,6 +334,20 @@ fn gate_settings(settings: &Settings) -> GateSettings {
 fn instance_name() -> String {
     let id = uuid::Uuid::now_v7().simple().to_string();
     format!("gate-{}", &id[20..])
+}
+
+/// What is removed once it is old.
+pub fn retention_settings(settings: &Settings) -> RetentionSettings {
+    let retention = &settings.retention;
+    RetentionSettings {
+        interval_ms: retention.interval_ms,
+        batch_max: retention.batch_max,
+        delivery_bodies_days: retention.delivery_bodies_days,
+        unparsed_bodies_days: retention.unparsed_bodies_days,
+        facts_days: retention.facts_days,
+        deliveries_days: retention.deliveries_days,
+        idempotency_days: retention.idempotency_days,
+    }
 }
 
 fn http_settings(settings: &Settings) -> HttpSettings {

@@ -54,6 +54,9 @@
 //!    step's input.
 //! 5. When nothing is left to do, the lease is given back in the same transaction that wrote the last
 //!    bookkeeping.
+//! 6. Beside all this, `gate::jobs` runs what is on a schedule, each job by one instance at a time.
+//!    `gate::retention` removes what is old; of a chain that is long over it leaves how each booking
+//!    stood ([`domain::chain::Closed`]), and nothing that comes in later is held against those.
 //!
 //! A crash between any two of these leaves facts, decisions, commands and attempts on disk, and the plan
 //! made from them is the same as before.

@@ -13,6 +13,7 @@ mod ledger;
 mod migrate;
 mod policy;
 mod reach;
+mod retention;
 mod serve;
 mod settings_show;
 #[cfg(test)]
@@ -97,6 +98,9 @@ enum Command {
     /// Look after the journal
     #[command(subcommand)]
     Journal(journal::JournalCommand),
+    /// Remove what is old
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// Show the settings
     #[command(subcommand)]
     Settings(SettingsCommand),
@@ -164,6 +168,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Ledger(command) => ledger::run(&command, json, context),
         Command::Journal(command) => journal::run(&command, json, context),
         Command::Migrate(migrate::MigrateArgs {}) => migrate::run(json, context),
+        Command::Retention(command) => retention::run(&command, json, context),
         Command::Settings(SettingsCommand::Show) => settings_show::run(json, context),
         Command::Settings(SettingsCommand::Default) => {
             Ok(context.out.write_all(settings::DEFAULTS.as_bytes())?)

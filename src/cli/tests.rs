@@ -100,6 +100,13 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
         log.format = "text"                        # default
         log.level = "debug"                        # my.toml:2
         policies.dir = "policies"                  # default
+        retention.batch_max = 200                  # default
+        retention.deliveries_days = 400            # default
+        retention.delivery_bodies_days = 30        # default
+        retention.facts_days = 400                 # default
+        retention.idempotency_days = 400           # default
+        retention.interval_ms = 86400000           # default
+        retention.unparsed_bodies_days = 180       # default
         server.acknowledge = "auto"                # default
         server.admin_listen = "127.0.0.1:8081"     # default
         server.body_bytes_max = 1048576            # default

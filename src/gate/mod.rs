@@ -11,10 +11,12 @@ mod drain;
 mod error;
 mod filing;
 mod inbox;
+mod jobs;
 mod keys;
 mod query;
 mod receive;
 mod report;
+mod retention;
 mod source;
 mod views;
 mod worker;
@@ -39,6 +41,7 @@ pub use desk::Desk;
 pub use error::GateError;
 pub use query::{BookingsAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
+pub use retention::{RetentionLine, RetentionSettings};
 pub use source::Source;
 pub use views::{
     AccountView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView, EntryView,
@@ -69,6 +72,8 @@ pub struct GateSettings {
     pub drain_batch_max: usize,
     /// Waits between attempts, in ms; after the last one a command is dead.
     pub retry_schedule_ms: Vec<i64>,
+    /// What is removed once it is old.
+    pub retention: RetentionSettings,
     /// This process, in leases and attempts.
     pub worker_name: String,
 }
@@ -94,6 +99,10 @@ pub(crate) struct Inner {
     sources: BTreeMap<String, Source>,
     clock: Arc<dyn Clock>,
     settings: GateSettings,
+    /// Work on a schedule.
+    jobs: Vec<Arc<jobs::Job>>,
+    /// Rung when a job may have become due.
+    jobs_bell: Notify,
     /// When the journal last refused a delivery, in microseconds; 0 if never.
     journal_refused_at: AtomicI64,
     /// The way to the task that stores deliveries where the store acknowledges them.
@@ -104,8 +113,8 @@ pub(crate) struct Inner {
     arrived: Notify,
     /// Rung when a chain may have become due.
     work: Notify,
-    /// Held from leasing chains until they count as being worked on: in between they are neither due
-    /// nor in hand, and [`Gate::settle`] would believe that nothing is left to do.
+    /// Held from leasing chains or jobs until they count as being worked on: in between they are neither
+    /// due nor in hand, and [`Gate::settle`] would believe that nothing is left to do.
     leasing: Mutex<()>,
     /// Rung when a worker became idle or the drain caught up: tests and shutdown wait for it.
     idle: watch::Sender<Activity>,
@@ -114,7 +123,7 @@ pub(crate) struct Inner {
 /// How much is under way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Activity {
-    /// Chains being worked on.
+    /// Chains and jobs being worked on.
     working: usize,
     /// Deliveries in the journal when this process began, and those it added since.
     journalled: u64,
@@ -160,6 +169,8 @@ impl Gate {
                 .map(|source| (source.name.as_str().to_owned(), source))
                 .collect(),
             clock: parts.clock,
+            jobs: jobs::all(&parts.settings),
+            jobs_bell: Notify::new(),
             settings: parts.settings,
             journal_refused_at: AtomicI64::new(0),
             intake,
@@ -175,8 +186,8 @@ impl Gate {
     }
 
     /// Works until `shutdown` is cancelled: stores deliveries, drains the journal into the inbox, files
-    /// what is in the inbox, and works the chains that are due. Returns once every chain in hand was
-    /// finished or given back.
+    /// what is in the inbox, works the chains that are due, and runs the jobs that are. Returns once all
+    /// in hand was finished or given back.
     pub async fn run(&self, reader: Reader, shutdown: CancellationToken) {
         // Workers wait for what was acknowledged to be filed before they call a provider, so that goes
         // on until they are done.
@@ -197,16 +208,18 @@ impl Gate {
             storing,
             drain::run(&self.0, reader, &workers_done),
             filing::run(&self.0, &workers_done),
-            working
+            working,
+            jobs::run(&self.0, &shutdown)
         );
     }
 
     /// Looks at the clock and the queue again; for tests that moved a clock by hand.
     pub fn wake(&self) {
         self.0.work.notify_one();
+        self.0.jobs_bell.notify_waiters();
     }
 
-    /// Waits until nothing is left to do now: the journal is drained and no chain is due. What waits
+    /// Waits until nothing is left to do now: the journal is drained, and no chain or job is due. What waits
     /// for a later time stays.
     pub async fn settle(&self) {
         let mut idle = self.0.idle.subscribe();
@@ -275,8 +288,8 @@ impl Inner {
         self.clock.now()
     }
 
-    /// Whether no chain is in hand, the journal is drained, all is filed, and no chain is due. Looked at
-    /// in this order: a call in hand may bring webhooks, and webhooks make chains due.
+    /// Whether nothing is in hand, the journal is drained, all is filed, and no chain or job is due.
+    /// Looked at in this order: a call in hand may bring webhooks, and webhooks make chains due.
     async fn nothing_to_do(&self) -> bool {
         let _no_chain_is_between = self.leasing.lock().await;
         let now = *self.idle.borrow();
@@ -284,6 +297,7 @@ impl Inner {
             && now.drained >= now.journalled
             && self.journal.depth().records == 0
             && self.nothing_due().await
+            && self.no_job_due().await
     }
 
     async fn nothing_due(&self) -> bool {

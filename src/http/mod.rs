@@ -9,6 +9,7 @@ mod deliveries;
 mod extract;
 mod health;
 mod problem;
+mod retention;
 mod serve;
 mod webhook;
 
@@ -76,6 +77,8 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))
         .route("/v1/ledger/verify", get(accounts::verify))
+        .route("/v1/retention", get(retention::preview))
+        .route("/v1/retention/runs", post(retention::run))
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(middleware::from_fn_with_state(app.clone(), auth::guard));

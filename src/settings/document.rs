@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sections::{
     Created, Dialect, HostConfirm, JournalSettings, LogSettings, PoliciesSettings, ProviderKind,
-    Role, ServerSettings, Tls, UnknownCanceller, VerificationWord, WorkerSettings,
+    RetentionSettings, Role, ServerSettings, Tls, UnknownCanceller, VerificationWord,
+    WorkerSettings,
 };
 use crate::domain::amount::UnitCode;
 
@@ -31,6 +32,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) sources: BTreeMap<String, SourceTable>,
     pub(super) worker: WorkerSettings,
+    pub(super) retention: RetentionSettings,
     pub(super) log: LogSettings,
 }
 

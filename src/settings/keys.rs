@@ -38,6 +38,8 @@ const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+/// A hundred years: who means for ever writes 0.
+const DAYS_MAX: i64 = 36_500;
 const KIB: i64 = 1_024;
 const MIB: i64 = 1_024 * KIB;
 const GIB: i64 = 1_024 * MIB;
@@ -100,6 +102,18 @@ pub(super) static KEYS: Node = Table(&[
             ("batch_max", One(Whole(1, 10_000))),
             ("attempt_grace_ms", One(Whole(0, 10 * MINUTE))),
             ("retry_schedule_ms", Many(Whole(1, 7 * DAY), 32)),
+        ]),
+    ),
+    (
+        "retention",
+        Table(&[
+            ("interval_ms", One(Whole(MINUTE, 30 * DAY))),
+            ("batch_max", One(Whole(1, 10_000))),
+            ("delivery_bodies_days", One(Whole(0, DAYS_MAX))),
+            ("unparsed_bodies_days", One(Whole(0, DAYS_MAX))),
+            ("facts_days", One(Whole(0, DAYS_MAX))),
+            ("deliveries_days", One(Whole(0, DAYS_MAX))),
+            ("idempotency_days", One(Whole(0, DAYS_MAX))),
         ]),
     ),
     (

@@ -63,6 +63,8 @@ pub struct Settings {
     pub sources: BTreeMap<SourceName, SourceSettings>,
     /// How stored webhooks become decisions and calls.
     pub worker: WorkerSettings,
+    /// What is removed once it is old.
+    pub retention: RetentionSettings,
     /// What goes to stderr.
     pub log: LogSettings,
 }

@@ -48,6 +48,7 @@ pub(super) fn resolve(
         admin: AdminSettings { tokens: tokens? },
         sources: sources?,
         worker: document.worker,
+        retention: document.retention,
         log: document.log,
     })
 }

@@ -336,6 +336,26 @@ pub struct WorkerSettings {
     pub retry_schedule_ms: Vec<i64>,
 }
 
+/// `[retention]`: what is removed once it is old. An age of 0 days is for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// From one run to the next.
+    pub interval_ms: i64,
+    /// Rows one transaction removes at most.
+    pub batch_max: u32,
+    /// Age of the bodies of webhooks that were understood.
+    pub delivery_bodies_days: i64,
+    /// Age of the bodies of webhooks that were not.
+    pub unparsed_bodies_days: i64,
+    /// Age of what is known of bookings that are over and settled, and of the calls made for them.
+    pub facts_days: i64,
+    /// Age of the lines of webhooks.
+    pub deliveries_days: i64,
+    /// Age of the answers to orders with an idempotency key.
+    pub idempotency_days: i64,
+}
+
 /// `[log]`: what goes to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -33,6 +33,7 @@ mod ledger;
 mod migrate;
 mod posting;
 pub mod records;
+mod retention;
 mod settings;
 #[cfg(test)]
 mod tests;

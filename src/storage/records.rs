@@ -4,16 +4,18 @@
 mod jobs;
 mod ledger;
 mod lists;
+mod retention;
 
 pub use jobs::*;
 pub use ledger::*;
 pub use lists::*;
+pub use retention::*;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use crate::domain::chain::{
-    Attempt, AttemptResult, ChainRecord, Command, CommandChange, CommandState, Decider,
+    Attempt, AttemptResult, ChainRecord, Closed, Command, CommandChange, CommandState, Decider,
     Decision, Fact, FactBody, Hold, HoldState, Purpose,
 };
 use crate::domain::clock::Timestamp;

@@ -265,6 +265,28 @@ fn what_is_not_there_ends_with_3() {
 }
 
 #[test]
+fn retention_is_shown_and_run_with_a_daemon_and_without() {
+    let mut home = Home::new();
+    let admin = format!("127.0.0.1:{}", free_port());
+    home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
+    let dry = ["retention", "run", "--dry-run"];
+    home.run(&dry).failed(3);
+    home.set("BOOKGATE__RETENTION__IDEMPOTENCY_DAYS", "0");
+    let wet = &dry[..2];
+    let text = home.run(wet).done();
+    for part in ["delivery_bodies  30 days", "kept for ever", "removed"] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    let daemon = home.serve();
+    assert!(home.run(&dry).done().contains("would be removed"));
+    assert!(home.run(wet).done().contains("by the daemon"));
+    daemon.wait_for_line("job done");
+    let lines = home.run(&[wet, &["--json"]].concat()).json();
+    assert_eq!(lines[0]["what"], "delivery_bodies");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn a_webhook_with_a_wrong_signature_is_not_taken() {
     let mut home = Home::new();
     home.set("WRONG", "another secret");

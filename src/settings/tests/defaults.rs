@@ -141,6 +141,15 @@ fn the_defaults_are_the_pinned_ones() {
                     3600000,
                 ],
             },
+            retention: RetentionSettings {
+                interval_ms: 86400000,
+                batch_max: 200,
+                delivery_bodies_days: 30,
+                unparsed_bodies_days: 180,
+                facts_days: 400,
+                deliveries_days: 400,
+                idempotency_days: 400,
+            },
             log: LogSettings {
                 format: Text,
                 level: Info,

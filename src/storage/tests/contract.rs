@@ -158,6 +158,7 @@ async fn every_statement_runs_on_both() {
         leases::STORIES,
         ledger::STORIES,
         open::STORIES,
+        retention::STORIES,
         rivals::STORIES,
         verify::STORIES,
         writer::STORIES,

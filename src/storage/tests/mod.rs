@@ -10,6 +10,7 @@ mod leases;
 mod ledger;
 mod model;
 mod open;
+mod retention;
 mod rivals;
 mod verify;
 mod writer;

@@ -7,4 +7,5 @@ mod moves;
 mod orders;
 mod races;
 mod random;
+mod retention;
 mod shared;
