@@ -3,6 +3,7 @@
 //! the process, so tests run commands as the shell does.
 
 mod admin_endpoint;
+mod backup;
 mod bookings;
 mod credits;
 mod dead_letters;
@@ -104,6 +105,8 @@ enum Command {
     /// Show the settings
     #[command(subcommand)]
     Settings(SettingsCommand),
+    /// Copy the database, also while a daemon runs
+    Backup(backup::BackupArgs),
     /// Bring the database to this program's schema, without starting the daemon
     Migrate(migrate::MigrateArgs),
     /// Make webhooks for trying things out
@@ -167,6 +170,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::DeadLetters(command) => dead_letters::run(&command, json, context),
         Command::Ledger(command) => ledger::run(&command, json, context),
         Command::Journal(command) => journal::run(&command, json, context),
+        Command::Backup(args) => backup::run(&args, json, context),
         Command::Migrate(migrate::MigrateArgs {}) => migrate::run(json, context),
         Command::Retention(command) => retention::run(&command, json, context),
         Command::Settings(SettingsCommand::Show) => settings_show::run(json, context),

@@ -17,6 +17,7 @@
 
 mod accounts;
 mod backend;
+mod backup;
 mod bell;
 mod bookings;
 mod chains;
@@ -52,6 +53,7 @@ use crate::domain::clock::Timestamp;
 
 pub use backend::Tx;
 use backend::{Access, Pool, Sql};
+pub use backup::BackupError;
 use bell::Bell;
 use checkpoint::Checkpointer;
 use concurrent::Concurrent;
@@ -171,6 +173,17 @@ impl Storage {
     pub async fn migrate_only(settings: &StorageSettings) -> Result<i64, StorageError> {
         Self::open(settings).await?.close().await;
         Ok(migrate::known_schema())
+    }
+
+    /// Copies the file to `target`, also beside a running daemon, and looks the copy through.
+    ///
+    /// # Errors
+    /// [`BackupError`]; there is no copy then.
+    pub async fn backup(
+        settings: &StorageSettings,
+        target: &Path,
+    ) -> Result<records::Backup, BackupError> {
+        backup::backup(settings, target).await
     }
 
     /// Runs `work` as one transaction and returns once it is on disk. If it returns an error or

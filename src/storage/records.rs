@@ -4,11 +4,13 @@
 mod jobs;
 mod ledger;
 mod lists;
+mod moving;
 mod retention;
 
 pub use jobs::*;
 pub use ledger::*;
 pub use lists::*;
+pub use moving::*;
 pub use retention::*;
 
 use bytes::Bytes;

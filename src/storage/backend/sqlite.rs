@@ -26,6 +26,8 @@ pub(in crate::storage) enum Access {
     },
     /// Reads beside a process that writes; never changes the file.
     ReadOnly,
+    /// As `ReadOnly`, and may write a copy to another file.
+    Copy,
 }
 
 impl Pool {
@@ -37,7 +39,7 @@ impl Pool {
     ) -> Result<Self, StorageError> {
         let connections = match access {
             Access::Read { connections } => connections.max(1),
-            Access::Write | Access::Checkpoint | Access::ReadOnly => 1,
+            Access::Write | Access::Checkpoint | Access::ReadOnly | Access::Copy => 1,
         };
         SqlitePoolOptions::new()
             .max_connections(connections)
@@ -55,6 +57,19 @@ impl Pool {
                 },
                 other => other,
             })
+    }
+
+    /// Writes one consistent state of the file to another one, compact. That must be empty.
+    pub(in crate::storage) async fn copy_to(&self, file: &Path) -> Result<(), StorageError> {
+        let Self::Sqlite(pool) = self else {
+            return Ok(());
+        };
+        let file = file
+            .to_str()
+            .ok_or_else(|| StorageError::Refused(format!("`{}` is not UTF-8", file.display())))?;
+        let copy = sqlx::query("VACUUM INTO $1").bind(file);
+        copy.execute(pool).await?;
+        Ok(())
     }
 
     /// Runs a checkpoint statement; returns the pages that the log has.
@@ -85,6 +100,8 @@ fn options(path: &Path, access: Access, busy_timeout: Duration) -> SqliteConnect
             .pragma("wal_autocheckpoint", "0"),
         Access::Read { .. } => options.pragma("query_only", "ON"),
         Access::ReadOnly => options.read_only(true).pragma("query_only", "ON"),
+        // `query_only` would forbid to write the copy, too.
+        Access::Copy => options.read_only(true),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Real files, real transactions. What they share: a place for a file, and rows to put into it.
 
+mod backup;
 mod bookings;
 mod chains;
 mod commands;
