@@ -8,6 +8,7 @@ mod bookings;
 mod credits;
 mod dead_letters;
 mod demo;
+mod import;
 mod init;
 mod journal;
 mod ledger;
@@ -107,6 +108,8 @@ enum Command {
     Settings(SettingsCommand),
     /// Copy the database, also while a daemon runs
     Backup(backup::BackupArgs),
+    /// Move everything from the file to a PostgreSQL server
+    Import(import::ImportArgs),
     /// Bring the database to this program's schema, without starting the daemon
     Migrate(migrate::MigrateArgs),
     /// Make webhooks for trying things out
@@ -171,6 +174,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Ledger(command) => ledger::run(&command, json, context),
         Command::Journal(command) => journal::run(&command, json, context),
         Command::Backup(args) => backup::run(&args, json, context),
+        Command::Import(args) => import::run(&args, json, context),
         Command::Migrate(migrate::MigrateArgs {}) => migrate::run(json, context),
         Command::Retention(command) => retention::run(&command, json, context),
         Command::Settings(SettingsCommand::Show) => settings_show::run(json, context),

@@ -68,6 +68,14 @@ pub enum StorageError {
         /// Its scale in the settings.
         wanted: u32,
     },
+    /// The import that fills the store was interrupted.
+    #[error(
+        "`{place}` is only half imported: run `bookgate import` again, which goes on where it stopped"
+    )]
+    HalfImported {
+        /// The database.
+        place: String,
+    },
     /// The store is damaged, or holds something this program never wrote.
     #[error("the store is damaged: {0}; restore a backup, or ask for help with a copy of the file")]
     Corrupt(String),

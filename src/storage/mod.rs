@@ -27,6 +27,7 @@ mod concurrent;
 mod decisions;
 mod error;
 mod idempotency;
+mod import;
 mod inbox;
 mod jobs;
 mod leases;
@@ -36,6 +37,7 @@ mod posting;
 pub mod records;
 mod retention;
 mod settings;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -58,6 +60,7 @@ use bell::Bell;
 use checkpoint::Checkpointer;
 use concurrent::Concurrent;
 pub use error::{LedgerError, StorageError};
+pub use import::ImportError;
 pub use settings::{Database, PostgresSettings, StorageSettings, TlsMode};
 use writer::Writer;
 
@@ -108,6 +111,7 @@ impl Storage {
             Database::Postgres(server) => {
                 let pool = Pool::connect(server, false, timeout).await?;
                 migrate::migrate(&pool, &server.place()).await?;
+                import::refuse_unfinished(&pool, &server.place()).await?;
                 migrate::prepare(&pool, &settings.units).await?;
                 let (concurrent, bell) = (Concurrent::new(pool.clone()), Bell::start(pool.clone()));
                 (pool, Writing::Among { concurrent, bell })
@@ -158,6 +162,7 @@ impl Storage {
             Database::Postgres(server) => Pool::connect(server, true, timeout).await?,
         };
         migrate::check_schema(&readers, &settings.database.place()).await?;
+        import::refuse_unfinished(&readers, &settings.database.place()).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 readers,
@@ -173,6 +178,20 @@ impl Storage {
     pub async fn migrate_only(settings: &StorageSettings) -> Result<i64, StorageError> {
         Self::open(settings).await?.close().await;
         Ok(migrate::known_schema())
+    }
+
+    /// Moves the file `from`, which no daemon may have, to the empty server `to`; or goes on where an
+    /// interrupted import stopped. `tell` is told of each table and its rows before they go.
+    ///
+    /// # Errors
+    /// [`ImportError`]; until an import is over, no daemon opens the target.
+    pub async fn import(
+        from: &StorageSettings,
+        to: &StorageSettings,
+        now: Timestamp,
+        tell: &mut (dyn FnMut(&'static str, i64) + Send),
+    ) -> Result<Vec<records::Imported>, ImportError> {
+        import::import(from, to, now, tell).await
     }
 
     /// Copies the file to `target`, also beside a running daemon, and looks the copy through.

@@ -9,6 +9,7 @@ mod disk_full;
 mod faults;
 mod harness;
 mod leases;
+mod moving;
 mod postgres;
 mod receiving;
 #[path = "../rig/mod.rs"]

@@ -10,6 +10,8 @@ mod value;
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
 
@@ -40,6 +42,12 @@ impl Sql {
     /// A statement that has to be worded differently. Say why where it stands.
     pub(super) const fn each(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres }
+    }
+
+    /// Whether SQLite's text has this in it.
+    #[cfg(test)]
+    pub(super) fn has(self, part: &str) -> bool {
+        self.sqlite.contains(part)
     }
 }
 
@@ -207,7 +215,7 @@ pub(super) struct Query<'t> {
     values: Vec<Value>,
 }
 
-impl Query<'_> {
+impl<'t> Query<'t> {
     /// Binds the next value.
     pub(super) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
@@ -260,6 +268,23 @@ impl Query<'_> {
             }
         };
         tx.note(rows)
+    }
+
+    /// Runs it and hands over its rows one after the other, however many there are.
+    pub(super) fn stream(self) -> BoxStream<'t, Result<Row, StorageError>> {
+        let Self { tx, sql, values } = self;
+        #[cfg(test)]
+        super::tests::contract::saw(sql.sqlite, tx.has_rivals());
+        match &mut tx.connection {
+            Connection::Sqlite(connection) => sqlite::wording(sql.sqlite, values)
+                .fetch(&mut **connection)
+                .map(|row| row.map(Row::Sqlite).map_err(StorageError::from))
+                .boxed(),
+            Connection::Postgres { connection, .. } => postgres::wording(sql.postgres, values)
+                .fetch(&mut **connection)
+                .map(|row| row.map(Row::Postgres).map_err(StorageError::from))
+                .boxed(),
+        }
     }
 
     /// Runs it and returns the first row, if there is one.

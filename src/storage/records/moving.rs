@@ -16,3 +16,14 @@ pub struct Backup {
     /// What is wrong with the books in it, and so in the store; empty if they are right.
     pub violations: Vec<Violation>,
 }
+
+/// A table that was moved to another database.
+#[derive(Debug, Clone, Serialize)]
+pub struct Imported {
+    /// The table.
+    pub table: &'static str,
+    /// Its rows.
+    pub rows: i64,
+    /// Bytes of its texts and bodies.
+    pub bytes: i64,
+}

@@ -5,6 +5,7 @@ mod bookings;
 mod chains;
 mod commands;
 pub(super) mod contract;
+mod import;
 mod inbox;
 mod jobs;
 mod leases;

@@ -10,46 +10,46 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub(super) const BINARY: &str = env!("CARGO_BIN_EXE_bookgate");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_bookgate");
 /// Longer than anything here takes in earnest: what hangs fails instead.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a command left behind.
 #[derive(Debug)]
-pub(super) struct Told {
-    pub(super) code: Option<i32>,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Told {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Told {
     #[track_caller]
-    pub(super) fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout
     }
 
     #[track_caller]
-    pub(super) fn json(self) -> Value {
+    pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.done()).unwrap()
     }
 
     /// What stderr says of a command that ended with `code`.
     #[track_caller]
-    pub(super) fn failed(self, code: i32) -> String {
+    pub(crate) fn failed(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:?}");
         self.stderr
     }
 }
 
 /// A folder that `init` filled, and the environment to run in.
-pub(super) struct Home {
+pub(crate) struct Home {
     folder: TempDir,
-    pub(super) env: Vec<(String, String)>,
+    pub(crate) env: Vec<(String, String)>,
 }
 
 impl Home {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut home = Self {
             folder: tempfile::tempdir().unwrap(),
             env: Vec::new(),
@@ -68,24 +68,24 @@ impl Home {
         home
     }
 
-    pub(super) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.env.retain(|(set, _)| set != name);
         self.env.push((name.to_owned(), value.to_owned()));
     }
 
-    pub(super) fn unset(&mut self, name: &str) {
+    pub(crate) fn unset(&mut self, name: &str) {
         self.env.retain(|(set, _)| set != name);
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    pub(super) fn command(&self, line: &[&str]) -> Command {
+    pub(crate) fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         command.args(line).current_dir(self.folder.path());
         command.env_clear().envs(self.env.iter().cloned());
@@ -93,7 +93,7 @@ impl Home {
         command
     }
 
-    pub(super) fn run(&self, line: &[&str]) -> Told {
+    pub(crate) fn run(&self, line: &[&str]) -> Told {
         let output = self.command(line).output().unwrap();
         Told {
             code: output.status.code(),
@@ -102,13 +102,13 @@ impl Home {
         }
     }
 
-    pub(super) fn serve(&self) -> Daemon {
+    pub(crate) fn serve(&self) -> Daemon {
         Daemon::start(self.command(&["serve"]))
     }
 
     /// Asks again until the answer is as it should be: the daemon works on its own time.
     #[track_caller]
-    pub(super) fn wait_for(&self, line: &[&str], is_right: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&self, line: &[&str], is_right: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
             let told = self.run(line);
@@ -122,11 +122,11 @@ impl Home {
 }
 
 /// A daemon that serves. It does not outlive its test.
-pub(super) struct Daemon {
-    pub(super) process: Child,
-    pub(super) log: Receiver<Value>,
-    pub(super) public: String,
-    pub(super) admin: String,
+pub(crate) struct Daemon {
+    pub(crate) process: Child,
+    pub(crate) log: Receiver<Value>,
+    pub(crate) public: String,
+    pub(crate) admin: String,
 }
 
 impl Drop for Daemon {
@@ -138,7 +138,7 @@ impl Drop for Daemon {
 
 impl Daemon {
     /// Starts it and waits for the line that says where it listens.
-    pub(super) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let (to_test, log) = channel();
@@ -163,7 +163,7 @@ impl Daemon {
     }
 
     #[track_caller]
-    pub(super) fn wait_for_line(&self, message: &str) -> Value {
+    pub(crate) fn wait_for_line(&self, message: &str) -> Value {
         let mut seen = Vec::new();
         loop {
             match self.log.recv_timeout(PATIENCE) {
@@ -176,23 +176,23 @@ impl Daemon {
         }
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process), signal).unwrap();
     }
 
     /// SIGTERM, and how it ended.
-    pub(super) fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal(Signal::TERM);
         self.wait_for_line("stopped");
         self.process.wait().unwrap().code()
     }
 
-    pub(super) fn webhooks(&self) -> String {
+    pub(crate) fn webhooks(&self) -> String {
         format!("{}/webhooks/calcom", self.public)
     }
 }
 
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
