@@ -21,10 +21,11 @@ macro_rules! understood {
         "received_at < $1 AND body IS NOT NULL AND state IN ('event', 'ignored')"
     };
 }
-// Somebody may still teach this program to read them.
+// Somebody may still teach this program to read them. What waits to be filed counts as unparsed, too.
 macro_rules! not_understood {
     () => {
-        "received_at < $1 AND body IS NOT NULL AND state IN ('unparsed', 'quarantined')"
+        "received_at < $1 AND body IS NOT NULL AND state IN ('unparsed', 'quarantined')
+             AND filed_at IS NOT NULL"
     };
 }
 // The body goes first, and the row (which knows a repeated webhook by its digest) not before what

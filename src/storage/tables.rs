@@ -59,7 +59,7 @@ pub(super) const TABLES: [Table; 16] = [
         texts "source" "lease_owner", blobs),
     table!("chain_key" by "source, key", numbers "chain_id", texts "source" "key", blobs),
     table!("delivery" by "id",
-        numbers "id" "received_at" "chain_id",
+        numbers "id" "received_at" "chain_id" "filed_at",
         texts "source" "content_type" "state" "trigger" "note", blobs "digest" "body"),
     table!("fact" by "id", numbers "id" "chain_id" "delivery_id" "received_at", texts "body", blobs),
     table!("decision" by "id",

@@ -8,7 +8,7 @@ use bookgate::domain::clock::Timestamp;
 use bookgate::domain::ids::SourceName;
 use bookgate::domain::owner::Owner;
 use bookgate::settings::{Environment, Settings};
-use bookgate::storage::records::{DeliveryState, NewDelivery, TopUp};
+use bookgate::storage::records::{DeliveryState, Filing, NewDelivery, TopUp};
 use bookgate::storage::{LedgerError, Storage};
 
 use crate::cli::home::Home;
@@ -31,6 +31,11 @@ async fn fill(home: &Home) {
         let filled: Result<(), LedgerError> = storage
             .write(move |tx| {
                 Box::pin(async move {
+                    let ignored = Filing {
+                        state: DeliveryState::Ignored,
+                        trigger: None,
+                        note: None,
+                    };
                     for number in part * 1_000..(part + 1) * 1_000 {
                         let mut digest = [0; 16];
                         digest[..4].copy_from_slice(&number.to_be_bytes());
@@ -40,11 +45,10 @@ async fn fill(home: &Home) {
                             received_at: now(),
                             content_type: None,
                             body: vec![7; 300].into(),
-                            state: DeliveryState::Ignored,
-                            trigger: None,
-                            note: None,
                         };
-                        tx.store_delivery(&delivery).await?;
+                        tx.arrive(&[delivery]).await?;
+                        let id = tx.last_unfiled().await?.expect("it has just arrived");
+                        tx.file_delivery(id, &ignored, None, now()).await?;
                     }
                     for owner in 0..50 {
                         let top_up = TopUp {

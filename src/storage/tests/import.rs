@@ -23,9 +23,12 @@ async fn fill(folder: &std::path::Path) -> StorageSettings {
             tx.capture(hold, at(2)).await?;
             let mut new = delivery(number);
             new.body = bytes::Bytes::from(vec![0, number, 0xff, b'"', b'\\']);
-            new.note = Some("a\u{0}b\u{1f600}\\u0000\"".to_owned());
-            let delivery = super::new(tx.store_delivery(&new).await?);
-            tx.set_delivery_chain(delivery, request.chain).await?;
+            tx.arrive(&[new]).await?;
+            let delivery = tx.last_unfiled().await?.unwrap();
+            let note = Some("a\u{0}b\u{1f600}\\u0000\"");
+            let event = filing(DeliveryState::Event, None, note);
+            let chain = Some(request.chain);
+            tx.file_delivery(delivery, &event, chain, at(3)).await?;
             tx.append_fact(request.chain, Some(delivery), &missing("\u{0}"), at(3)).await?;
             let mut line = booking(request.chain, &uid, "accepted");
             line.decision = Some(request.decision);
@@ -36,7 +39,8 @@ async fn fill(folder: &std::path::Path) -> StorageSettings {
     .unwrap();
     // The last id of all is taken and gone: it must not come again.
     store!(storage, tx => {
-        let last = super::new(tx.store_delivery(&delivery(201)).await?);
+        tx.arrive(&[delivery(201)]).await?;
+        let last = tx.last_unfiled().await?.unwrap();
         tx.query(Sql::same("DELETE FROM delivery WHERE id = $1")).bind(last).run().await?
     })
     .unwrap();
@@ -78,7 +82,8 @@ async fn an_import_moves_everything_once() {
 
     let storage = Storage::open(&to).await.unwrap();
     let (account, row, body, fresh) = store!(storage, tx => {
-        let next = super::new(tx.store_delivery(&delivery(202)).await?);
+        tx.arrive(&[delivery(202)]).await?;
+        let next = tx.last_unfiled().await?.unwrap();
         (
             tx.account_facts(&owner("ada")).await?.unwrap(),
             tx.unparsed(None, 9).await?.len(),

@@ -44,15 +44,20 @@ async fn body(place: &Place, id: DeliveryId) -> Option<bytes::Bytes> {
     read!(place.storage, tx => tx.delivery_body(id).await?).unwrap()
 }
 
-/// One delivery of each state, received at seconds 1 to 4.
+/// One delivery of each state, received at seconds 1 to 4, and one that nobody has looked at yet.
 async fn deliveries(place: &Place) -> Vec<DeliveryId> {
     use DeliveryState::{Event, Ignored, Quarantined, Unparsed};
     store!(place.storage, tx => {
         let mut ids = Vec::new();
         for (number, state) in (1..).zip([Event, Ignored, Unparsed, Quarantined]) {
-            let new = NewDelivery { state, ..delivery(number) };
-            ids.push(crate::storage::tests::new(tx.store_delivery(&new).await?));
+            tx.arrive(&[delivery(number)]).await?;
+            let id = tx.last_unfiled().await?.unwrap();
+            tx.file_delivery(id, &filing(state, None, None), None, at(100)).await?;
+            ids.push(id);
         }
+        // One more, that waits to be filed.
+        tx.arrive(&[delivery(5)]).await?;
+        ids.push(tx.last_unfiled().await?.unwrap());
         ids
     })
     .unwrap()
@@ -88,6 +93,11 @@ async fn bodies_go_at_their_age_and_those_not_understood_at_another() {
     let expected = Removed { rows: 1, bytes: 3 };
     assert_eq!(sweep(&place, Removable::UnparsedBodies, 4).await, expected);
     assert!(body(&place, ids[2]).await.is_none() && body(&place, ids[3]).await.is_some());
+    assert_eq!(
+        sweep(&place, Removable::UnparsedBodies, LATER).await,
+        expected
+    );
+    assert!(body(&place, ids[4]).await.is_some(), "it waits to be filed");
 }
 
 async fn what_is_no_longer_old_when_it_is_to_be_removed_stays() {
@@ -101,7 +111,8 @@ async fn what_is_no_longer_old_when_it_is_to_be_removed_stays() {
     assert_eq!(found.len(), 2);
     // Meanwhile it was understood.
     let removed = store!(place.storage, tx => {
-        tx.set_delivery_state(parsed, DeliveryState::Event, None, None).await?;
+        let event = filing(DeliveryState::Event, None, None);
+        tx.file_delivery(parsed, &event, None, at(9)).await?;
         let mut removed = tx.remove(Removable::UnparsedBodies, parsed.0, at(9), at(9)).await?;
         removed += tx.remove(Removable::DeliveryBodies, one, at(1), at(9)).await?;
         removed += tx.remove(Removable::Deliveries, one, at(9), at(9)).await?;
@@ -132,8 +143,7 @@ async fn chain(place: &Place, number: u8, open: Open) -> ChainId {
     post!(place.storage, tx => {
         let request = tx.request("ada", uid, 10).await?;
         let chain = request.chain;
-        let id = crate::storage::tests::new(tx.store_delivery(&delivery(number)).await?);
-        tx.set_delivery_chain(id, chain).await?;
+        let id = tx.filed(number, Some(chain)).await?;
         tx.append_fact(chain, Some(id), &missing(uid), at(5)).await?;
         let hold = tx.hold(&request, at(6)).await?;
         if open != Open::Held {
