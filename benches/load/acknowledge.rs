@@ -1,0 +1,306 @@
+//! How fast a webhook is acknowledged, how fast it is in the inbox, and what that costs: bookgate in
+//! each of its ways, beside a handler that does nothing, and beside Express. All in one run, in turns.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::World;
+use crate::bare;
+use crate::client::{Load, drive};
+use crate::daemon::{Daemon, Setup};
+use crate::figures::{Percentiles, Table, median, short, us_each};
+use crate::process::{LOOK, Server};
+use crate::store::Store;
+
+/// The constant rate at which latency is measured, a second.
+const OPEN_RATE: f64 = 1_500.0;
+/// How long the inbox may take to catch up.
+const CATCH_UP_MAX: Duration = Duration::from_secs(120);
+const WARM_UP: Duration = Duration::from_millis(500);
+
+/// Who is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Contestant {
+    Bare,
+    Bookgate {
+        postgres: bool,
+        acknowledge: &'static str,
+    },
+    Express,
+}
+
+const ALL: [Contestant; 6] = [
+    Contestant::Bare,
+    Contestant::Bookgate {
+        postgres: false,
+        acknowledge: "journal",
+    },
+    Contestant::Bookgate {
+        postgres: false,
+        acknowledge: "database",
+    },
+    Contestant::Bookgate {
+        postgres: true,
+        acknowledge: "database",
+    },
+    Contestant::Bookgate {
+        postgres: true,
+        acknowledge: "journal",
+    },
+    Contestant::Express,
+];
+
+impl Contestant {
+    fn name(self) -> String {
+        match self {
+            Self::Bare => "bare handler, 200 without work".to_owned(),
+            Self::Express => "Express + PostgreSQL, insert, then 200".to_owned(),
+            Self::Bookgate {
+                postgres,
+                acknowledge,
+            } => {
+                let store = if postgres { "PostgreSQL" } else { "SQLite" };
+                format!("bookgate, {store}, acknowledged by the {acknowledge}")
+            }
+        }
+    }
+
+    fn needs_postgres(self) -> bool {
+        match self {
+            Self::Bare => false,
+            Self::Bookgate { postgres, .. } => postgres,
+            Self::Express => true,
+        }
+    }
+
+    fn inbox(self) -> Option<&'static str> {
+        match self {
+            Self::Bare => None,
+            Self::Bookgate { .. } => Some("delivery"),
+            Self::Express => Some("webhook_event"),
+        }
+    }
+}
+
+/// One contestant in one round.
+struct Sample {
+    rate: f64,
+    closed: Percentiles,
+    open: Percentiles,
+    /// Microseconds of processor time a request while acknowledging: the server, the database, the load.
+    cpu_us: [f64; 3],
+    /// Stored in the inbox a second, from the first request to the last row.
+    stored_rate: f64,
+    refused: usize,
+}
+
+/// Runs all rounds and prints.
+pub(crate) fn run(world: &mut World) -> Result<()> {
+    let contestants: Vec<Contestant> = ALL.into_iter().filter(|one| world.can(*one)).collect();
+    let mut samples: Vec<Vec<Sample>> = contestants.iter().map(|_| Vec::new()).collect();
+    for round in 0..world.scale.rounds {
+        for turn in 0..contestants.len() {
+            let index = (turn + round) % contestants.len();
+            let sample = measure(world, contestants[index])?;
+            println!(
+                "round {}: {:<50} {:>6} req/s, p99 {:>5} ms, inbox {:>6}/s; at {OPEN_RATE}/s p50 {} ms, p99 {} ms{}",
+                round + 1,
+                contestants[index].name(),
+                short(sample.rate),
+                short(sample.closed.p99),
+                short(sample.stored_rate),
+                short(sample.open.p50),
+                short(sample.open.p99),
+                if sample.refused > 0 { "  REFUSED" } else { "" },
+            );
+            samples[index].push(sample);
+        }
+    }
+    print(&contestants, &samples);
+    let refused: usize = samples.iter().flatten().map(|sample| sample.refused).sum();
+    ensure!(
+        refused == 0,
+        "{refused} requests were refused: these figures claim nothing"
+    );
+    Ok(())
+}
+
+impl World {
+    fn can(&self, contestant: Contestant) -> bool {
+        match contestant {
+            Contestant::Bare => true,
+            Contestant::Bookgate { postgres, .. } => !postgres || self.bookgate_on_postgres,
+            Contestant::Express => self.peer.is_some() && self.cluster.is_some(),
+        }
+    }
+}
+
+fn start(world: &World, one: Contestant, store: &Store, folder: &Path) -> Result<Server> {
+    match (one, &world.peer) {
+        (Contestant::Bookgate { acknowledge, .. }, _) => {
+            let daemon = Daemon::start(&Setup {
+                folder,
+                store,
+                acknowledge,
+                calcom: world.calcom.address,
+                concurrency: None,
+            })?;
+            daemon.top_up()?;
+            Ok(daemon.server)
+        }
+        (Contestant::Express, Some(peer)) => peer.start(store, &folder.join("express.log")),
+        _ => bare::start(folder),
+    }
+}
+
+fn measure(world: &mut World, one: Contestant) -> Result<Sample> {
+    let folder = world.new_folder()?;
+    let store = match &mut world.cluster {
+        Some(cluster) if one.needs_postgres() => cluster.database()?,
+        _ => Store::file_in(folder.path()),
+    };
+    world.calcom.reset();
+    let server = start(world, one, &store, folder.path())?;
+    let webhooks = &world.webhooks;
+    let mut write = |index, out: &mut Vec<u8>| webhooks.write(index, out);
+    let load = |per_second, time_max, first| Load {
+        per_second,
+        count_max: webhooks.count() - first,
+        time_max,
+    };
+    let mut sent = 0;
+    let warm = drive(
+        server.address,
+        load(Some(OPEN_RATE), WARM_UP, sent),
+        sent,
+        &mut write,
+    )?;
+    sent += warm.latencies.len() as u64;
+    let time = world.scale.time;
+    // Before the flood, whose bookings are decided for long afterwards.
+    let open = drive(
+        server.address,
+        load(Some(OPEN_RATE), time, sent),
+        sent,
+        &mut write,
+    )?;
+    sent += open.latencies.len() as u64;
+
+    let database_cpu = || {
+        world
+            .cluster
+            .as_ref()
+            .map_or(Ok(Duration::ZERO), |one| one.cpu())
+    };
+    let cpu_before = (server.cpu()?, database_cpu()?);
+    let begun = Instant::now();
+    let closed = drive(server.address, load(None, time, sent), sent, &mut write)?;
+    let cpu = (server.cpu()? - cpu_before.0, database_cpu()? - cpu_before.1);
+    let answered = closed.latencies.len();
+    sent += answered as u64;
+    if let Some(table) = one.inbox() {
+        wait_for_inbox(&store, table, sent)?;
+    }
+    let stored_rate = answered as f64 / begun.elapsed().as_secs_f64();
+    drop(server);
+    fs::remove_dir_all(folder.path())?;
+    Ok(Sample {
+        rate: closed.rate(),
+        closed: Percentiles::of(&closed.latencies),
+        open: Percentiles::of(&open.latencies),
+        cpu_us: [cpu.0, cpu.1, closed.own_cpu].map(|time| us_each(time, answered)),
+        stored_rate: if one.inbox().is_some() {
+            stored_rate
+        } else {
+            f64::NAN
+        },
+        refused: warm.refused.len() + open.refused.len() + closed.refused.len(),
+    })
+}
+
+/// Waits until so many deliveries are stored; then counts them.
+fn wait_for_inbox(store: &Store, table: &str, sent: u64) -> Result<()> {
+    let mut session = store.open()?;
+    let sent = i64::try_from(sent)?;
+    let begun = Instant::now();
+    let highest = format!("SELECT COALESCE(MAX(id), 0) FROM {table}");
+    while session.number(&highest)? < sent {
+        ensure!(
+            begun.elapsed() < CATCH_UP_MAX,
+            "the inbox does not catch up"
+        );
+        std::thread::sleep(LOOK);
+    }
+    let stored = session.number(&format!("SELECT COUNT(*) FROM {table}"))?;
+    ensure!(
+        stored == sent,
+        "{sent} were acknowledged, {stored} are stored"
+    );
+    Ok(())
+}
+
+fn print(contestants: &[Contestant], samples: &[Vec<Sample>]) {
+    let place = |wanted: Contestant| contestants.iter().position(|one| *one == wanted);
+    let ratio = |index: usize, to: Option<usize>, of: &dyn Fn(&Sample) -> f64| {
+        let Some(to) = to else { return "-".to_owned() };
+        // Round by round: neighbours in time have the same noise.
+        let pairs = samples[index].iter().zip(&samples[to]);
+        short(median(pairs.map(|(this, other)| of(this) / of(other))))
+    };
+    let mut flood = Table::new([
+        "64 connections, as fast as they are answered",
+        "req/s",
+        "of bare",
+        "of Express",
+        "p50 ms",
+        "p99 ms",
+        "p99.9 ms",
+        "max ms",
+        "server CPU us",
+        "database CPU us",
+        "load CPU us",
+        "in the inbox/s",
+        "of Express",
+    ]);
+    let mut steady = Table::new([
+        "1,500 a second, from when each was due",
+        "p50 ms",
+        "p99 ms",
+        "p99.9 ms",
+        "max ms",
+        "p99 of Express",
+    ]);
+    let express = place(Contestant::Express);
+    for (index, one) in contestants.iter().enumerate() {
+        let middle = |of: &dyn Fn(&Sample) -> f64| short(median(samples[index].iter().map(of)));
+        flood.row([
+            one.name(),
+            middle(&|one| one.rate),
+            ratio(index, place(Contestant::Bare), &|one| one.rate),
+            ratio(index, express, &|one| one.rate),
+            middle(&|one| one.closed.p50),
+            middle(&|one| one.closed.p99),
+            middle(&|one| one.closed.p999),
+            middle(&|one| one.closed.max),
+            middle(&|one| one.cpu_us[0]),
+            middle(&|one| one.cpu_us[1]),
+            middle(&|one| one.cpu_us[2]),
+            middle(&|one| one.stored_rate),
+            ratio(index, express, &|one| one.stored_rate),
+        ]);
+        steady.row([
+            one.name(),
+            middle(&|one| one.open.p50),
+            middle(&|one| one.open.p99),
+            middle(&|one| one.open.p999),
+            middle(&|one| one.open.max),
+            ratio(index, express, &|one| one.open.p99),
+        ]);
+    }
+    flood.print("## Acknowledged");
+    println!("\ntargets: acknowledged by the database >= 0.15 of bare, and >= 5 of Express");
+    steady.print("## How long an acknowledgement takes");
+}
