@@ -37,6 +37,10 @@ kind = "credit"
 message = "This costs {cost} credits and you have {available}."
 [require]
 all = ["enough-notice", "has-credit"]
+[[test]]
+name = "credit pays"
+given = { account = { available = "2" } }
+expect = { decision = "accept", held = "2" }
 "#;
 
 /// What differs between installations.
@@ -45,7 +49,7 @@ pub(crate) struct Setup<'s> {
     /// Where the journal and the log are, and the store if it is a file.
     pub(crate) folder: &'s Path,
     pub(crate) store: &'s Store,
-    /// `journal` or `database`.
+    /// `journal`, `database` or `auto`.
     pub(crate) acknowledge: &'static str,
     /// Cal.com's API.
     pub(crate) calcom: SocketAddr,

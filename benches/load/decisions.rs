@@ -10,14 +10,13 @@ use crate::World;
 use crate::client::{Load, drive};
 use crate::daemon::{Daemon, Setup};
 use crate::figures::{Percentiles, Table, median, short, us_each};
-use crate::process::LOOK;
+use crate::process::{LOOK, Watch};
 use crate::store::Store;
 
 /// How long a backlog may take.
 const SETTLE_MAX: Duration = Duration::from_secs(300);
-/// Bookings a second when there is no crowd, and for how many of them.
+/// Bookings a second when there is no crowd.
 const CALM_RATE: f64 = 100.0;
-const CALM_COUNT: u64 = 500;
 
 #[derive(Clone, Copy)]
 struct Case {
@@ -82,6 +81,7 @@ struct Sample {
     rate: f64,
     cpu_us: f64,
     database_cpu_us: f64,
+    others: f64,
     /// From due to answered at the provider.
     calm: Percentiles,
 }
@@ -90,7 +90,7 @@ struct Sample {
 pub(crate) fn run(world: &mut World) -> Result<()> {
     let cases: Vec<Case> = CASES
         .into_iter()
-        .filter(|case| !case.postgres || world.bookgate_on_postgres)
+        .filter(|case| !case.postgres || world.cluster.is_some())
         .collect();
     let mut samples: Vec<Vec<Sample>> = cases.iter().map(|_| Vec::new()).collect();
     for round in 0..world.scale.rounds {
@@ -98,12 +98,13 @@ pub(crate) fn run(world: &mut World) -> Result<()> {
             let index = (turn + round) % cases.len();
             let sample = measure(world, cases[index])?;
             println!(
-                "round {}: {:<50} {:>5} decisions/s; at {CALM_RATE}/s told after p50 {} ms, p99 {} ms",
+                "round {}: {:<50} {:>5} decisions/s; at {CALM_RATE}/s told after p50 {} ms, p99 {} ms; others {:.0} %",
                 round + 1,
                 cases[index].name(),
                 short(sample.rate),
                 short(sample.calm.p50),
                 short(sample.calm.p99),
+                sample.others * 100.0,
             );
             samples[index].push(sample);
         }
@@ -149,7 +150,7 @@ fn measure(world: &mut World, case: Case) -> Result<Sample> {
         Daemon::start(&Setup {
             folder: folder.path(),
             store: &store,
-            acknowledge: "journal",
+            acknowledge: "auto",
             calcom: world.calcom.address,
             concurrency: case.concurrency,
         })
@@ -157,16 +158,10 @@ fn measure(world: &mut World, case: Case) -> Result<Sample> {
     let daemons = folders.iter().map(start).collect::<Result<Vec<_>>>()?;
     daemons[0].top_up()?;
 
-    let calm = decide(world, &store, &daemons, 0, CALM_COUNT, Some(CALM_RATE))?;
+    let scale = &world.scale;
+    let calm = decide(world, &store, &daemons, 0, scale.calm, Some(CALM_RATE))?;
     let calm = told_after(world, &calm)?;
-    let crowd = decide(
-        world,
-        &store,
-        &daemons,
-        CALM_COUNT,
-        world.scale.decisions,
-        None,
-    )?;
+    let crowd = decide(world, &store, &daemons, scale.calm, scale.decisions, None)?;
     for daemon in daemons {
         daemon.server.stop(Signal::TERM)?;
     }
@@ -174,6 +169,7 @@ fn measure(world: &mut World, case: Case) -> Result<Sample> {
         rate: crowd.rate(),
         cpu_us: us_each(crowd.cpu, crowd.count),
         database_cpu_us: us_each(crowd.database_cpu, crowd.count),
+        others: crowd.others,
         calm: Percentiles::of(&calm),
     })
 }
@@ -186,6 +182,8 @@ pub(crate) struct Decided {
     elapsed: Duration,
     cpu: Duration,
     database_cpu: Duration,
+    /// Share of the machine that others took meanwhile.
+    pub(crate) others: f64,
 }
 
 impl Decided {
@@ -225,6 +223,7 @@ pub(crate) fn decide(
         Ok([own.sum::<Result<Duration>>()?, database?])
     };
     let before = cpu()?;
+    let watch = Watch::begin()?;
     let begun = Instant::now();
     let loads = send(world, daemons, first, count, per_second)?;
     let waiting = || begun.elapsed() < SETTLE_MAX;
@@ -252,6 +251,7 @@ pub(crate) fn decide(
         elapsed,
         cpu: after[0] - before[0],
         database_cpu: after[1] - before[1],
+        others: watch.others(after[0] + after[1] - before[0] - before[1])?,
     })
 }
 

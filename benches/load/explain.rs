@@ -15,6 +15,8 @@ use crate::store::{Session, Store};
 
 /// Bookings stored, so that the planner has something to plan for.
 const STORED: u64 = 2_000;
+/// Statements shown with what they cost.
+const COSTLIEST: u32 = 60;
 const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
 /// A statement and the file it is in.
@@ -30,11 +32,7 @@ pub(crate) fn run(world: &mut World, all: bool) -> Result<()> {
     let store = Store::file_in(folder.path());
     explain(world, "SQLite", &store, folder.path(), &statements, all)?;
     let folder = world.new_folder()?;
-    if let Some(cluster) = world
-        .cluster
-        .as_mut()
-        .filter(|_| world.bookgate_on_postgres)
-    {
+    if let Some(cluster) = &mut world.cluster {
         let store = cluster.database()?;
         explain(world, "PostgreSQL", &store, folder.path(), &statements, all)?;
     }
@@ -53,7 +51,7 @@ fn explain(
     let daemon = Daemon::start(&Setup {
         folder,
         store,
-        acknowledge: "journal",
+        acknowledge: "auto",
         calcom: world.calcom.address,
         concurrency: None,
     })?;
@@ -61,6 +59,7 @@ fn explain(
     decide(world, store, std::slice::from_ref(&daemon), 0, STORED, None)?;
     let mut session = store.open()?;
     if session.is_postgres() {
+        session.print_costliest(STORED)?;
         // As for a store that is large: a scan of a small one would be right. No values are known.
         session
             .run("ANALYZE; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")?;
@@ -128,6 +127,28 @@ impl Session {
         self.run("DEALLOCATE ALL")?;
         self.run(&format!("PREPARE asked AS {statement}"))?;
         self.texts(&format!("EXPLAIN EXECUTE asked{values}"), 0)
+    }
+}
+
+impl Session {
+    /// The statements that took the server longest, with what they took for each booking.
+    fn print_costliest(&mut self, bookings: u64) -> Result<()> {
+        self.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")?;
+        let each = |what: &str| format!("round(({what} / {bookings}.0)::numeric, 2)");
+        let sql = format!(
+            "SELECT {calls} || ' calls, ' || {us} || ' us, ' || {pages} || ' pages: '
+                 || left(regexp_replace(query, '\\s+', ' ', 'g'), 160)
+             FROM pg_stat_statements JOIN pg_database ON pg_database.oid = dbid
+             WHERE datname = current_database() ORDER BY total_exec_time DESC LIMIT {COSTLIEST}",
+            calls = each("calls"),
+            us = each("total_exec_time * 1000"),
+            pages = each("(shared_blks_hit + shared_blks_read)"),
+        );
+        println!("\n## The costliest statements, for each booking decided\n");
+        for line in self.texts(&sql, 0)? {
+            println!("{line}");
+        }
+        Ok(())
     }
 }
 

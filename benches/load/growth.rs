@@ -110,11 +110,7 @@ pub(crate) fn run(world: &mut World, bookings_max: u64) -> Result<()> {
         &mut table,
     )?;
     let folder = world.new_folder()?;
-    if let Some(cluster) = world
-        .cluster
-        .as_mut()
-        .filter(|_| world.bookgate_on_postgres)
-    {
+    if let Some(cluster) = &mut world.cluster {
         let store = cluster.database()?;
         grow(
             world,
@@ -142,7 +138,7 @@ fn grow(
         Daemon::start(&Setup {
             folder: folder.path(),
             store,
-            acknowledge: "journal",
+            acknowledge: "auto",
             calcom: world.calcom.address,
             concurrency: None,
         })
@@ -170,9 +166,10 @@ fn grow(
         let base = *first.get_or_insert(figures);
         let ratio = |place: usize| short(figures[place] / base[place]);
         println!(
-            "{name}, {size} bookings: {} decisions/s, {} us; {} s with filling",
+            "{name}, {size} bookings: {} decisions/s, {} us; others {:.0} %; {} s with filling",
             short(figures[0]),
             short(cpu),
+            decided.others * 100.0,
             begun.elapsed().as_secs()
         );
         table.row([

@@ -27,7 +27,6 @@ use clap::{Parser, ValueEnum};
 use tempfile::TempDir;
 
 use calcom::Calcom;
-use daemon::{Daemon, Setup};
 use peer::Peer;
 use postgres::Cluster;
 use webhooks::Webhooks;
@@ -72,8 +71,11 @@ struct Scale {
     rounds: usize,
     /// Of each load, in each round.
     time: Duration,
-    /// Bookings decided in each round.
+    /// How long the inbox may take to catch up with a flood.
+    catch_up: Duration,
+    /// Bookings decided in each round, in a crowd and without one.
     decisions: u64,
+    calm: u64,
     /// Webhooks signed beforehand: no server can take more in one round.
     webhooks: u64,
 }
@@ -86,11 +88,10 @@ pub(crate) struct World {
     calcom: Calcom,
     cluster: Option<Cluster>,
     peer: Option<Peer>,
-    bookgate_on_postgres: bool,
 }
 
 impl World {
-    fn new(scale: Scale, with_peer: bool) -> Result<Self> {
+    fn new(scale: Scale, parts: &[Part]) -> Result<Self> {
         // On the disk that the build is on: a temporary folder in memory would flush nothing.
         let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
         fs::create_dir_all(parent)?;
@@ -98,7 +99,9 @@ impl World {
             .prefix("bench-")
             .tempdir_in(parent)?;
         open_to_all(folder.path())?;
-        let cluster = or_left_out("PostgreSQL", Cluster::start(folder.path()));
+        let counting = parts.contains(&Part::Explain);
+        let cluster = or_left_out("PostgreSQL", Cluster::start(folder.path(), counting));
+        let with_peer = parts.contains(&Part::Acknowledge);
         let peer = with_peer.then(|| or_left_out("Express", Peer::install(parent)));
         let mut world = Self {
             webhooks: Webhooks::sign(scale.webhooks),
@@ -107,9 +110,7 @@ impl World {
             scale,
             cluster,
             peer: peer.flatten(),
-            bookgate_on_postgres: false,
         };
-        world.bookgate_on_postgres = world.try_postgres()?;
         world.print_conditions()?;
         Ok(world)
     }
@@ -117,22 +118,6 @@ impl World {
     /// An empty folder for one server.
     pub(crate) fn new_folder(&self) -> Result<TempDir> {
         Ok(tempfile::tempdir_in(self.folder.path())?)
-    }
-
-    fn try_postgres(&mut self) -> Result<bool> {
-        let folder = self.new_folder()?;
-        let Some(cluster) = &mut self.cluster else {
-            return Ok(false);
-        };
-        let store = cluster.database()?;
-        let started = Daemon::start(&Setup {
-            folder: folder.path(),
-            store: &store,
-            acknowledge: "journal",
-            calcom: self.calcom.address,
-            concurrency: None,
-        });
-        Ok(or_left_out("bookgate on PostgreSQL", started).is_some())
     }
 
     fn print_conditions(&mut self) -> Result<()> {
@@ -182,11 +167,13 @@ fn main() -> Result<()> {
     let quick = arguments.quick;
     let scale = Scale {
         rounds: arguments.rounds.unwrap_or(if quick { 1 } else { 3 }),
-        time: Duration::from_millis(if quick { 1_500 } else { 4_000 }),
-        decisions: if quick { 1_000 } else { 5_000 },
+        time: Duration::from_millis(if quick { 1_000 } else { 4_000 }),
+        catch_up: Duration::from_secs(if quick { 5 } else { 60 }),
+        calm: if quick { 200 } else { 500 },
+        decisions: if quick { 500 } else { 3_000 },
         webhooks: if quick { 200_000 } else { 500_000 },
     };
-    let mut world = World::new(scale, parts.contains(&Part::Acknowledge))?;
+    let mut world = World::new(scale, &parts)?;
     for part in parts {
         match part {
             Part::Acknowledge => acknowledge::run(&mut world)?,

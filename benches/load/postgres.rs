@@ -30,11 +30,11 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes one and starts it.
+    /// Makes one and starts it. `counting`: it keeps count of its statements, which costs a little.
     ///
     /// # Errors
     /// PostgreSQL is not installed, or does not start.
-    pub(crate) fn start(parent: &Path) -> Result<Self> {
+    pub(crate) fn start(parent: &Path, counting: bool) -> Result<Self> {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("pg-").tempdir_in(parent)?;
         let user = other_user()?;
@@ -77,6 +77,9 @@ impl Cluster {
         server.arg("-p").arg(address.port().to_string());
         // No socket file: its path would be too long in many a temporary folder.
         server.args(["-c", "unix_socket_directories="]);
+        if counting {
+            server.args(["-c", "shared_preload_libraries=pg_stat_statements"]);
+        }
         let log = folder.path().join("postgres.log");
         let server = Server::start(server, address, &log)?;
         let admin = Self::when_ready(&url(address, "postgres"))?;

@@ -143,3 +143,47 @@ fn time(fields: &[String], places: [usize; 2]) -> Result<Duration> {
     let ticks = ticks(places[0])? + ticks(places[1])?;
     Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
 }
+
+/// Watches how much of the machine is taken by others than the measurement.
+pub(crate) struct Watch {
+    begun: Instant,
+    busy: Duration,
+    own: Duration,
+}
+
+impl Watch {
+    /// Begins.
+    pub(crate) fn begin() -> Result<Self> {
+        Ok(Self {
+            begun: Instant::now(),
+            busy: busy()?,
+            own: cpu_in("/proc/self/stat")?,
+        })
+    }
+
+    /// The share, 0 to 1, that was neither idle, nor ours, nor the servers', who took `servers`.
+    pub(crate) fn others(&self, servers: Duration) -> Result<f64> {
+        let cores = std::thread::available_parallelism()?.get();
+        let own = cpu_in("/proc/self/stat")?.saturating_sub(self.own);
+        let busy = busy()?.saturating_sub(self.busy);
+        let others = busy.saturating_sub(own + servers);
+        let whole = self.begun.elapsed().as_secs_f64() * cores as f64;
+        Ok(others.as_secs_f64() / whole)
+    }
+}
+
+/// Time that the machine's processors were not idle, including what its host took from it.
+fn busy() -> Result<Duration> {
+    let text = fs::read_to_string("/proc/stat")?;
+    let line = text.lines().next().unwrap_or_default();
+    let fields = line.split_whitespace().skip(1).map(str::parse);
+    let fields: Vec<u64> = fields.collect::<Result<_, _>>()?;
+    // user nice system idle iowait irq softirq steal; guests' time is in user's already.
+    let idle = |place: &usize| matches!(place, 3 | 4);
+    let busy = fields.iter().take(8).enumerate();
+    let ticks: u64 = busy
+        .filter(|(place, _)| !idle(place))
+        .map(|(_, ticks)| ticks)
+        .sum();
+    Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+}
