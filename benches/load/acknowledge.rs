@@ -1,6 +1,8 @@
 //! How fast a webhook is acknowledged, how fast it is in the inbox, and what that costs: bookgate in
 //! each of its ways, beside a handler that does nothing, and beside Express. All in one run, in turns.
 
+mod report;
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use crate::World;
 use crate::bare;
 use crate::client::{Load, drive};
 use crate::daemon::{Daemon, Setup};
-use crate::figures::{Percentiles, Table, median, short, us_each};
+use crate::figures::{Percentiles, short, us_each};
 use crate::process::{LOOK, Server, Watch};
 use crate::store::Store;
 
@@ -74,6 +76,17 @@ impl Contestant {
         }
     }
 
+    /// Deliveries that were understood and filed so far. The others understand nothing.
+    fn filed(self, store: &Store) -> Result<u64> {
+        match self {
+            Self::Bookgate { .. } => {
+                let facts = store.open()?.number("SELECT COUNT(*) FROM fact")?;
+                Ok(u64::try_from(facts)?)
+            }
+            Self::Bare | Self::Express => Ok(0),
+        }
+    }
+
     fn inbox(self) -> Option<&'static str> {
         match self {
             Self::Bare => None,
@@ -93,6 +106,8 @@ struct Sample {
     cpu_us: [f64; 3],
     /// Stored in the inbox a second, from the first request to the last row.
     stored_rate: f64,
+    /// Filed under its booking a second, until the last row was stored.
+    filed_rate: f64,
     /// Acknowledged, and not in the inbox when that was no longer waited for.
     behind: u64,
     refused: usize,
@@ -129,7 +144,7 @@ pub(crate) fn run(world: &mut World) -> Result<()> {
             samples[index].push(sample);
         }
     }
-    print(&contestants, &samples);
+    report::print(&contestants, &samples);
     let refused: usize = samples.iter().flatten().map(|sample| sample.refused).sum();
     ensure!(
         refused == 0,
@@ -206,6 +221,7 @@ fn measure(world: &mut World, one: Contestant) -> Result<Sample> {
             .map_or(Ok(Duration::ZERO), |one| one.cpu())
     };
     let cpu_before = (server.cpu()?, database_cpu()?);
+    let filed_before = one.filed(&store)?;
     let watch = Watch::begin()?;
     let begun = Instant::now();
     let closed = drive(server.address, load(None, time, sent), sent, &mut write)?;
@@ -218,6 +234,7 @@ fn measure(world: &mut World, one: Contestant) -> Result<Sample> {
         None => None,
     };
     let elapsed = begun.elapsed();
+    let filed = one.filed(&store)?.saturating_sub(filed_before);
     let behind = sent - stored.unwrap_or(sent);
     // What came in before the flood was stored before it, as good as wholly.
     let stored_rate = (answered as u64).saturating_sub(behind) as f64 / elapsed.as_secs_f64();
@@ -230,6 +247,7 @@ fn measure(world: &mut World, one: Contestant) -> Result<Sample> {
         open_rate: open.rate(),
         cpu_us: [cpu.0, cpu.1, closed.own_cpu].map(|time| us_each(time, answered)),
         stored_rate: stored.map_or(f64::NAN, |_| stored_rate),
+        filed_rate: filed as f64 / elapsed.as_secs_f64(),
         behind,
         others,
         refused: warm.refused.len() + open.refused.len() + closed.refused.len(),
@@ -253,69 +271,4 @@ fn wait_for_inbox(store: &Store, table: &str, sent: u64, patience: Duration) -> 
         }
         std::thread::sleep(LOOK);
     }
-}
-
-fn print(contestants: &[Contestant], samples: &[Vec<Sample>]) {
-    let place = |wanted: Contestant| contestants.iter().position(|one| *one == wanted);
-    let ratio = |index: usize, to: Option<usize>, of: &dyn Fn(&Sample) -> f64| {
-        let Some(to) = to else { return "-".to_owned() };
-        // Round by round: neighbours in time have the same noise.
-        let pairs = samples[index].iter().zip(&samples[to]);
-        short(median(pairs.map(|(this, other)| of(this) / of(other))))
-    };
-    let mut flood = Table::new([
-        "64 connections, as fast as they are answered",
-        "req/s",
-        "of bare",
-        "of Express",
-        "p50 ms",
-        "p99 ms",
-        "p99.9 ms",
-        "max ms",
-        "server CPU us",
-        "database CPU us",
-        "load CPU us",
-        "in the inbox/s",
-        "of Express",
-    ]);
-    let mut steady = Table::new([
-        "1,500 a second, from when each was due",
-        "answered/s",
-        "p50 ms",
-        "p99 ms",
-        "p99.9 ms",
-        "max ms",
-        "p99 of Express",
-    ]);
-    let express = place(Contestant::Express);
-    for (index, one) in contestants.iter().enumerate() {
-        let middle = |of: &dyn Fn(&Sample) -> f64| short(median(samples[index].iter().map(of)));
-        flood.row([
-            one.name(),
-            middle(&|one| one.rate),
-            ratio(index, place(Contestant::Bare), &|one| one.rate),
-            ratio(index, express, &|one| one.rate),
-            middle(&|one| one.closed.p50),
-            middle(&|one| one.closed.p99),
-            middle(&|one| one.closed.p999),
-            middle(&|one| one.closed.max),
-            middle(&|one| one.cpu_us[0]),
-            middle(&|one| one.cpu_us[1]),
-            middle(&|one| one.cpu_us[2]),
-            middle(&|one| one.stored_rate),
-            ratio(index, express, &|one| one.stored_rate),
-        ]);
-        steady.row([
-            one.name(),
-            middle(&|one| one.open_rate),
-            middle(&|one| one.open.p50),
-            middle(&|one| one.open.p99),
-            middle(&|one| one.open.p999),
-            middle(&|one| one.open.max),
-            ratio(index, express, &|one| one.open.p99),
-        ]);
-    }
-    flood.print("## Acknowledged");
-    println!("\ntargets: acknowledged by the database >= 0.15 of bare, and >= 5 of Express");
-    steady.print("## How long an acknowledgement takes");
 }
