@@ -16,7 +16,7 @@ use crate::storage::records::{DeliveryState, Filing, UnfiledDelivery};
 use crate::storage::{StorageError, Tx};
 
 /// Deliveries filed with one commit at most.
-const BATCH_MAX: u32 = 64;
+const BATCH_MAX: u32 = 32;
 /// The longest wait without looking: what another instance has left behind is found by looking only.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -137,9 +137,9 @@ async fn post(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), Storag
     if let Some(event) = &letter.event {
         let chain = tx.chain_for(&delivery.source, &letter.names, now).await?;
         let fact = FactBody::Event(event.clone());
-        tx.append_fact(chain, Some(delivery.id), &fact, delivery.received_at)
+        let (id, received_at) = (Some(delivery.id), delivery.received_at);
+        tx.append_fact(chain, id, &fact, received_at, Some(now))
             .await?;
-        tx.due_no_later_than(chain, now).await?;
         filed_under = Some(chain);
     }
     tx.file_delivery(delivery.id, &letter.filing, filed_under, now)

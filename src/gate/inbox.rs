@@ -62,7 +62,7 @@ pub(super) async fn put(storage: &Storage, records: Vec<Record>) -> Result<u64, 
     loop {
         let batch = Arc::clone(&deliveries);
         let stored = storage
-            .write(move |tx| Box::pin(async move { tx.arrive(&batch).await }))
+            .write_first(move |tx| Box::pin(async move { tx.arrive(&batch).await }))
             .await;
         match stored {
             Err(StorageError::Conflict(_)) if attempt < TRIES_MAX => attempt += 1,

@@ -50,7 +50,7 @@ pub(super) async fn record(
     match report {
         Report::Read(readings) => note_readings(tx, source, chain, readings, now).await,
         Report::Missing(uid) => {
-            tx.append_fact(chain, None, &FactBody::Missing { uid }, now)
+            tx.append_fact(chain, None, &FactBody::Missing { uid }, now, None)
                 .await
         }
         Report::ReadLater(_) => Ok(()),
@@ -82,10 +82,8 @@ async fn note_readings(
             .chain_for(source, &keys::of_reading(&reading), now)
             .await?;
         let fact = FactBody::Reading(Box::new(reading));
-        tx.append_fact(chain, None, &fact, now).await?;
-        if chain != own {
-            tx.due_no_later_than(chain, now).await?;
-        }
+        let due = (chain != own).then_some(now);
+        tx.append_fact(chain, None, &fact, now, due).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Chains: found by any of their keys, joined when two turn out to be one, and what is known of
 //! each. Who may work a chain is told in [`super::leases`].
 
-use super::backend::{Row, Sql, Tx};
+use super::backend::{Row, Sql, Tx, Value};
 use super::error::StorageError;
 use super::records::{ChainRecord, Fact, FactBody};
 use super::words::{earlier, from_json, json};
@@ -12,8 +12,17 @@ const FIND: Sql = Sql::same("SELECT chain_id FROM chain_key WHERE source = $1 AN
 const INSERT: Sql = Sql::same(
     "INSERT INTO chain (source, created_at, updated_at) VALUES ($1, $2, $2) RETURNING id",
 );
-const INSERT_KEY: Sql = Sql::same(
-    "INSERT INTO chain_key (source, key, chain_id) VALUES ($1, $2, $3)
+// A list of names is an array on a server, and JSON on a file.
+const FIND_ALL: Sql = Sql::each(
+    "SELECT key, chain_id FROM chain_key
+     WHERE source = $1 AND key IN (SELECT value FROM json_each($2))",
+    "SELECT key, chain_id FROM chain_key WHERE source = $1 AND key = ANY($2::text[])",
+);
+const INSERT_KEYS: Sql = Sql::each(
+    "INSERT INTO chain_key (source, key, chain_id)
+     SELECT $1, value, $3 FROM json_each($2) WHERE TRUE ON CONFLICT (source, key) DO NOTHING",
+    "INSERT INTO chain_key (source, key, chain_id)
+     SELECT $1, key, $3 FROM UNNEST($2::text[]) AS new (key)
      ON CONFLICT (source, key) DO NOTHING",
 );
 
@@ -44,7 +53,11 @@ const INSERT_FACT: Sql = Sql::same(
     "INSERT INTO fact (chain_id, delivery_id, received_at, body) VALUES ($1, $2, $3, $4)",
 );
 const TOUCH: Sql = Sql::same(
-    "UPDATE chain SET version = version + 1, updated_at = $2 WHERE id = $1 AND merged_into IS NULL",
+    "UPDATE chain SET version = version + 1, updated_at = $2,
+         due_at = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN due_at
+                       WHEN due_at IS NULL OR due_at > $3 THEN $3
+                       ELSE due_at END
+     WHERE id = $1 AND merged_into IS NULL",
 );
 const VERSION: Sql = Sql::same("SELECT version FROM chain WHERE id = $1");
 
@@ -66,7 +79,15 @@ impl Tx {
         keys: &[String],
         now: Timestamp,
     ) -> Result<ChainId, StorageError> {
-        let (found, unknown) = self.find_chains(source, keys).await?;
+        // A zero byte is no part of any name: a server does not take one, and a file does in its own way.
+        let mut names: Vec<_> = keys
+            .iter()
+            .map(|key| key.replace('\0', "\u{fffd}"))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let rivals = self.has_rivals();
+        let (found, unknown) = self.find_chains(source, &names).await?;
         let chain = match found.split_first() {
             Some((&oldest, others)) => {
                 for &other in others {
@@ -79,9 +100,11 @@ impl Tx {
                 insert.one().await?.get("id")?
             }
         };
-        for key in unknown {
-            let insert = self.query(INSERT_KEY).bind(source).bind(key).bind(chain);
-            if insert.run().await? == 0 {
+        if !unknown.is_empty() {
+            let count = unknown.len() as u64;
+            let insert = self.query(INSERT_KEYS).bind(source);
+            let insert = insert.bind(list(&unknown, rivals)?).bind(chain);
+            if insert.run().await? < count {
                 let text = "another transaction filed the same booking";
                 return Err(StorageError::Conflict(text.to_owned()));
             }
@@ -89,26 +112,31 @@ impl Tx {
         Ok(chain)
     }
 
-    /// The chains that have any of these keys, locked, oldest first; and the keys that none has.
+    /// The chains that have any of these names, locked, oldest first; and the names that none has.
     async fn find_chains<'k>(
         &mut self,
         source: &SourceName,
-        keys: &'k [String],
-    ) -> Result<(Vec<ChainId>, Vec<&'k String>), StorageError> {
+        names: &'k [String],
+    ) -> Result<(Vec<ChainId>, Vec<&'k str>), StorageError> {
+        let rivals = self.has_rivals();
+        let all: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut locked = Vec::new();
         loop {
-            let (mut found, mut unknown) = (Vec::new(), Vec::new());
-            for key in keys {
-                match self.find_chain(source, key).await? {
-                    Some(chain) => found.push(chain),
-                    None if !unknown.contains(&key) => unknown.push(key),
-                    None => {}
-                }
+            let find = self.query(FIND_ALL).bind(source);
+            let rows = find.bind(list(&all, rivals)?).all().await?;
+            let mut found = Vec::with_capacity(rows.len());
+            let mut known: Vec<String> = Vec::with_capacity(rows.len());
+            for row in &rows {
+                found.push(row.get("chain_id")?);
+                known.push(row.get("key")?);
             }
+            let unknown = all.iter().copied();
+            let unknown = unknown.filter(|name| !known.iter().any(|known| known == name));
+            let unknown: Vec<_> = unknown.collect();
             found.sort_unstable();
             found.dedup();
             // Until it is locked, a chain may be merged into another one; then its keys say so.
-            if !self.has_rivals() || locked == found {
+            if !rivals || locked == found {
                 return Ok((found, unknown));
             }
             for &chain in &found {
@@ -153,8 +181,8 @@ impl Tx {
         grow.run().await.map(drop)
     }
 
-    /// Adds to what is known of a chain, and so makes a new version of it. When somebody shall look
-    /// at it is another question: [`Tx::due_no_later_than`].
+    /// Adds to what is known of a chain, and so makes a new version of it, due at `due` unless it is due
+    /// earlier; `None` if nobody shall look at it for this.
     ///
     /// # Errors
     /// [`StorageError::Refused`] if that delivery has given a fact already,
@@ -165,10 +193,11 @@ impl Tx {
         delivery: Option<DeliveryId>,
         body: &FactBody,
         received_at: Timestamp,
+        due: Option<Timestamp>,
     ) -> Result<(), StorageError> {
         let insert = self.query(INSERT_FACT).bind(chain).bind(delivery);
         insert.bind(received_at).bind(json(body)?).run().await?;
-        let touch = self.query(TOUCH).bind(chain).bind(received_at);
+        let touch = self.query(TOUCH).bind(chain).bind(received_at).bind(due);
         match touch.run().await? {
             1 => Ok(()),
             _ => Err(missing(chain)),
@@ -209,6 +238,15 @@ impl Tx {
             waivers: self.waivers_of(chain).await?,
         }))
     }
+}
+
+/// A list of names, as the database takes it.
+fn list(names: &[&str], on_a_server: bool) -> Result<Value, StorageError> {
+    if on_a_server {
+        let names = names.iter().map(|&name| Some(name.to_owned()));
+        return Ok(Value::Texts(names.collect()));
+    }
+    Ok(Value::Text(Some(json(&names)?)))
 }
 
 fn missing(chain: ChainId) -> StorageError {

@@ -1,17 +1,23 @@
 //! The inbox: every verified delivery, once. It arrives first, many to a statement; later it is
 //! understood and filed.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 
-use super::backend::{Row, Sql, Tx, Value};
+use super::backend::{Query, Row, Sql, Tx, Value};
 use super::error::StorageError;
 use super::records::{DeliveryRow, Filing, NewDelivery, UnfiledDelivery};
 use super::words::{from_word, word};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DeliveryId};
 
-// Nobody has understood it yet, so it is unparsed until it is filed. A server gets many rows at once,
-// because each statement is a way there and back; a file has no arrays, and no way.
+/// Rows that a file gets with one statement, while there are as many: each statement is a way to the
+/// thread that has the file, and back.
+const ROWS: usize = 16;
+
+// Nobody has understood it yet, so it is unparsed until it is filed. A server gets any number of rows at
+// once; a file has no arrays.
 const ARRIVE: Sql = Sql::each(
     "INSERT INTO delivery (source, digest, received_at, content_type, body, state)
      VALUES ($1, $2, $3, $4, $5, 'unparsed') ON CONFLICT (digest) DO NOTHING",
@@ -63,11 +69,13 @@ impl Tx {
             return self.arrive_together(deliveries).await;
         }
         let mut new = 0;
-        for delivery in deliveries {
-            let insert = self.query(ARRIVE).bind(&delivery.source);
-            let insert = insert.bind(&delivery.digest[..]).bind(delivery.received_at);
-            let insert = insert.bind(&delivery.content_type).bind(&delivery.body);
-            new += insert.run().await?;
+        let mut groups = deliveries.chunks_exact(ROWS);
+        for group in &mut groups {
+            let insert = self.query(*ARRIVE_IN_ROWS);
+            new += group.iter().fold(insert, bind_new).run().await?;
+        }
+        for delivery in groups.remainder() {
+            new += bind_new(self.query(ARRIVE), delivery).run().await?;
         }
         Ok(new)
     }
@@ -198,6 +206,28 @@ impl Tx {
         let rows = self.query(TO_LOOK_AT).bind(after).bind(i64::from(limit));
         rows.all().await?.iter().map(delivery_row).collect()
     }
+}
+
+/// [`ARRIVE`] for a file, for [`ROWS`] rows.
+static ARRIVE_IN_ROWS: LazyLock<Sql> = LazyLock::new(|| {
+    let row = |row: usize| {
+        let first = row * 5;
+        let values: Vec<_> = (1..=5).map(|value| format!("${}", first + value)).collect();
+        format!("({}, 'unparsed')", values.join(", "))
+    };
+    let rows: Vec<_> = (0..ROWS).map(row).collect();
+    let text = format!(
+        "INSERT INTO delivery (source, digest, received_at, content_type, body, state)
+         VALUES {} ON CONFLICT (digest) DO NOTHING",
+        rows.join(", ")
+    );
+    Sql::same(text.leak())
+});
+
+fn bind_new<'t>(insert: Query<'t>, delivery: &NewDelivery) -> Query<'t> {
+    let insert = insert.bind(&delivery.source).bind(&delivery.digest[..]);
+    let insert = insert.bind(delivery.received_at);
+    insert.bind(&delivery.content_type).bind(&delivery.body)
 }
 
 fn unfiled_delivery(row: &Row) -> Result<UnfiledDelivery, StorageError> {

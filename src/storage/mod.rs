@@ -222,9 +222,32 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
+        self.write_in_turn(false, work).await
+    }
+
+    /// As [`Storage::write`], for work that somebody outside waits for: it comes before all other, so
+    /// keep it short.
+    ///
+    /// # Errors
+    /// As [`Storage::write`].
+    pub async fn write_first<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        self.write_in_turn(true, work).await
+    }
+
+    async fn write_in_turn<T, E, F>(&self, urgent: bool, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
         let writing = self.inner.writing.as_ref();
         match writing.ok_or(StorageError::ReadOnly)? {
-            Writing::Alone { writer, .. } => writer.write(work).await,
+            Writing::Alone { writer, .. } => writer.write(urgent, work).await,
             Writing::Among { concurrent, .. } => concurrent.write(work).await,
         }
     }

@@ -19,6 +19,8 @@ use super::error::StorageError;
 
 /// Pieces of work that share one commit at most.
 const BATCH_MAX: usize = 256;
+/// Pieces of work beside urgent ones in one commit: somebody outside waits for it.
+const BESIDE_URGENT_MAX: usize = 4;
 /// Pieces of work that wait at most; whoever comes later waits for room.
 const WAITING_MAX: usize = 1_024;
 
@@ -26,6 +28,7 @@ const WAITING_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Writer {
     messages: mpsc::Sender<Message>,
+    urgent: mpsc::Sender<Box<dyn Work>>,
     state: Arc<WriterState>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -98,13 +101,21 @@ impl Writer {
     /// Starts the task. `lock` keeps other daemons out for as long as the task lives.
     pub(super) fn start(pool: Pool, lock: File) -> Self {
         let (sender, messages) = mpsc::channel(WAITING_MAX);
+        let (urgent, first) = mpsc::channel(WAITING_MAX);
         let state = Arc::new(WriterState {
             healthy: AtomicBool::new(true),
             dirty: AtomicBool::new(true),
         });
-        let task = tokio::spawn(serve(pool, messages, Arc::clone(&state), lock));
+        let inbox = Inbox {
+            messages,
+            urgent: first,
+            waiting: VecDeque::new(),
+            fold_back: false,
+        };
+        let task = tokio::spawn(serve(pool, inbox, Arc::clone(&state), lock));
         Self {
             messages: sender,
+            urgent,
             state,
             task: Mutex::new(Some(task)),
         }
@@ -120,8 +131,8 @@ impl Writer {
         self.messages.downgrade()
     }
 
-    /// Hands over a piece of work and waits for its commit.
-    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    /// Hands over a piece of work and waits for its commit; urgent work comes before all other.
+    pub(super) async fn write<T, E, F>(&self, urgent: bool, work: F) -> Result<T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
@@ -133,8 +144,15 @@ impl Writer {
             result: None,
             caller,
         };
-        let sent = self.messages.send(Message::Work(Box::new(task))).await;
-        sent.map_err(|_| StorageError::Closed)?;
+        let sent = if urgent {
+            self.urgent.send(Box::new(task)).await.is_ok()
+        } else {
+            let message = Message::Work(Box::new(task));
+            self.messages.send(message).await.is_ok()
+        };
+        if !sent {
+            return Err(StorageError::Closed.into());
+        }
         answer
             .await
             .unwrap_or_else(|_| Err(StorageError::Closed.into()))
@@ -150,27 +168,66 @@ impl Writer {
     }
 }
 
-async fn serve(
-    pool: Pool,
-    mut messages: mpsc::Receiver<Message>,
-    state: Arc<WriterState>,
-    lock: File,
-) {
-    let mut taken = Vec::with_capacity(BATCH_MAX);
-    while messages.recv_many(&mut taken, BATCH_MAX).await > 0 {
-        let mut waiting = VecDeque::with_capacity(taken.len());
-        let mut fold_back = false;
-        for message in taken.drain(..) {
-            match message {
-                Message::Work(work) => waiting.push_back(work),
-                Message::Checkpoint => fold_back = true,
-                Message::Stop => messages.close(),
+/// What waits for the writer.
+struct Inbox {
+    messages: mpsc::Receiver<Message>,
+    urgent: mpsc::Receiver<Box<dyn Work>>,
+    /// Taken from `messages`, and put off by urgent work.
+    waiting: VecDeque<Box<dyn Work>>,
+    fold_back: bool,
+}
+
+impl Inbox {
+    /// The work of the next commit, waiting for some if there is none. `None` once nobody can send any
+    /// more, and all is done.
+    async fn next(&mut self) -> Option<VecDeque<Box<dyn Work>>> {
+        let mut batch = VecDeque::new();
+        if self.waiting.is_empty() {
+            tokio::select! {
+                biased;
+                Some(work) = self.urgent.recv() => batch.push_back(work),
+                Some(message) = self.messages.recv() => self.sort(message),
+                else => return None,
             }
         }
-        while !waiting.is_empty() {
-            commit_batch(&pool, &mut waiting, &state).await;
+        while batch.len() < BATCH_MAX
+            && let Ok(work) = self.urgent.try_recv()
+        {
+            batch.push_back(work);
         }
-        if fold_back {
+        while self.waiting.len() < BATCH_MAX
+            && let Ok(message) = self.messages.try_recv()
+        {
+            self.sort(message);
+        }
+        let beside = if batch.is_empty() {
+            BATCH_MAX
+        } else {
+            BESIDE_URGENT_MAX
+        };
+        let beside = beside.min(self.waiting.len());
+        batch.extend(self.waiting.drain(..beside));
+        Some(batch)
+    }
+
+    fn sort(&mut self, message: Message) {
+        match message {
+            Message::Work(work) => self.waiting.push_back(work),
+            Message::Checkpoint => self.fold_back = true,
+            Message::Stop => {
+                self.messages.close();
+                self.urgent.close();
+            }
+        }
+    }
+}
+
+async fn serve(pool: Pool, mut inbox: Inbox, state: Arc<WriterState>, lock: File) {
+    while let Some(mut batch) = inbox.next().await {
+        while !batch.is_empty() {
+            commit_batch(&pool, &mut batch, &state).await;
+        }
+        if std::mem::take(&mut inbox.fold_back) {
             checkpoint::passive(&pool).await;
         }
     }

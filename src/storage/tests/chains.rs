@@ -24,8 +24,8 @@ async fn a_fact_makes_a_new_version_and_is_not_due_by_itself() {
     let (record, due) = store!(place.storage, tx => {
         let chain = tx.chain_for(&source(), &keys(&["uid:a"]), at(0)).await?;
         let id = tx.filed(1, None).await?;
-        tx.append_fact(chain, Some(id), &missing("a"), at(1)).await?;
-        tx.append_fact(chain, None, &missing("b"), at(2)).await?;
+        tx.append_fact(chain, Some(id), &missing("a"), at(1), None).await?;
+        tx.append_fact(chain, None, &missing("b"), at(2), None).await?;
         assert_eq!(tx.chain_version(chain).await?, 2);
         (tx.load_chain(chain).await?.unwrap(), tx.next_due().await?)
     })
@@ -40,8 +40,8 @@ async fn one_delivery_gives_one_fact() {
     let twice = store!(place.storage, tx => {
         let chain = tx.chain_for(&source(), &keys(&["uid:a"]), at(0)).await?;
         let id = tx.filed(1, None).await?;
-        tx.append_fact(chain, Some(id), &missing("a"), at(1)).await?;
-        tx.append_fact(chain, Some(id), &missing("a"), at(1)).await?;
+        tx.append_fact(chain, Some(id), &missing("a"), at(1), None).await?;
+        tx.append_fact(chain, Some(id), &missing("a"), at(1), None).await?;
     });
     assert!(matches!(twice, Err(StorageError::Refused(_))), "{twice:?}");
 }
@@ -57,7 +57,8 @@ async fn a_chain_that_is_not_there() {
     };
     let version = read!(place.storage, tx => tx.chain_version(gone).await?);
     assert_eq!(version, Err(expected));
-    let fact = store!(place.storage, tx => tx.append_fact(gone, None, &missing("a"), at(0)).await?);
+    let fact =
+        store!(place.storage, tx => tx.append_fact(gone, None, &missing("a"), at(0), None).await?);
     assert!(fact.is_err());
 }
 
@@ -71,7 +72,7 @@ async fn a_merge_takes_everything_along() {
         tx.hold(&request, at(1)).await?;
         tx.waive(request.decision, chain, &credits(7), "a friend", at(1)).await?;
         let id = tx.filed(1, Some(chain)).await?;
-        tx.append_fact(chain, Some(id), &missing("new"), at(1)).await?;
+        tx.append_fact(chain, Some(id), &missing("new"), at(1), None).await?;
         tx.insert_command(&command(chain, Some(request.decision)), at(1)).await?;
         tx.put_bookings(chain, &[booking(chain, "new", "pending")]).await?;
         tx.set_due(chain, Some(at(50))).await?;
@@ -125,7 +126,7 @@ async fn whatever_is_heard_first_it_is_one_chain_in_the_end() {
         let (facts, chains) = store!(place.storage, tx => {
             for heard in &order {
                 let chain = tx.chain_for(&name, &keys(HEARD[*heard]), at(0)).await?;
-                tx.append_fact(chain, None, &missing(&heard.to_string()), at(0)).await?;
+                tx.append_fact(chain, None, &missing(&heard.to_string()), at(0), None).await?;
             }
             let mut chains = Vec::new();
             for key in ["a", "b", "c"] {

@@ -29,7 +29,7 @@ async fn fill(folder: &std::path::Path) -> StorageSettings {
             let event = filing(DeliveryState::Event, None, note);
             let chain = Some(request.chain);
             tx.file_delivery(delivery, &event, chain, at(3)).await?;
-            tx.append_fact(request.chain, Some(delivery), &missing("\u{0}"), at(3)).await?;
+            tx.append_fact(request.chain, Some(delivery), &missing("\u{0}"), at(3), None).await?;
             let mut line = booking(request.chain, &uid, "accepted");
             line.decision = Some(request.decision);
             tx.put_bookings(request.chain, &[line]).await?;

@@ -25,7 +25,7 @@ async fn everything_is_there_after_a_restart() {
     let mut place = Place::new().await;
     store!(place.storage, tx => {
         let chain = tx.chain_for(&source(), &keys(&["uid:a"]), at(0)).await?;
-        tx.append_fact(chain, None, &missing("a"), at(1)).await?;
+        tx.append_fact(chain, None, &missing("a"), at(1), None).await?;
     })
     .unwrap();
     post!(place.storage, tx => tx.top_up(&top_up("ada", 700), at(2)).await?).unwrap();

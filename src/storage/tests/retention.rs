@@ -144,7 +144,7 @@ async fn chain(place: &Place, number: u8, open: Open) -> ChainId {
         let request = tx.request("ada", uid, 10).await?;
         let chain = request.chain;
         let id = tx.filed(number, Some(chain)).await?;
-        tx.append_fact(chain, Some(id), &missing(uid), at(5)).await?;
+        tx.append_fact(chain, Some(id), &missing(uid), at(5), None).await?;
         let hold = tx.hold(&request, at(6)).await?;
         if open != Open::Held {
             tx.capture(hold, at(7)).await?;
@@ -190,7 +190,7 @@ async fn chain(place: &Place, number: u8, open: Open) -> ChainId {
                 tx.set_due(chain, Some(at(8))).await?;
                 tx.claim("w", at(8), 1_000, 1).await?;
             }
-            Open::FactSince => tx.append_fact(chain, None, &missing(uid), at(9)).await?,
+            Open::FactSince => tx.append_fact(chain, None, &missing(uid), at(9), None).await?,
             _ => {}
         }
         chain
@@ -254,7 +254,7 @@ async fn what_comes_in_later_keeps_the_line_and_is_closed_in_its_turn() {
     let over = chain(&place, 8, Open::Nothing).await;
     sweep(&place, Removable::Facts, 1_000).await;
     let line = store!(place.storage, tx => {
-        tx.append_fact(over, None, &missing("i"), at(LATER)).await?;
+        tx.append_fact(over, None, &missing("i"), at(LATER), None).await?;
         // As a worker writes it: the contents are no longer known.
         let mut line = booking(over, "i", "accepted");
         (line.start, line.end, line.updated_at) = (None, None, at(LATER + 1));

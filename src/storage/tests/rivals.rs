@@ -32,8 +32,8 @@ async fn one_booking_is_one_chain_whoever_files_it() {
                 let names = names.clone();
                 store!(storage, tx => {
                     let chain = tx.chain_for(&source(), &names, at(0)).await?;
-                    tx.append_fact(chain, None, &missing("shared"), at(1)).await?;
-                    tx.due_no_later_than(chain, at(1)).await?;
+                    let due = Some(at(1));
+                    tx.append_fact(chain, None, &missing("shared"), at(1), due).await?;
                 })
             });
         });
@@ -57,7 +57,7 @@ async fn chains_that_turn_out_to_be_one_are_merged_once() {
         for number in 0..AT_ONCE {
             let key = format!("uid:{number}");
             let chain = tx.chain_for(&source(), &[key], at(0)).await?;
-            tx.append_fact(chain, None, &missing("x"), at(1)).await?;
+            tx.append_fact(chain, None, &missing("x"), at(1), None).await?;
         }
     })
     .unwrap();
