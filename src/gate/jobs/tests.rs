@@ -73,7 +73,7 @@ impl Place {
             settings: GateSettings {
                 acknowledge: Acknowledge::Journal,
                 journal_when_store_is_down: true,
-                journal_age_max_ms: 0,
+                journal_age_max_ms: 60_000,
                 store_patience_ms: 1_000,
                 concurrency: 1,
                 lease_ms: 30_000,

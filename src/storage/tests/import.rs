@@ -151,7 +151,7 @@ async fn an_import_wants_an_empty_server_and_a_file_at_rest() {
     );
     post!(daemon, tx => tx.top_up(&top_up("ada", 1), at(0)).await?).unwrap();
     let refused = import(&from, &to).await.unwrap_err();
-    assert!(refused.to_string().contains("in account"), "{refused}");
+    assert!(refused.to_string().contains("1 in unit"), "{refused}");
     daemon.close().await;
 }
 
