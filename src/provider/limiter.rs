@@ -86,7 +86,9 @@ impl Limiter {
     /// When the next read may go, with which every step begins; `None` if now.
     pub fn next_call_at(&self) -> Option<Timestamp> {
         let now_us = self.now_us();
-        let wait_us = self.wait_us(&self.state(), Effect::Read, now_us);
+        let mut state = self.state();
+        self.forget_the_future(&mut state, now_us);
+        let wait_us = self.wait_us(&state, Effect::Read, now_us);
         (wait_us > 0).then(|| from_us(now_us + wait_us))
     }
 
@@ -209,6 +211,7 @@ mod tests {
             let _ = limiter.take(Change, i64::MAX);
         }
         clock.advance_ms(-24 * 60 * 60 * 1_000);
+        assert_eq!(limiter.next_call_at(), None);
         assert_eq!(limiter.take(Change, 0), Ok(0));
     }
 

@@ -4,6 +4,7 @@
 mod admin;
 mod architecture;
 mod cli;
+mod clock_steps;
 mod demo;
 mod disk_full;
 mod faults;
