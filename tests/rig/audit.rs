@@ -21,9 +21,11 @@ const SETTLE_MAX: Duration = Duration::from_secs(150);
 /// Looks in a row that must find nothing to do.
 const QUIET_LOOKS: usize = 4;
 
-/// What is left to do: open commands, calls without an answer, chains that are due, chains in hand.
+/// What is left to do: deliveries not filed, open commands, calls without an answer, chains that are
+/// due, chains in hand.
 const LEFT: &str = "
-    SELECT CAST((SELECT count(*) FROM command WHERE state = 'open') AS TEXT),
+    SELECT CAST((SELECT count(*) FROM delivery WHERE filed_at IS NULL) AS TEXT),
+           CAST((SELECT count(*) FROM command WHERE state = 'open') AS TEXT),
            CAST((SELECT count(*) FROM attempt WHERE result IS NULL) AS TEXT),
            CAST((SELECT count(*) FROM chain WHERE due_at IS NOT NULL) AS TEXT),
            CAST((SELECT count(*) FROM chain WHERE lease_until IS NOT NULL) AS TEXT)";
@@ -32,7 +34,7 @@ const TROUBLE: &str = "
     SELECT 'dead letter', uid, COALESCE(note, '') FROM command WHERE state = 'dead'
     UNION ALL
     SELECT state, CAST(id AS TEXT), COALESCE(note, '') FROM delivery
-        WHERE state IN ('unparsed', 'quarantined')
+        WHERE state IN ('unparsed', 'quarantined') AND filed_at IS NOT NULL
     UNION ALL
     SELECT 'waiver', CAST(chain_id AS TEXT), reason FROM waiver";
 /// Every decision: of what, which round, and who decided.
@@ -147,9 +149,9 @@ async fn settle(world: &World) -> Result<(), String> {
         if Instant::now() > ends {
             let idle = world.relay.is_idle();
             return Err(format!(
-                "never settled: {} commands open, {} calls unanswered, {} chains due, {} in hand; \
-                 relay idle: {idle}",
-                left[0], left[1], left[2], left[3],
+                "never settled: {} deliveries not filed, {} commands open, {} calls unanswered, \
+                 {} chains due, {} in hand; relay idle: {idle}",
+                left[0], left[1], left[2], left[3], left[4],
             ));
         }
         tokio::time::sleep(4 * POLL).await;

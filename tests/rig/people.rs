@@ -31,44 +31,49 @@ const TRIES_MAX: usize = 24_000;
 /// A booking that nobody is busy with, and whose it is.
 type Idle = (Uid, u64);
 
-/// Acts until `ends`, about every `every`. Gives the credits topped up by each booker.
-pub(crate) async fn act(
-    world: &Arc<World>,
-    mut random: Random,
-    every: Duration,
-    ends: Instant,
-) -> BTreeMap<String, i64> {
-    let people = Arc::new(People {
-        world: Arc::clone(world),
-        idle: Mutex::default(),
-        credited: Mutex::default(),
-    });
-    for booker in 0..RICH {
-        people
-            .top_up(booker, RICH_CREDITS, &format!("first {booker}"))
-            .await;
-    }
-    let mut acts = JoinSet::new();
-    let every_ms = u64::try_from(every.as_millis()).unwrap();
-    let mut number = 0;
-    while Instant::now() < ends {
-        number += 1;
-        let (people, choices) = (Arc::clone(&people), random.fork());
-        acts.spawn(async move { people.something(number, choices).await });
-        while acts.try_join_next().is_some_and(|act| act.is_ok()) {}
-        tokio::time::sleep(random.up_to_ms(2 * every_ms)).await; // the load's own pace
-    }
-    acts.join_all().await;
-    people.credited.lock().unwrap().clone()
-}
-
-struct People {
+/// The people of an installation.
+pub(crate) struct People {
     world: Arc<World>,
     idle: Mutex<Vec<Idle>>,
     credited: Mutex<BTreeMap<String, i64>>,
 }
 
 impl People {
+    /// People who can pay, those of them who always can.
+    pub(crate) async fn with_credit(world: &Arc<World>) -> Arc<Self> {
+        let people = Self {
+            world: Arc::clone(world),
+            idle: Mutex::default(),
+            credited: Mutex::default(),
+        };
+        for booker in 0..RICH {
+            let key = format!("first {booker}");
+            people.top_up(booker, RICH_CREDITS, &key).await;
+        }
+        Arc::new(people)
+    }
+
+    /// Act until `ends`, about every `every`. Gives the credits topped up by each booker.
+    pub(crate) async fn act(
+        self: &Arc<Self>,
+        mut random: Random,
+        every: Duration,
+        ends: Instant,
+    ) -> BTreeMap<String, i64> {
+        let mut acts = JoinSet::new();
+        let every_ms = u64::try_from(every.as_millis()).unwrap();
+        let mut number = 0;
+        while Instant::now() < ends {
+            number += 1;
+            let (people, choices) = (Arc::clone(self), random.fork());
+            acts.spawn(async move { people.something(number, choices).await });
+            while acts.try_join_next().is_some_and(|act| act.is_ok()) {}
+            tokio::time::sleep(random.up_to_ms(2 * every_ms)).await; // the load's own pace
+        }
+        acts.join_all().await;
+        self.credited.lock().unwrap().clone()
+    }
+
     async fn something(&self, number: i64, mut random: Random) {
         let cal = &self.world.cal;
         let start = plus_ms(SystemClock.now(), (FIRST_HOUR + number) * HOUR_MS);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Random;
 use super::audit::{Report, audit};
 use super::conductor::{Fault, Pace, conduct};
-use super::people::act;
+use super::people::People;
 use super::world::{Setup, World};
 
 /// How long a run takes, and how rough it is.
@@ -40,6 +40,7 @@ pub(crate) async fn run(
 ) -> Option<Report> {
     let mut random = Random(seed);
     let world = World::start(setup, &mut random).await?;
+    let people = People::with_credit(&world).await;
     let began = Instant::now();
     let ends = began + course.lasting;
     let pace = Pace {
@@ -51,7 +52,7 @@ pub(crate) async fn run(
         .tells
         .then(|| tokio::spawn(tell(Arc::clone(&world), began)));
     let (credited, tally) = tokio::join!(
-        act(&world, random.fork(), course.act_every, ends),
+        people.act(random.fork(), course.act_every, ends),
         conduct(&world, faults, pace, random.fork()),
     );
     if let Some(teller) = teller {
