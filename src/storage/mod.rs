@@ -29,6 +29,7 @@ mod error;
 mod idempotency;
 mod import;
 mod inbox;
+mod instances;
 mod jobs;
 mod leases;
 mod ledger;

@@ -203,6 +203,21 @@ pub struct FinishedAttempt {
     pub first: bool,
 }
 
+/// A daemon on this store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its name in leases and attempts; new with every start.
+    pub id: String,
+    /// The machine it runs on.
+    pub host: String,
+    /// The version of bookgate.
+    pub version: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it last said that it lives.
+    pub seen_at: Timestamp,
+}
+
 /// A booking's line in lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookingRow {

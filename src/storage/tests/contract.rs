@@ -169,6 +169,7 @@ async fn every_statement_runs_on_both() {
         import::STORIES,
         inbox::STORIES,
         jobs::STORIES,
+        instances::STORIES,
         leases::STORIES,
         ledger::STORIES,
         open::STORIES,

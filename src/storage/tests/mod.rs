@@ -1,12 +1,14 @@
 //! Real files, real transactions. What they share: a place for a file, and rows to put into it.
 
 mod backup;
+mod bell;
 mod bookings;
 mod chains;
 mod commands;
 pub(super) mod contract;
 mod import;
 mod inbox;
+mod instances;
 mod jobs;
 mod leases;
 mod ledger;
