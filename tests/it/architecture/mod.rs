@@ -224,7 +224,7 @@ const IMPURE: &[&str] = &[
     "Zoned::now",
 ];
 /// The one place that knows the time: everybody else is given it.
-const THE_CLOCK: (&str, &str) = ("domain/clock.rs", "Timestamp::now");
+const THE_CLOCK: (&str, [&str; 2]) = ("domain/clock.rs", ["Timestamp::now", "Instant::now"]);
 /// Unfinished work.
 const UNFINISHED: &[&str] = &["todo!", "unimplemented!", "dbg!", "#[ignore"];
 
@@ -344,7 +344,7 @@ fn pure_rooms_neither_wait_nor_touch_the_world() {
     {
         for (line, text) in source.bare.iter().enumerate().take(source.tests_from) {
             for found in IMPURE.iter().filter(|word| text.contains(**word)) {
-                if (source.path.as_str(), *found) == THE_CLOCK {
+                if source.path == THE_CLOCK.0 && THE_CLOCK.1.contains(found) {
                     continue;
                 }
                 let at = source.at(line);
