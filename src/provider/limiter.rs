@@ -1,8 +1,22 @@
 //! Keeps one source under the provider's rate limit: so many calls a minute, and none at all while
 //! the provider asks for patience. Waiting costs no attempt.
 //!
+//! In no minute more calls go than the provider allows: what may go at once after a quiet time is
+//! taken off the steady rate. Where several instances call for one source, each keeps to a share, so
+//! that all together stay below the limit without asking each other:
+//!
+//! - the steady rate is what the limit leaves beside all bursts, and each has an equal part of it;
+//! - the burst is divided too, but is never less than [`BURST_CALLS_MIN`], a read and the change that
+//!   follows it. Therefore more instances than a quarter of the limit can exceed it, by two calls each
+//!   at the most;
+//! - when their number changes, each learns of it at its next heartbeat. In the minutes around that,
+//!   the sum can exceed the limit by the share of who came or went.
+//!
 //! The rule is the generic cell rate algorithm over the crate's own [`Clock`], so that the time
 //! told to a caller and the time it is scheduled by are the same.
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,8 +27,10 @@ use super::CallError;
 use super::client::Effect;
 use crate::domain::clock::{Clock, Timestamp, from_us};
 
-/// Calls that may go at once after a quiet time.
+/// Calls that may go at once after a quiet time, at the most: fewer where the limit is low or shared.
 pub const BURST_CALLS: i64 = 5;
+/// As [`BURST_CALLS`], at the least.
+pub const BURST_CALLS_MIN: i64 = 2;
 /// The longest a caller is kept waiting before it is sent away, in milliseconds.
 pub const WAIT_MS_MAX: i64 = 2_000;
 /// The longest pause a provider can ask for, in milliseconds.
@@ -25,31 +41,72 @@ const MINUTE_US: i64 = 60 * 1_000_000;
 /// The limiter of one source.
 pub struct Limiter {
     clock: Arc<dyn Clock>,
-    /// Microseconds between calls at the steady rate; 0 switches the rate limit off (a pause still
-    /// holds).
-    interval_us: i64,
+    requests_per_minute: u32,
     state: Mutex<State>,
 }
 
-/// Both in microseconds since 1970.
-#[derive(Default)]
+/// Times in microseconds since 1970.
 struct State {
+    share: Share,
     /// When the calls so far will have used up their share: the "theoretical arrival time".
     spent_until_us: i64,
     /// Until when the provider asked for patience.
     paused_until_us: i64,
 }
 
+/// One instance's share of the limit.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    /// Microseconds between calls at the steady rate; 0 switches the rate limit off (a pause still
+    /// holds).
+    interval_us: i64,
+    /// Calls that may go at once.
+    burst_calls: i64,
+}
+
+impl Share {
+    fn of(requests_per_minute: u32, instances: u32) -> Self {
+        let (limit, instances) = (i64::from(requests_per_minute), i64::from(instances.max(1)));
+        let burst_calls = (BURST_CALLS / instances)
+            .min(limit / 4 / instances)
+            .max(BURST_CALLS_MIN);
+        // Where the bursts alone would use up the limit, half of it is left to the steady rate: an
+        // instance that may not call at all could not finish what it holds.
+        let steady_twice = (2 * (limit - instances * burst_calls)).max(limit);
+        let interval_us = (2 * MINUTE_US * instances + steady_twice - 1).checked_div(steady_twice);
+        Self {
+            interval_us: interval_us.unwrap_or(0),
+            burst_calls,
+        }
+    }
+}
+
 impl Limiter {
-    /// Lets `requests_per_minute` calls through, and [`BURST_CALLS`] at once; 0 means no limit.
+    /// Lets `requests_per_minute` calls through in any minute; 0 means no limit.
     pub fn new(requests_per_minute: u32, clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            interval_us: MINUTE_US
-                .checked_div(requests_per_minute.into())
-                .unwrap_or(0),
-            state: Mutex::default(),
+            requests_per_minute,
+            state: Mutex::new(State {
+                share: Share::of(requests_per_minute, 1),
+                spent_until_us: 0,
+                paused_until_us: 0,
+            }),
         }
+    }
+
+    /// Keeps to one of so many shares of the limit from now on.
+    pub fn share(&self, instances: u32) {
+        let share = Share::of(self.requests_per_minute, instances);
+        let now_us = self.now_us();
+        let mut state = self.state();
+        self.forget_the_future(&mut state, now_us);
+        // The calls that went still count as so many, however long each does from now on.
+        let ahead_us = (state.spent_until_us - now_us).max(0);
+        let scaled = i128::from(ahead_us) * i128::from(share.interval_us);
+        let ahead_us = scaled / i128::from(state.share.interval_us.max(1));
+        state.spent_until_us = now_us.saturating_add(i64::try_from(ahead_us).unwrap_or(i64::MAX));
+        state.share = share;
     }
 
     /// Waits for a turn, a read for one that leaves another free: a change is only made right after a
@@ -94,7 +151,7 @@ impl Limiter {
 
     /// Milliseconds between calls at the steady rate; 0 if there is no limit.
     pub fn interval_ms(&self) -> i64 {
-        self.interval_us / 1_000
+        self.state().share.interval_us / 1_000
     }
 
     /// Takes the next turn if it comes within `patience_us`; gives the wait either way.
@@ -106,7 +163,7 @@ impl Limiter {
         if wait_us > patience_us {
             return Err(wait_us);
         }
-        state.spent_until_us = state.spent_until_us.max(now_us) + self.interval_us;
+        state.spent_until_us = state.spent_until_us.max(now_us) + state.share.interval_us;
         Ok(wait_us)
     }
 
@@ -115,14 +172,18 @@ impl Limiter {
             Effect::Read => 1,
             Effect::Change => 0,
         };
-        let turn_us = state.spent_until_us - self.interval_us * (BURST_CALLS - 1 - left_free);
+        let Share {
+            interval_us,
+            burst_calls,
+        } = state.share;
+        let turn_us = state.spent_until_us - interval_us * (burst_calls - 1 - left_free);
         (turn_us.max(state.paused_until_us) - now_us).max(0)
     }
 
     /// Times further ahead than this limiter ever sets them mean that the clock was put back; kept,
     /// they would block the source until it catches up.
     fn forget_the_future(&self, state: &mut State, now_us: i64) {
-        let ahead_us_max = self.interval_us * BURST_CALLS + WAIT_MS_MAX * 1_000;
+        let ahead_us_max = state.share.interval_us * BURST_CALLS + WAIT_MS_MAX * 1_000;
         if state.spent_until_us - now_us > ahead_us_max {
             state.spent_until_us = now_us;
         }
@@ -136,7 +197,7 @@ impl Limiter {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Two numbers, each valid at any moment: a panic elsewhere cannot have broken them.
+        // Numbers, each valid at any moment: a panic elsewhere cannot have broken them.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -144,112 +205,5 @@ impl Limiter {
 fn limited(wait_us: i64) -> CallError {
     CallError::Limited {
         wait_ms: (wait_us + 999) / 1_000,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::Effect::{Change, Read};
-    use super::*;
-    use crate::domain::clock::{ManualClock, ms_between};
-
-    fn limiter(requests_per_minute: u32) -> (Limiter, Arc<ManualClock>) {
-        let start = "2027-03-01T10:00:00Z".parse().unwrap();
-        let clock = Arc::new(ManualClock::new(start));
-        (Limiter::new(requests_per_minute, clock.clone()), clock)
-    }
-
-    #[test]
-    fn a_burst_goes_at_once_then_one_per_interval() {
-        let (limiter, clock) = limiter(60);
-        for _ in 0..BURST_CALLS {
-            assert_eq!(limiter.take(Change, 0), Ok(0));
-        }
-        assert_eq!(limiter.take(Change, 0), Err(1_000_000));
-        clock.advance_ms(1_000);
-        assert_eq!(limiter.take(Change, 0), Ok(0));
-        assert_eq!(limiter.take(Change, 1_000_000), Ok(1_000_000));
-        assert_eq!(limiter.take(Change, 1_000_000), Err(2_000_000));
-    }
-
-    #[test]
-    fn reads_leave_a_turn_for_a_change() {
-        let (limiter, clock) = limiter(60);
-        for _ in 0..BURST_CALLS - 1 {
-            assert_eq!(limiter.take(Read, 0), Ok(0));
-        }
-        assert_eq!(limiter.take(Read, 0), Err(1_000_000));
-        assert_eq!(limiter.take(Change, 0), Ok(0));
-        clock.advance_ms(1_000);
-        assert_eq!(limiter.take(Read, 0), Err(1_000_000));
-        assert_eq!(limiter.take(Change, 0), Ok(0));
-    }
-
-    #[test]
-    fn zero_is_no_limit_but_a_pause_holds() {
-        let (limiter, clock) = limiter(0);
-        for _ in 0..1_000 {
-            assert_eq!(limiter.take(Change, 0), Ok(0));
-        }
-        limiter.pause(3_000);
-        limiter.pause(1_000);
-        assert_eq!(limiter.take(Change, 0), Err(3_000_000));
-        let next = limiter.next_call_at().unwrap();
-        assert_eq!(ms_between(clock.now(), next), 3_000);
-        clock.advance_ms(3_000);
-        assert_eq!(limiter.next_call_at(), None);
-        assert_eq!(limiter.take(Change, 0), Ok(0));
-    }
-
-    #[test]
-    fn a_clock_put_back_does_not_block() {
-        let (limiter, clock) = limiter(60);
-        limiter.pause(PAUSE_MS_MAX);
-        for _ in 0..BURST_CALLS {
-            let _ = limiter.take(Change, i64::MAX);
-        }
-        clock.advance_ms(-24 * 60 * 60 * 1_000);
-        assert_eq!(limiter.next_call_at(), None);
-        assert_eq!(limiter.take(Change, 0), Ok(0));
-    }
-
-    #[tokio::test]
-    async fn whoever_would_wait_too_long_is_told_when() {
-        let (limiter, _clock) = limiter(10);
-        let deadline = Instant::now() + Duration::from_secs(60);
-        for _ in 0..BURST_CALLS {
-            limiter.acquire(Change, deadline).await.unwrap();
-        }
-        let refused = limiter.acquire(Change, deadline).await.unwrap_err();
-        assert_eq!(refused, CallError::Limited { wait_ms: 6_000 });
-        // Being refused takes no turn.
-        assert_eq!(limiter.take(Change, 0), Err(6_000_000));
-    }
-
-    proptest! {
-        /// In no minute more calls than the rate and the burst allow.
-        #[test]
-        fn never_more_than_the_rate(
-            rate in 1_u32..300,
-            steps in proptest::collection::vec((0_i64..2_000, prop_oneof![Just(Read), Just(Change)]), 1..400),
-        ) {
-            let (limiter, clock) = limiter(rate);
-            let mut taken = Vec::new();
-            for (step, effect) in steps {
-                clock.advance_ms(step);
-                if limiter.take(effect, 0).is_ok() {
-                    taken.push(clock.now());
-                }
-            }
-            for (index, first) in taken.iter().enumerate() {
-                let in_minute = taken[index..]
-                    .iter()
-                    .filter(|at| ms_between(*first, **at) < 60_000)
-                    .count();
-                prop_assert!(in_minute as i64 <= i64::from(rate) + BURST_CALLS);
-            }
-        }
     }
 }

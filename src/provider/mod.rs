@@ -151,6 +151,10 @@ pub trait Provider: Send + Sync {
     /// The earliest time at which the source's rate limit would let a read go; `None` means now.
     fn next_call_at(&self) -> Option<Timestamp>;
 
+    /// So many instances call at the same time, this one included: each keeps to its share of the
+    /// source's rate limit from now on. Until it is told, an instance takes itself for the only one.
+    fn share_limit(&self, instances: u32);
+
     /// Milliseconds between calls at the steady rate; 0 if there is no limit.
     fn call_interval_ms(&self) -> i64;
 }

@@ -196,6 +196,10 @@ impl Provider for Calcom {
         self.api.limiter().next_call_at()
     }
 
+    fn share_limit(&self, instances: u32) {
+        self.api.limiter().share(instances);
+    }
+
     fn call_interval_ms(&self) -> i64 {
         self.api.limiter().interval_ms()
     }
