@@ -86,6 +86,8 @@ impl App {
     pub async fn open(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let policies = load_policies(&settings.policies.dir, &settings.units)?;
         let storage = Storage::open(&storage_settings(settings)).await?;
+        // Before anything is received or due: all instances go by the same clock.
+        gate::set_clock(&storage, clock.as_ref()).await?;
         let (journal, reader, opened) = Journal::open(&journal_settings(settings))?;
         let journal = Arc::new(journal);
         if opened.recovered_records > 0 || opened.torn_bytes > 0 {

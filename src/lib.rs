@@ -60,6 +60,13 @@
 //!
 //! A crash between any two of these leaves facts, decisions, commands and attempts on disk, and the plan
 //! made from them is the same as before.
+//!
+//! # Several daemons on one store
+//!
+//! Beside this runs a heartbeat (`gate::heartbeat`): it lists the instance as alive, sets the daemon's
+//! [steady clock](domain::clock::SteadyClock) by the one that all instances share, and tells each
+//! source's provider how many it shares the rate limit with. What a dead instance held is leased by
+//! another once its lease has run out; the fence keeps the dead one from writing, should it rise again.
 
 pub mod app;
 pub mod cli;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use bookgate::cli::{self, Cli, Context};
-use bookgate::domain::clock::SystemClock;
+use bookgate::domain::clock::SteadyClock;
 use bookgate::settings::LoadOptions;
 use clap::Parser;
 
@@ -26,7 +26,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     let mut context = Context {
         options: LoadOptions::of_process(None)?,
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(SteadyClock::start()),
         out: &mut stdout,
     };
     cli::run(cli, &mut context)?;

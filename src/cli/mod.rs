@@ -10,6 +10,7 @@ mod dead_letters;
 mod demo;
 mod import;
 mod init;
+mod instances;
 mod journal;
 mod ledger;
 mod migrate;
@@ -94,6 +95,8 @@ enum Command {
     /// What the provider could not be told
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// Which daemons there are on this database, and which of them live
+    Instances(instances::InstancesArgs),
     /// Check the ledger
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -171,6 +174,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Credits(command) => credits::run(command, json, context),
         Command::Bookings(command) => bookings::run(command, json, context),
         Command::DeadLetters(command) => dead_letters::run(&command, json, context),
+        Command::Instances(instances::InstancesArgs {}) => instances::run(json, context),
         Command::Ledger(command) => ledger::run(&command, json, context),
         Command::Journal(command) => journal::run(&command, json, context),
         Command::Backup(args) => backup::run(&args, json, context),

@@ -10,7 +10,9 @@ mod desk;
 mod drain;
 mod error;
 mod filing;
+mod heartbeat;
 mod inbox;
+mod instances;
 mod jobs;
 mod keys;
 mod query;
@@ -23,7 +25,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
@@ -35,10 +37,14 @@ use crate::journal::{Journal, Reader};
 use crate::policy::PolicySet;
 use crate::storage::{Storage, StorageError};
 
+use heartbeat::Heart;
+
 pub use crate::storage::records::DeliveryRow;
 pub use accounts::{BalanceView, TopUpAnswer, TopUpRequest};
 pub use desk::Desk;
 pub use error::GateError;
+pub use heartbeat::set_clock;
+pub use instances::InstanceView;
 pub use query::{BookingsAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
 pub use retention::{RetentionLine, RetentionSettings};
@@ -111,6 +117,8 @@ pub(crate) struct Inner {
     arrivals: Mutex<mpsc::Receiver<inbox::Arrival>>,
     /// Rung when a delivery was stored that has to be filed.
     arrived: Notify,
+    /// Whether what other instances have let expire is taken over now.
+    takes_over: AtomicBool,
     /// Rung when a chain may have become due.
     work: Notify,
     /// Held from leasing chains or jobs until they count as being worked on: in between they are neither
@@ -176,6 +184,7 @@ impl Gate {
             intake,
             arrivals: Mutex::new(arrivals),
             arrived: Notify::new(),
+            takes_over: AtomicBool::new(true),
             work: Notify::new(),
             leasing: Mutex::new(()),
             idle: watch::Sender::new(Activity {
@@ -193,8 +202,12 @@ impl Gate {
         // on until they are done.
         let workers_done = CancellationToken::new();
         let working = async {
-            worker::run(&self.0, &shutdown).await;
-            workers_done.cancel();
+            let heart = Heart::start(&self.0, &shutdown).await;
+            let worked = async {
+                worker::run(&self.0, &shutdown).await;
+                workers_done.cancel();
+            };
+            tokio::join!(worked, heart.go_on(&workers_done));
         };
         let storing = async {
             let mut arrivals = self.0.arrivals.lock().await;

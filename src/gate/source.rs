@@ -44,6 +44,11 @@ impl Source {
         }
     }
 
+    /// Forgets the turns that were promised: the clock was put back, and they lie too far ahead.
+    pub(super) fn forget_turns(&self) {
+        *self.promised.lock().unwrap_or_else(PoisonError::into_inner) = Timestamp::MIN;
+    }
+
     /// When an attempt should be begun, if the rate limit keeps it from beginning now. Those who wait
     /// get one turn after the other, so that they do not all come back at once to be sent away again.
     pub(super) fn turn(&self, now: Timestamp) -> Option<Timestamp> {

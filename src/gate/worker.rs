@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ use crate::storage::records::Lease;
 
 /// The longest sleep without looking at the queue: a missed wake-up costs no more than this.
 const SLEEP_MS_MAX: i64 = 1_000;
+/// The shortest: what is due already was not to be had a moment ago, because every place is taken or
+/// another instance works it.
+const SLEEP_MS_MIN: i64 = 20;
 /// How long a chain rests after the store failed on it, in ms.
 const STORE_TROUBLE_MS: i64 = 1_000;
 /// Tries of one step, if the store does not take it.
@@ -108,8 +112,11 @@ async fn claim(
                     }
                 }
                 let limit = u32::try_from(places).unwrap_or(u32::MAX);
-                tx.claim(&settings.worker_name, now, settings.lease_ms, limit)
-                    .await
+                let (worker, lease_ms) = (&settings.worker_name, settings.lease_ms);
+                match this.takes_over.load(Ordering::SeqCst) {
+                    true => tx.claim(worker, now, lease_ms, limit).await,
+                    false => tx.claim_free(worker, now, lease_ms, limit).await,
+                }
             })
         })
         .await
@@ -122,7 +129,7 @@ async fn rest(gate: &Arc<Inner>, shutdown: &CancellationToken) {
         .read(|tx| Box::pin(async move { tx.next_due().await }))
         .await;
     let ms = match next {
-        Ok(Some(at)) => ms_between(gate.now(), at).clamp(1, SLEEP_MS_MAX),
+        Ok(Some(at)) => ms_between(gate.now(), at).clamp(SLEEP_MS_MIN, SLEEP_MS_MAX),
         _ => SLEEP_MS_MAX,
     };
     let sleep = Duration::from_millis(u64::try_from(ms).unwrap_or(1));

@@ -8,6 +8,7 @@ mod dead_letters;
 mod deliveries;
 mod extract;
 mod health;
+mod instances;
 mod problem;
 mod retention;
 mod serve;
@@ -76,6 +77,7 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/v1/deliveries", get(deliveries::to_look_at))
         .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))
+        .route("/v1/instances", get(instances::list))
         .route("/v1/ledger/verify", get(accounts::verify))
         .route("/v1/retention", get(retention::preview))
         .route("/v1/retention/runs", post(retention::run))

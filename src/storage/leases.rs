@@ -104,17 +104,11 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<Lease>, StorageError> {
         let until = plus_ms(now, lease_ms);
-        let mut leases = Vec::new();
-        for sql in [CLAIM_EXPIRED, CLAIM_DUE] {
-            let left = i64::from(limit) - i64::try_from(leases.len()).unwrap_or(i64::MAX);
-            if left <= 0 {
-                break;
-            }
-            let claim = self.query(sql).bind(worker).bind(until).bind(now);
-            for row in claim.bind(left).all().await? {
-                leases.push(lease(&row)?);
-            }
-        }
+        let claim = self.query(CLAIM_EXPIRED).bind(worker).bind(until).bind(now);
+        let rows = claim.bind(i64::from(limit)).all().await?;
+        let mut leases: Vec<Lease> = rows.iter().map(lease).collect::<Result<_, _>>()?;
+        let left = limit.saturating_sub(u32::try_from(leases.len()).unwrap_or(u32::MAX));
+        leases.extend(self.claim_free(worker, now, lease_ms, left).await?);
         Ok(leases)
     }
 
@@ -130,6 +124,26 @@ impl Tx {
     ) -> Result<Vec<Lease>, StorageError> {
         let expired = self.query(EXPIRED_OF).bind(worker).bind(now);
         expired.all().await?.iter().map(lease).collect()
+    }
+
+    /// As [`Tx::claim`], but takes nothing over: only chains that are due and free.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn claim_free(
+        &mut self,
+        worker: &str,
+        now: Timestamp,
+        lease_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<Lease>, StorageError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let until = plus_ms(now, lease_ms);
+        let claim = self.query(CLAIM_DUE).bind(worker).bind(until).bind(now);
+        let rows = claim.bind(i64::from(limit)).all().await?;
+        rows.iter().map(lease).collect()
     }
 
     /// Holds a lease for longer; `false` if it was lost.

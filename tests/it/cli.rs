@@ -82,8 +82,15 @@ async fn from_an_empty_folder_to_a_paid_booking() {
     let listed = home.run(&["bookings", "list", "--booker", "ada@reader.example"]);
     assert!(listed.done().contains(&uid));
     home.run(&["ledger", "verify"]).done();
+    assert_eq!(
+        home.run(&["instances", "--json"]).json()["items"][0]["alive"],
+        true
+    );
+    let text = home.run(&["instances"]).done();
+    assert!(text.contains("alive"), "{text}");
 
     assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(home.run(&["instances"]).done(), "no instances\n");
     let account = home.run(&["credits", "show", "ada@reader.example", "--json"]);
     assert_eq!(account.json()["balances"][0]["available"], "3");
     home.run(&["ledger", "verify"]).done();

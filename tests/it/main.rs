@@ -9,6 +9,7 @@ mod demo;
 mod disk_full;
 mod faults;
 mod harness;
+mod instances;
 mod leases;
 mod moving;
 mod postgres;

@@ -83,6 +83,20 @@ async fn a_worker_sees_its_own_expired_leases_and_takes_none_over() {
     assert_ne!(others[0].chain, own[0].chain);
 }
 
+async fn who_takes_nothing_over_gets_what_is_free() {
+    let place = Place::new().await;
+    let chains = due(&place, &[0, 50]).await;
+    claim(&place, "w1", 0, 1).await;
+    let free = store!(place.storage, tx => tx.claim_free("w2", at(60), 30_000, 9).await?).unwrap();
+    let got: Vec<_> = free.iter().map(|lease| lease.chain).collect();
+    assert_eq!(
+        got,
+        [chains[1]],
+        "the other's lease has expired and is left alone"
+    );
+    assert_eq!(claim(&place, "w2", 60, 9).await[0].chain, chains[0]);
+}
+
 async fn a_lease_given_back_is_no_lease() {
     let place = Place::new().await;
     due(&place, &[0]).await;
@@ -160,6 +174,7 @@ on_both! {
     the_longest_waiting_come_first_and_each_goes_to_one_worker,
     a_dead_workers_lease_is_taken_over_and_its_fence_no_longer_holds,
     a_worker_sees_its_own_expired_leases_and_takes_none_over,
+    who_takes_nothing_over_gets_what_is_free,
     a_lease_given_back_is_no_lease,
     nothing_to_do_means_not_due,
     what_others_asked_for_meanwhile_is_not_forgotten,

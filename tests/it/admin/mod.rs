@@ -78,6 +78,7 @@ async fn nothing_is_told_without_a_token() {
             ADA,
             "/v1/bookings",
             "/v1/dead-letters",
+            "/v1/instances",
             "/v1/ledger/verify",
             "/v1/nowhere",
         ];
