@@ -85,14 +85,14 @@ fn next_round(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> Option<i6
     };
     let lives =
         unit.accepted == Some(AcceptedBy::Host) && unit.standing == Standing::At(Status::Accepted);
-    if !lives || ask.by == AskedBy::HostMove {
+    if !lives {
         return None;
     }
     // The host let stand by hand what we refused or left open, or brought back what had ended and was
     // paid back.
-    let overtaken = decision.outcome != Outcome::Accept
-        && rules.host_confirm == HostConfirm::Respect
-        || gave_back(record, decision.id);
+    let refused = decision.outcome != Outcome::Accept && ask.by != AskedBy::HostMove;
+    let overtaken =
+        refused && rules.host_confirm == HostConfirm::Respect || gave_back(record, decision.id);
     overtaken.then_some(decision.round + 1)
 }
 
@@ -119,7 +119,8 @@ fn alone(
         || unit
             .ask
             .is_some_and(|ask| matches!(ask.by, AskedBy::HostConfirm | AskedBy::HostMove));
-    let moved_by_host = unit.ask.is_some_and(|ask| ask.by == AskedBy::HostMove);
+    // Only the move itself carries: what the host brings back later has to be paid anew.
+    let moved_by_host = round == 1 && unit.ask.is_some_and(|ask| ask.by == AskedBy::HostMove);
     let how = match moved_by_host
         .then(|| decided_before(record, timeline, unit))
         .flatten()

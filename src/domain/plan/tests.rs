@@ -195,6 +195,25 @@ fn a_move_by_the_host_carries_the_decision() {
 }
 
 #[test]
+fn what_the_host_moved_cancelled_and_brought_back_is_paid_anew() {
+    let mut record = accepted_and_held();
+    record.holds[0].state = HoldState::Carried;
+    let mut moved = moved_from(event(EventKind::Rescheduled, "b", 50), "a");
+    moved.moved_by = Some(Party::Host);
+    let cancelled = event(EventKind::Cancelled, "b", 60);
+    let confirmed = event(EventKind::Created, "b", 70);
+    let facts = chain([(50, moved), (60, cancelled), (70, confirmed)]).facts;
+    record.facts.extend(facts);
+    let carried = decided(&mut record, key("b"), Outcome::Accept);
+    held(&mut record, key("b"), carried, HoldState::Captured);
+    record.holds[1].refunded = 200;
+    read(&mut record, 71, reading("b", Status::Accepted));
+    let plan = plan_at(&record, 72);
+    assert_eq!(plan.decide[0].round, 2);
+    assert_eq!(plan.decide[0].how, How::HostConfirm);
+}
+
+#[test]
 fn a_series_is_read_settled_and_decided_together() {
     let occurrence = |uid: &str, sent: i64| {
         let mut event = event(EventKind::Requested, uid, sent);
