@@ -62,7 +62,7 @@ pub(super) async fn decide(
             continue;
         };
         let judgement = match &deciding.how {
-            How::Carry(before) => carried(record, *before, details),
+            How::Carry(before) => carried(tx, record, *before, details, &spare).await?,
             How::Defer(why) => deferred(why),
             How::Policy | How::HostConfirm => {
                 judge(tx, &policies, record, unit, details, deciding, &spare).await?
@@ -152,11 +152,12 @@ async fn judge(
                     needs.contains(&Need::Account),
                     "the only fact there is to load"
                 );
-                facts.account = Loaded::Known(account(tx, details, spare).await?);
+                let owner = details.booker.email.as_ref();
+                facts.account = Loaded::Known(account(tx, owner, spare).await?);
             }
         }
     };
-    let payer = payer(tx, details, &verdict.terms, spare).await?;
+    let payer = payer(tx, details.booker.email.clone(), &verdict.terms, spare).await?;
     let short = payer.as_ref().is_some_and(|payer| !payer.suffices);
     let mut judgement = Judgement {
         outcome: verdict.outcome,
@@ -193,10 +194,10 @@ async fn judge(
 
 async fn account(
     tx: &mut Tx,
-    details: &Details,
+    owner: Option<&Owner>,
     spare: &Spare,
 ) -> Result<Option<AccountFacts>, StorageError> {
-    let Some(owner) = &details.booker.email else {
+    let Some(owner) = owner else {
         return Ok(None);
     };
     tx.lock_accounts(owner).await?;
@@ -221,45 +222,46 @@ async fn account(
 
 async fn payer(
     tx: &mut Tx,
-    details: &Details,
+    owner: Option<Owner>,
     terms: &Terms,
     spare: &Spare,
 ) -> Result<Option<Payer>, StorageError> {
     let Some(amount) = terms.cost.clone().filter(|cost| cost.minor > 0) else {
         return Ok(None);
     };
-    let facts = account(tx, details, spare).await?;
+    let facts = account(tx, owner.as_ref(), spare).await?;
     let suffices = facts.is_some_and(|facts| {
         let balance = facts.balances.get(&amount.unit);
         facts.status == AccountStatus::Open
             && balance.is_some_and(|balance| balance.available >= amount.minor)
     });
     Ok(Some(Payer {
-        owner: details.booker.email.clone(),
+        owner,
         amount,
         suffices,
     }))
 }
 
-fn carried(record: &ChainRecord, before: DecisionId, details: &Details) -> Judgement {
+async fn carried(
+    tx: &mut Tx,
+    record: &ChainRecord,
+    before: DecisionId,
+    details: &Details,
+    spare: &Spare,
+) -> Result<Judgement, StorageError> {
     let decision = record
         .decisions
         .iter()
         .find(|decision| decision.id == before);
     let terms = decision.map_or_else(Terms::free, |decision| decision.terms.clone());
     let paid = record.holds.iter().find(|hold| hold.decision == before);
-    let payer = terms
-        .cost
-        .clone()
-        .filter(|cost| cost.minor > 0)
-        .map(|amount| Payer {
-            owner: paid
-                .map(|hold| hold.owner.clone())
-                .or_else(|| details.booker.email.clone()),
-            amount,
-            suffices: paid.is_some(),
-        });
-    Judgement {
+    // What was taken may have been given back since, or carried by another booking that took the same
+    // place: then there must be enough once more.
+    let payer = match paid {
+        Some(hold) => payer(tx, Some(hold.owner.clone()), &terms, spare).await?,
+        None => unpaid(details, &terms),
+    };
+    Ok(Judgement {
         outcome: Outcome::Accept,
         decider: Decider::Carried,
         verdict: None,
@@ -268,7 +270,17 @@ fn carried(record: &ChainRecord, before: DecisionId, details: &Details) -> Judge
         terms,
         facts: "{}".to_owned(),
         payer,
-    }
+    })
+}
+
+/// What was waived before stays waived.
+fn unpaid(details: &Details, terms: &Terms) -> Option<Payer> {
+    let amount = terms.cost.clone().filter(|cost| cost.minor > 0)?;
+    Some(Payer {
+        owner: details.booker.email.clone(),
+        amount,
+        suffices: false,
+    })
 }
 
 fn deferred(why: &str) -> Judgement {
