@@ -24,7 +24,12 @@ pub(super) async fn deliver(gate: &Arc<Inner>, source: &Source, job: &Job) -> Re
 }
 
 async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport {
-    let outcome = Outcome { gate, job, source };
+    let mut outcome = Outcome {
+        gate,
+        job,
+        source,
+        asked_at: gate.now(),
+    };
     let target = Target {
         uid: job.command.unit.uid.clone(),
         number: job.command.number,
@@ -38,6 +43,11 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
         return outcome.overtaken(reading);
     }
     let now = gate.now();
+    // Past its deadline an attempt counts as unknown, and whoever finds it may call in its place: a
+    // process that was stopped for a while must not call as well.
+    if plus_ms(now, source.provider.call_timeout_ms()) > job.deadline {
+        return outcome.overtaken(reading);
+    }
     let Some(action) = still_wanted(&job.record, &job.command, &reading, now, &source.rules) else {
         return outcome.nothing_left(reading, None);
     };
@@ -50,19 +60,23 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
         reason: job.command.reason.clone(),
         pending: reading.status == Status::Pending,
     };
+    outcome.asked_at = now;
     match source.provider.act(&call).await {
         Ok(answer) => outcome.done(action, answer.http_status, answer.reading),
         Err(CallError::Rejected {
             http_status,
             detail,
-        }) => match read(source, &target).await {
-            Ok(reading) => outcome.refused(action, http_status, detail, reading),
-            // What the refusal means is not known yet: someone may just have been quicker.
-            Err(_) => outcome.failed(&CallError::Transient {
-                http_status: Some(http_status),
-                detail,
-            }),
-        },
+        }) => {
+            outcome.asked_at = gate.now();
+            match read(source, &target).await {
+                Ok(reading) => outcome.refused(action, http_status, detail, reading),
+                // What the refusal means is not known yet: someone may just have been quicker.
+                Err(_) => outcome.failed(&CallError::Transient {
+                    http_status: Some(http_status),
+                    detail,
+                }),
+            }
+        }
         Err(error) => outcome.failed(&error),
     }
 }
@@ -107,6 +121,8 @@ struct Outcome<'j> {
     gate: &'j Arc<Inner>,
     source: &'j Source,
     job: &'j Job,
+    /// When the provider was last asked how the booking stands.
+    asked_at: Timestamp,
 }
 
 impl Outcome<'_> {
@@ -125,6 +141,7 @@ impl Outcome<'_> {
                 tries: command.tries,
                 note: None,
             },
+            asked_at: self.asked_at,
             news: Vec::new(),
         }
     }

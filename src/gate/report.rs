@@ -12,7 +12,12 @@ use super::keys;
 #[derive(Debug, Clone)]
 pub(super) enum Report {
     /// A booking was read.
-    Read(Vec<Reading>),
+    Read {
+        /// When that was asked: whatever happens later, the answer may not show.
+        asked_at: Timestamp,
+        /// What was answered.
+        readings: Vec<Reading>,
+    },
     /// The provider knows no such booking.
     Missing(Uid),
     /// It could not be read now; when to try again.
@@ -34,6 +39,8 @@ pub(super) struct AttemptReport {
     pub(super) detail: Option<String>,
     /// What its command becomes.
     pub(super) change: CommandChange,
+    /// When the provider was last asked how the booking stands.
+    pub(super) asked_at: Timestamp,
     /// What was learned of bookings, where it is news.
     pub(super) news: Vec<Reading>,
 }
@@ -48,7 +55,9 @@ pub(super) async fn record(
     now: Timestamp,
 ) -> Result<(), StorageError> {
     match report {
-        Report::Read(readings) => note_readings(tx, source, chain, readings, now).await,
+        Report::Read { asked_at, readings } => {
+            note_readings(tx, source, chain, readings, asked_at, now).await
+        }
         Report::Missing(uid) => {
             tx.append_fact(chain, None, &FactBody::Missing { uid }, now, None)
                 .await
@@ -64,7 +73,7 @@ pub(super) async fn record(
             if finished.first {
                 tx.change_command(&report.change, now).await?;
             }
-            note_readings(tx, source, chain, report.news, now).await
+            note_readings(tx, source, chain, report.news, report.asked_at, now).await
         }
     }
 }
@@ -75,6 +84,7 @@ async fn note_readings(
     source: &SourceName,
     own: ChainId,
     readings: Vec<Reading>,
+    asked_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), StorageError> {
     for reading in readings {
@@ -83,7 +93,7 @@ async fn note_readings(
             .await?;
         let fact = FactBody::Reading(Box::new(reading));
         let due = (chain != own).then_some(now);
-        tx.append_fact(chain, None, &fact, now, due).await?;
+        tx.append_fact(chain, None, &fact, asked_at, due).await?;
     }
     Ok(())
 }

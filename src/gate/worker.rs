@@ -82,7 +82,7 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
 }
 
 /// The chains that this process is at work on.
-type InHand = Arc<Mutex<BTreeSet<ChainId>>>;
+pub(super) type InHand = Arc<Mutex<BTreeSet<ChainId>>>;
 
 /// A panic elsewhere leaves the set usable: every change is one call.
 fn chains(in_hand: &InHand) -> MutexGuard<'_, BTreeSet<ChainId>> {
@@ -91,7 +91,7 @@ fn chains(in_hand: &InHand) -> MutexGuard<'_, BTreeSet<ChainId>> {
 
 /// Takes leases. Its own that have expired and that it knows nothing of it frees before: the store
 /// failed when they were taken or given back, and nobody else will take them while this worker lives.
-async fn claim(
+pub(super) async fn claim(
     gate: &Arc<Inner>,
     places: usize,
     in_hand: &InHand,
@@ -142,7 +142,7 @@ async fn rest(gate: &Arc<Inner>, shutdown: &CancellationToken) {
 }
 
 /// Takes steps on one chain until nothing is left to do now.
-async fn work(gate: &Arc<Inner>, lease: Lease, shutdown: &CancellationToken) {
+pub(super) async fn work(gate: &Arc<Inner>, lease: Lease, shutdown: &CancellationToken) {
     let mut learned = None;
     loop {
         let next = match step(gate, &lease, learned.take()).await {
@@ -208,9 +208,10 @@ async fn read(gate: &Arc<Inner>, lease: &Lease, target: &Target) -> Report {
     let Some(source) = gate.sources.get(lease.source.as_str()) else {
         return Report::ReadLater(plus_ms(gate.now(), READ_RETRY_MS));
     };
+    let asked_at = gate.now();
     match source.provider.read(target).await {
         Ok(readings) if readings.is_empty() => Report::Missing(target.uid.clone()),
-        Ok(readings) => Report::Read(readings),
+        Ok(readings) => Report::Read { asked_at, readings },
         // Not there, or not to be had by this key or this dialect: asking again tells no more. A key
         // that is refused altogether (401) is for the admin to mend.
         Err(CallError::NotFound { .. }) => Report::Missing(target.uid.clone()),

@@ -166,13 +166,18 @@ pub(super) fn revival(
     if ours {
         return (false, None);
     }
-    let later_reading = read.iter().rev().find(|(at, _)| *at >= settled_at);
-    if let Some((_, reading)) = later_reading {
-        return (reading.status == Status::Accepted, None);
-    }
     let ended = ends.iter().filter_map(|end| end.provider_time).max();
-    let confirmed_after = told
+    let confirmed_heard_at = told
         .iter()
-        .any(|(_, event)| stands(event) && event.sent_at.is_some() && event.sent_at > ended);
-    (false, confirmed_after.then_some(settled_at))
+        .filter(|(_, event)| stands(event) && event.sent_at.is_some() && event.sent_at > ended)
+        .map(|(at, _)| *at)
+        .max();
+    let later_reading = read.iter().rev().find(|(at, _)| *at >= settled_at);
+    // What is heard after a reading may have happened after it: then that reading does not tell.
+    let unread = confirmed_heard_at
+        .filter(|heard_at| later_reading.is_none_or(|(read_at, _)| read_at <= heard_at));
+    (
+        later_reading.is_some_and(|(_, reading)| reading.status == Status::Accepted),
+        unread.map(|heard_at| plus_ms(heard_at, 1).max(settled_at)),
+    )
 }

@@ -134,6 +134,27 @@ fn what_ended_lives_again_only_by_a_settled_reading() {
 }
 
 #[test]
+fn a_confirm_heard_after_a_reading_asks_for_another() {
+    let mut record = chain([
+        (0, event(EventKind::Requested, "a", 0)),
+        (1, event(EventKind::Cancelled, "a", 1)),
+        (30, event(EventKind::Created, "a", 29)),
+    ]);
+    read(&mut record, 20, reading("a", Status::Cancelled));
+    let read_at = |record: &ChainRecord| {
+        let timeline = Timeline::fold(record, &rules());
+        timeline.unit(&key("a")).unwrap().read_at
+    };
+    assert_eq!(standing(&record, &key("a")), "cancelled");
+    let again_at = read_at(&record).unwrap();
+    assert!(again_at > at(30), "not in the same moment: {again_at}");
+
+    read(&mut record, 31, reading("a", Status::Accepted));
+    assert_eq!(standing(&record, &key("a")), "accepted");
+    assert_eq!(read_at(&record), None);
+}
+
+#[test]
 fn a_booking_that_the_provider_does_not_show_is_not_asked_for_again() {
     let mut record = chain([
         (0, event(EventKind::Requested, "a", 0)),
