@@ -59,7 +59,8 @@
 //!    stood ([`domain::chain::Closed`]), and nothing that comes in later is held against those.
 //!
 //! A crash between any two of these leaves facts, decisions, commands and attempts on disk, and the plan
-//! made from them is the same as before.
+//! made from them is the same as before. `gate::simulation` tells thousands of histories in which that,
+//! and everything else, goes wrong.
 //!
 //! # Several daemons on one store
 //!

@@ -19,6 +19,8 @@ mod query;
 mod receive;
 mod report;
 mod retention;
+#[cfg(test)]
+mod simulation;
 mod source;
 mod views;
 mod worker;

@@ -85,7 +85,11 @@ impl Shared {
             .about(&booking, cancel.seat.as_ref())
             .cancelled(&cancel.told);
         self.send(Trigger::Cancelled, uid, &payload).await;
+        self.end(&booking, &cancel)
+    }
 
+    /// The row changes, whatever became of it since the webhook left.
+    pub(super) fn end(&self, booking: &Booking, cancel: &Cancel) -> Result<Booking, Refusal> {
         let now = self.clock.now();
         let mut state = self.state();
         for row in &mut state.bookings {
@@ -94,14 +98,14 @@ impl Shared {
                 && row.series == booking.series
                 && row.start >= booking.start
                 && row.status != Status::Cancelled;
-            if row.uid == *uid || follows {
+            if row.uid == booking.uid || follows {
                 call_off(row, &cancel.told, now);
             }
         }
-        state.find(uid).cloned()
+        state.find(&booking.uid).cloned()
     }
 
-    fn cancellable(&self, uid: &Uid, cancel: &Cancel) -> Result<Booking, Refusal> {
+    pub(super) fn cancellable(&self, uid: &Uid, cancel: &Cancel) -> Result<Booking, Refusal> {
         let state = self.state();
         let booking = state.find(uid)?;
         if booking.status == Status::Cancelled {

@@ -37,6 +37,8 @@ mod bodies;
 mod bookings;
 mod calls;
 mod connection;
+#[cfg(test)]
+mod direct;
 mod faults;
 mod fields;
 mod listing;
@@ -50,6 +52,8 @@ mod tests;
 mod view_v2;
 
 pub use calls::{ApiCall, Operation};
+#[cfg(test)]
+pub(crate) use direct::CancelBegun;
 pub use faults::{Fault, Matcher, Pause, When};
 pub use people::OCCURRENCES_MAX;
 pub use refusal::Refusal;

@@ -40,6 +40,8 @@ mod retention;
 mod settings;
 mod tables;
 #[cfg(test)]
+pub(crate) mod simulated;
+#[cfg(test)]
 mod tests;
 mod verify;
 mod words;
@@ -246,6 +248,8 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
+        #[cfg(test)]
+        let _under_way = simulated::UnderWay::begin(simulated::Step::Write).await;
         let writing = self.inner.writing.as_ref();
         match writing.ok_or(StorageError::ReadOnly)? {
             Writing::Alone { writer, .. } => writer.write(urgent, work).await,
@@ -262,6 +266,8 @@ impl Storage {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
         E: From<StorageError>,
     {
+        #[cfg(test)]
+        let _under_way = simulated::UnderWay::begin(simulated::Step::Read).await;
         let mut tx = self.inner.readers.begin_read().await?;
         let result = work(&mut tx).await;
         tx.rollback().await?;

@@ -283,10 +283,13 @@ fn compare(
 
 #[test]
 fn a_room_uses_only_the_rooms_below_it() {
-    fail_if_any(
-        "rooms that reach over",
-        &compare(|room| room.rooms, rooms_used),
-    );
+    // The stand-in is there for tests, also for those of a room.
+    let used = |source: &Source| {
+        let mut used = rooms_used(source);
+        used.retain(|(line, name)| *line < source.tests_from || name != "standin");
+        used
+    };
+    fail_if_any("rooms that reach over", &compare(|room| room.rooms, used));
 }
 
 #[test]

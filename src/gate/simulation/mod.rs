@@ -1,0 +1,119 @@
+//! Histories that nobody thought of, told in one thread without real time: several workers on one store
+//! in memory, each of whose steps is taken when the history says so; people, webhooks, troubles and
+//! crashes in between. The same history always ends the same way.
+//!
+//! A failing one is shortened and printed with what happened in it. `BOOKGATE_TEST_SEED=17` tells just
+//! that one again, `BOOKGATE_TEST_HISTORIES=100000` tells so many (from that seed on), and
+//! `BOOKGATE_TEST_HISTORY='[…]'` tells exactly what a failure printed.
+
+mod check;
+mod found;
+mod history;
+mod schedule;
+mod shrink;
+mod world;
+
+use history::Action;
+use schedule::{Simulation, Stage};
+
+/// Histories told by default.
+const HISTORIES: u64 = 1_500;
+
+/// How a history went wrong.
+struct Failure {
+    what: String,
+    story: Vec<String>,
+}
+
+/// Tells one history.
+async fn tell(stage: &Stage, history: &[Action]) -> Result<(), Failure> {
+    let mut simulation = Simulation::begin(stage).await;
+    let told = tell_to_the_end(&mut simulation, history).await;
+    told.map_err(|what| Failure {
+        what,
+        story: std::mem::take(&mut simulation.world.state().story),
+    })
+}
+
+async fn tell_to_the_end(simulation: &mut Simulation, history: &[Action]) -> Result<(), String> {
+    for action in history {
+        simulation.act(*action).await;
+        let wrong = simulation.world.state().wrong.take();
+        wrong.map_or(Ok(()), Err)?;
+    }
+    simulation.finish().await?;
+    let wrong = simulation.world.state().wrong.take();
+    wrong.map_or(Ok(()), Err)?;
+    check::end(simulation).await
+}
+
+/// What a person needs to see of a failure: as short as it can be made, and how to tell it again.
+async fn report(stage: &Stage, seed: Option<u64>, history: Vec<Action>) -> String {
+    let short = shrink::shortened(stage, history).await;
+    let Err(failure) = tell(stage, &short).await else {
+        return "a history went wrong, and did not when it was told again".to_owned();
+    };
+    let seed = seed.map_or_else(String::new, |seed| format!("seed {seed}: "));
+    let again = serde_json::to_string(&short).unwrap();
+    format!(
+        "{seed}{}\n  {}\nagain: BOOKGATE_TEST_HISTORY='{again}'",
+        failure.what,
+        failure.story.join("\n  ")
+    )
+}
+
+fn from_environment<T>(name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    let value = read(&text);
+    assert!(value.is_some(), "{name}: `{text}` makes no sense");
+    value
+}
+
+/// Runs what needs a stage, in one thread: whoever waits for the store is all that waits.
+fn on_stage(work: impl AsyncFnOnce(&Stage)) {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::set(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(work(&stage));
+}
+
+#[test]
+fn what_went_wrong_once_does_not_again() {
+    on_stage(async |stage: &Stage| {
+        for (what, history) in found::histories() {
+            if let Err(failure) = tell(stage, &history).await {
+                let story = failure.story.join("\n  ");
+                panic!("{what}: {}\n  {story}", failure.what);
+            }
+        }
+    });
+}
+
+#[test]
+fn every_history_ends_as_it_should() {
+    let number = |text: &str| text.parse::<u64>().ok();
+    let given = from_environment("BOOKGATE_TEST_HISTORY", |text| {
+        serde_json::from_str::<Vec<Action>>(text).ok()
+    });
+    let seed = from_environment("BOOKGATE_TEST_SEED", number);
+    let count = from_environment("BOOKGATE_TEST_HISTORIES", number);
+    let first = seed.unwrap_or(0);
+    let count = count.unwrap_or(if seed.is_some() { 1 } else { HISTORIES });
+    on_stage(async |stage: &Stage| {
+        if let Some(history) = given {
+            if tell(stage, &history).await.is_err() {
+                panic!("{}", report(stage, None, history).await);
+            }
+            return;
+        }
+        for seed in first..first + count {
+            let history = history::of_seed(seed);
+            if tell(stage, &history).await.is_err() {
+                panic!("{}", report(stage, Some(seed), history).await);
+            }
+        }
+    });
+}

@@ -1,0 +1,486 @@
+//! Who goes next. Several workers, as of several daemons on one store, run the gate's own code; each
+//! stands before every transaction and every call until it is let through, and only one moves at a
+//! time. A worker that dies is dropped where it stands.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::check;
+use super::history::{Action, Who};
+use super::world::{CALL_TIMEOUT_MS, GRACE_MS, World, booker};
+use crate::domain::amount::{Unit, UnitCode};
+use crate::domain::booking::Party;
+use crate::domain::clock::{Clock, ManualClock, Timestamp, ms_between, plus_ms};
+use crate::domain::ids::{SourceName, Uid};
+use crate::domain::timeline::{Created, HostConfirm, Rules};
+use crate::gate::{Acknowledge, Activity, Desk, GateSettings, Inner, Source, TopUpRequest};
+use crate::gate::{inbox, worker};
+use crate::journal::{Journal, Record};
+use crate::policy::{self, LoadContext, PolicySet, SourceFile};
+use crate::provider::{Provider, registry};
+use crate::storage::simulated::{Step, Turnstile};
+use crate::storage::{Storage, StorageError};
+
+/// Daemons on the store.
+const WORKERS: usize = 3;
+/// How long a lease lasts, in ms.
+const LEASE_MS: i64 = 30_000;
+/// How long the provider's state may lag behind a call or a webhook, in ms.
+const SETTLE_MS: i64 = 10_000;
+/// How long a webhook may be on its way, in ms: the gate trusts that none is under way for longer than
+/// `settle_ms`. Copies of it may.
+const DELAY_MS_MAX: i64 = 8_000;
+/// Turns after which a history must have come to its end.
+const TURNS_MAX: usize = 5_000;
+/// Source of all bookings.
+pub(super) const SOURCE: &str = "cal";
+/// What the rich and the poor booker have, and what a booking costs, in whole credits.
+pub(super) const RICH: i64 = 1_000;
+pub(super) const POOR: i64 = 3;
+pub(super) const PRICE: i64 = 2;
+
+const POLICY: &str = r#"
+schema = 1
+[policy]
+id = "credits"
+[credits]
+unit = "CREDIT"
+cost = { base = "2" }
+refund = [{ notice = "48h", percent = 100 }]
+[[criterion]]
+id = "has-credit"
+kind = "credit"
+message = "This costs {cost} credits."
+[require]
+all = ["has-credit"]
+"#;
+
+/// What all histories share, because none changes it.
+pub(super) struct Stage {
+    policies: Arc<PolicySet>,
+    parser: Arc<dyn Provider>,
+    journal: Arc<Journal>,
+}
+
+impl Stage {
+    /// Sets it up; `folder` stays empty.
+    pub(super) fn set(folder: &std::path::Path) -> Self {
+        let file = SourceFile {
+            name: "credits.toml".to_owned(),
+            text: POLICY.to_owned(),
+        };
+        let units = units().map(|unit| (unit.code.clone(), unit)).into();
+        let context = LoadContext {
+            units: &units,
+            read_list: &|_, _| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let policies = match policy::load(vec![file], &context) {
+            Ok((policies, _)) => Arc::new(policies),
+            Err(found) => panic!("{}", found.render(false)),
+        };
+        let clock = Arc::new(ManualClock::new(noon()));
+        let api = toml::from_str("key = 'nobody asks'").unwrap();
+        let entry = registry::find("calcom").unwrap();
+        let journal = crate::journal::JournalSettings::new(folder.join("journal"));
+        Self {
+            policies,
+            parser: (entry.build)(api, clock).unwrap(),
+            journal: Arc::new(Journal::open(&journal).unwrap().0),
+        }
+    }
+}
+
+/// One daemon.
+struct Worker {
+    gate: Arc<Inner>,
+    in_hand: Option<InHand>,
+}
+
+/// What a worker is at.
+struct InHand {
+    turnstile: Arc<Turnstile>,
+    /// When it last wrote and read, in turns of the history.
+    wrote_at: u64,
+    read_at: u64,
+    work: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// A history under way.
+pub(super) struct Simulation {
+    pub(super) world: Arc<World>,
+    pub(super) storage: Storage,
+    pub(super) desk: Desk,
+    clock: Arc<ManualClock>,
+    workers: Vec<Worker>,
+    /// A worker looked for something to do and found nothing, and nothing happened since.
+    quiet: bool,
+    /// Turns taken so far.
+    turn: u64,
+    /// In which turn we were told something about which booking.
+    told: Vec<(u64, Uid)>,
+}
+
+/// What could happen next.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// This worker goes on, or looks for something to do.
+    Worker(usize),
+    /// This late call arrives.
+    Late(usize),
+    /// The row of this cancelled booking changes.
+    Row(usize),
+}
+
+impl Simulation {
+    pub(super) async fn begin(stage: &Stage) -> Self {
+        let clock = Arc::new(ManualClock::new(noon()));
+        let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let storage = Storage::in_memory(&units()).await.unwrap();
+        let parser = Arc::clone(&stage.parser);
+        let world = Arc::new(World::new(Arc::clone(&clock), parser));
+        let desk = Desk::new(storage.clone(), units(), Arc::clone(&as_clock));
+        let workers = (0..WORKERS).map(|number| Worker {
+            gate: Arc::new(gate(stage, number, &desk, &world, &as_clock)),
+            in_hand: None,
+        });
+        for (who, amount) in [(Who::Rich, RICH), (Who::Poor, POOR)] {
+            let top_up = top_up(booker(who).email, amount);
+            desk.top_up(top_up).await.unwrap();
+        }
+        Self {
+            workers: workers.collect(),
+            world,
+            storage,
+            desk,
+            clock,
+            quiet: true,
+            turn: 0,
+            told: Vec::new(),
+        }
+    }
+
+    /// Lets one action of the history happen.
+    pub(super) async fn act(&mut self, action: Action) {
+        match action {
+            Action::Go(choice) => {
+                let turns = self.turns();
+                if !turns.is_empty() {
+                    self.take(turns[usize::from(choice) % turns.len()]).await;
+                }
+            }
+            Action::Deliver { webhook, again } => {
+                let count = self.world.state().webhooks.len();
+                if count > 0 {
+                    self.deliver(usize::from(webhook) % count, again).await;
+                }
+            }
+            Action::Pass { seconds } => self.pass_ms(i64::from(seconds) * 1_000).await,
+            Action::Crash { worker } => {
+                let number = usize::from(worker) % WORKERS;
+                if self.workers[number].in_hand.take().is_some() {
+                    self.world.tell(format!("w{number} dies"));
+                }
+            }
+            Action::Trouble(trouble) => self.world.state().troubles.push_back(trouble),
+            people => self.world.people(people).await,
+        }
+    }
+
+    /// Faults end, everything arrives, everybody works, and time passes until nothing is left to do.
+    pub(super) async fn finish(&mut self) -> Result<(), String> {
+        self.world.tell("— no more faults from here on");
+        self.world.state().troubles.clear();
+        for _ in 0..TURNS_MAX {
+            if !self.world.state().webhooks.is_empty() {
+                self.deliver(0, false).await;
+            } else if let Some(turn) = self.turns().first() {
+                self.take(*turn).await;
+            } else if let Some(at) = self.next_due().await {
+                self.pass_ms(ms_between(self.clock.now(), at).max(1)).await;
+            } else if !self.retry_dead_letters().await {
+                return Ok(());
+            }
+        }
+        Err("it does not come to an end".to_owned())
+    }
+
+    fn turns(&self) -> Vec<Turn> {
+        let could = |number: &usize| self.workers[*number].in_hand.is_some() || !self.quiet;
+        let workers = (0..WORKERS).filter(could).map(Turn::Worker);
+        let state = self.world.state();
+        let late = (0..state.late.len()).map(Turn::Late);
+        let rows = (0..state.cancels.len()).map(Turn::Row);
+        workers.chain(late).chain(rows).collect()
+    }
+
+    async fn take(&mut self, turn: Turn) {
+        match turn {
+            Turn::Late(index) => self.world.arrive(index).await,
+            Turn::Row(index) => self.world.end_cancel(index),
+            Turn::Worker(number) => self.step(number).await,
+        }
+    }
+
+    /// Lets a worker take its next step, up to the one after.
+    async fn step(&mut self, number: usize) {
+        self.world.state().actor = format!("w{number}");
+        let worker = &mut self.workers[number];
+        let begins = worker.in_hand.is_none();
+        if begins {
+            worker.in_hand = Some(take_work(&worker.gate));
+            self.go_on(number).await;
+        }
+        let step = self.waits_for(number);
+        if step == Some(Step::Call) {
+            self.watch_call(number).await;
+        }
+        self.turn += 1;
+        let turn = self.turn;
+        if let Some(in_hand) = &mut self.workers[number].in_hand {
+            match step {
+                Some(Step::Write) => in_hand.wrote_at = turn,
+                Some(Step::Read) => in_hand.read_at = turn,
+                _ => {}
+            }
+            in_hand.turnstile.open();
+        }
+        self.go_on(number).await;
+        // A claim that finds nothing ends at once.
+        self.quiet = begins && self.workers[number].in_hand.is_none();
+        let what = match step {
+            Some(Step::Write) if !begins => "writes",
+            Some(Step::Write) if !self.quiet => "takes up a chain",
+            Some(Step::Read) => "reads",
+            // The world tells of the others.
+            _ => return,
+        };
+        self.world.tell(format!("w{number} {what}"));
+    }
+
+    fn waits_for(&self, number: usize) -> Option<Step> {
+        let in_hand = self.workers[number].in_hand.as_ref();
+        in_hand.and_then(|in_hand| in_hand.turnstile.waits_for())
+    }
+
+    /// What must hold whenever a worker calls: the call is written down as its own and nobody has
+    /// judged it, and nothing was known when it last looked that it did not know when it wrote that down.
+    async fn watch_call(&self, number: usize) {
+        let name = format!("w{number}");
+        let uid = self.world.state().calling.get(&name).cloned();
+        let (Some(in_hand), Some(uid)) = (&self.workers[number].in_hand, uid) else {
+            return;
+        };
+        let meanwhile = in_hand.wrote_at..in_hand.read_at;
+        let told = |(at, about): &(u64, Uid)| meanwhile.contains(at) && *about == uid;
+        if self.told.iter().any(told) {
+            let booking = self.world.name(&uid);
+            let wrong =
+                format!("{name} calls about {booking}, of which it did not hear the latest");
+            self.world.wrong(wrong);
+        }
+        let open = check::open_attempts(&self.storage, &uid).await;
+        if open != [name.as_str()] {
+            let wrong = format!("{name} makes a call, and the attempts under way are of {open:?}");
+            self.world.wrong(wrong);
+        }
+    }
+
+    /// Runs a worker until it stands before its next step, or is done.
+    async fn go_on(&mut self, number: usize) {
+        let Some(in_hand) = &mut self.workers[number].in_hand else {
+            return;
+        };
+        let goes_on = poll_fn(|cx| match in_hand.work.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(false),
+            Poll::Pending if in_hand.turnstile.waits_for().is_some() => Poll::Ready(true),
+            // The store is at it.
+            Poll::Pending => Poll::Pending,
+        });
+        if !goes_on.await {
+            self.workers[number].in_hand = None;
+        }
+    }
+
+    async fn deliver(&mut self, index: usize, again: bool) {
+        let (sent_at, webhook) = {
+            let mut state = self.world.state();
+            let webhook = state.webhooks.remove(index);
+            if again {
+                // The copy is in no hurry.
+                let copy = (Timestamp::MAX, webhook.1.clone());
+                state.webhooks.push(copy);
+            }
+            webhook
+        };
+        self.turn += 1;
+        let copy = if sent_at == Timestamp::MAX {
+            " again"
+        } else {
+            self.told.push((self.turn, webhook.uid.clone()));
+            ""
+        };
+        let name = self.world.name(&webhook.uid);
+        let trigger = webhook.trigger.as_str();
+        self.world
+            .tell(format!("{trigger} of {name} arrives{copy}"));
+        let now = self.clock.now();
+        let record = Record {
+            source: SourceName::new(SOURCE),
+            received_at: now,
+            content_type: None,
+            body: webhook.body,
+        };
+        let gate = &self.workers[0].gate;
+        inbox::store(gate, vec![record], now).await.unwrap();
+        self.quiet = false;
+    }
+
+    /// Time passes, as far as what is on its way lets it: webhooks are only so late, calls end at their
+    /// time, and nobody is held up for long between his last look and his call.
+    async fn pass_ms(&mut self, ms: i64) {
+        let to = plus_ms(self.clock.now(), ms);
+        for number in 0..WORKERS {
+            if self.waits_for(number) == Some(Step::Call) {
+                self.step(number).await;
+            }
+        }
+        let overdue = |(sent_at, _): &(Timestamp, _)| plus_ms(*sent_at, DELAY_MS_MAX) <= to;
+        loop {
+            let index = self.world.state().webhooks.iter().position(overdue);
+            let Some(index) = index else { break };
+            self.deliver(index, false).await;
+        }
+        loop {
+            let overdue = |late: &super::world::Late| late.until <= to;
+            let index = self.world.state().late.iter().position(overdue);
+            let Some(index) = index else { break };
+            self.world.arrive(index).await;
+        }
+        loop {
+            let overdue = |(until, _): &(Timestamp, _)| *until <= to;
+            let index = self.world.state().cancels.iter().position(overdue);
+            let Some(index) = index else { break };
+            self.world.end_cancel(index);
+        }
+        self.world.tell(format!("{} s pass", ms / 1_000));
+        self.clock.advance_ms(ms);
+        self.quiet = false;
+    }
+
+    async fn next_due(&self) -> Option<Timestamp> {
+        let due: Result<_, StorageError> = self
+            .storage
+            .read(|tx| Box::pin(async move { tx.next_due().await }))
+            .await;
+        due.unwrap()
+    }
+
+    /// A person has everything tried again that was given up; false if there was nothing.
+    async fn retry_dead_letters(&mut self) -> bool {
+        let dead = self.desk.dead_letters(None, None).await.unwrap().items;
+        for letter in &dead {
+            self.world.tell(format!(
+                "a person has {} of {} tried again",
+                letter.action.as_str(),
+                letter.booking
+            ));
+            self.desk.retry_dead_letter(letter.id.0).await.unwrap();
+        }
+        self.quiet &= dead.is_empty();
+        !dead.is_empty()
+    }
+}
+
+fn take_work(gate: &Arc<Inner>) -> InHand {
+    let gate = Arc::clone(gate);
+    let turnstile = Arc::new(Turnstile::default());
+    let work = turnstile.around(async move {
+        let shutdown = CancellationToken::new();
+        for lease in worker::claim(&gate, 1).await.unwrap() {
+            worker::work(&gate, lease, &shutdown).await;
+        }
+    });
+    InHand {
+        turnstile,
+        wrote_at: 0,
+        read_at: 0,
+        work: Box::pin(work),
+    }
+}
+
+fn gate(
+    stage: &Stage,
+    number: usize,
+    desk: &Desk,
+    world: &Arc<World>,
+    clock: &Arc<dyn Clock>,
+) -> Inner {
+    let provider: Arc<dyn Provider> = Arc::<World>::clone(world);
+    let rules = Rules {
+        created: Created::Decide,
+        host_confirm: HostConfirm::Respect,
+        unknown_canceller: Party::Host,
+        settle_ms: SETTLE_MS,
+        series_settle_ms: 5_000,
+        attempt_grace_ms: GRACE_MS,
+        refusal_of_pending: provider.refusal_of_pending(),
+        names_series: provider.names_series(),
+        reads_created: provider.reads_created(),
+    };
+    let source = Source::new(SourceName::new(SOURCE), provider, None, rules);
+    Inner {
+        desk: desk.clone(),
+        storage: desk.storage.clone(),
+        journal: Arc::clone(&stage.journal),
+        policies: ArcSwap::from(Arc::clone(&stage.policies)),
+        sources: [(SOURCE.to_owned(), source)].into(),
+        clock: Arc::clone(clock),
+        settings: GateSettings {
+            acknowledge: Acknowledge::Database,
+            journal_when_store_is_down: false,
+            store_patience_ms: 1_000,
+            concurrency: 1,
+            lease_ms: LEASE_MS,
+            drain_batch_max: 1,
+            retry_schedule_ms: vec![CALL_TIMEOUT_MS, 60_000, 300_000],
+            worker_name: format!("w{number}"),
+        },
+        journal_refused_at: AtomicI64::new(0),
+        work: Notify::new(),
+        leasing: Mutex::new(()),
+        idle: watch::Sender::new(Activity::default()),
+    }
+}
+
+fn top_up(owner: String, credits: i64) -> TopUpRequest {
+    TopUpRequest {
+        idempotency_key: format!("first of {owner}"),
+        owner,
+        amount: credits.to_string(),
+        unit: "CREDIT".to_owned(),
+        reason: None,
+        metadata: None,
+        actor: "simulation".to_owned(),
+    }
+}
+
+/// The one unit of account.
+fn units() -> [Unit; 1] {
+    static CREDIT: OnceLock<UnitCode> = OnceLock::new();
+    let code = CREDIT.get_or_init(|| UnitCode::try_from("CREDIT").unwrap());
+    [Unit {
+        code: code.clone(),
+        scale: 2,
+    }]
+}
+
+fn noon() -> Timestamp {
+    "2027-03-01T12:00:00Z".parse().unwrap()
+}
