@@ -160,8 +160,15 @@ pub(super) fn revival(
         return (false, None);
     };
     let settled_at = plus_ms(last_heard, rules.settle_ms);
+    let taken_back = calls
+        .iter()
+        .filter(|call| call.certain && call.action != Action::Confirm)
+        .map(|call| call.over_at)
+        .max();
     let ours = calls.iter().any(|call| {
-        call.action == Action::Confirm && plus_ms(call.over_at, rules.settle_ms) >= last_heard
+        call.action == Action::Confirm
+            && plus_ms(call.over_at, rules.settle_ms) >= last_heard
+            && taken_back.is_none_or(|at| at < call.over_at)
     });
     if ours {
         return (false, None);

@@ -190,6 +190,25 @@ fn our_own_confirm_revives_nothing() {
 }
 
 #[test]
+fn what_we_took_back_may_be_brought_back_by_hand() {
+    let mut record = chain([
+        (0, event(EventKind::Requested, "a", 0)),
+        (7, event(EventKind::Cancelled, "a", 4)),
+        (90, event(EventKind::Created, "a", 90)),
+    ]);
+    decided(&mut record, key("a"), Outcome::Accept);
+    let done = Some(AttemptResult::Ok);
+    told(&mut record, key("a"), Action::Confirm, done, 5);
+    told(&mut record, key("a"), Action::Cancel, done, 8);
+    let timeline = Timeline::fold(&record, &rules());
+    let unit = timeline.unit(&key("a")).unwrap();
+    assert_eq!(unit.standing.as_str(), "cancelled");
+    assert!(unit.read_at.is_some(), "somebody confirmed it after us");
+    read(&mut record, 100, reading("a", Status::Accepted));
+    assert_eq!(standing(&record, &key("a")), "accepted");
+}
+
+#[test]
 fn the_echo_of_our_decline_does_not_undo_a_later_confirm_by_hand() {
     let mut record = chain([
         (0, event(EventKind::Requested, "a", 0)),
