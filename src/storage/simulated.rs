@@ -112,12 +112,21 @@ impl Drop for UnderWay {
 }
 
 impl Storage {
-    /// A store in memory, with one connection for all.
-    pub(crate) async fn in_memory(units: &[Unit]) -> Result<Self, StorageError> {
+    /// A store in memory, with one connection for all. Begins as `image` shows, else empty.
+    pub(crate) async fn in_memory(
+        units: &[Unit],
+        image: Option<&[u8]>,
+    ) -> Result<Self, StorageError> {
         let path = Path::new(":memory:");
         let pool = Pool::open(path, Access::Write, Duration::from_secs(5)).await?;
-        migrate::migrate(&pool, path).await?;
-        migrate::prepare(&pool, units).await?;
+        if let Some(image) = image {
+            let image = image.try_into()?;
+            let mut connection = pool.connection().await?;
+            connection.deserialize(None, image, false).await?;
+        } else {
+            migrate::migrate(&pool, path).await?;
+            migrate::prepare(&pool, units).await?;
+        }
         let nobody_s_lock = tempfile::tempfile().map_err(|error| StorageError::Open {
             path: path.to_owned(),
             cause: error.to_string(),
@@ -134,5 +143,11 @@ impl Storage {
                 writing,
             }),
         })
+    }
+
+    /// The whole store, for another one to begin with.
+    pub(crate) async fn image(&self) -> Result<Vec<u8>, StorageError> {
+        let mut connection = self.inner.readers.connection().await?;
+        Ok(connection.serialize(None).await?.as_ref().to_vec())
     }
 }

@@ -72,12 +72,14 @@ fn from_environment<T>(name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T
 /// Runs what needs a stage, in one thread: whoever waits for the store is all that waits.
 fn on_stage(work: impl AsyncFnOnce(&Stage)) {
     let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::set(folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap();
-    runtime.block_on(work(&stage));
+    runtime.block_on(async {
+        let stage = Stage::set(folder.path()).await;
+        work(&stage).await;
+    });
 }
 
 #[test]

@@ -67,11 +67,13 @@ pub(super) struct Stage {
     policies: Arc<PolicySet>,
     parser: Arc<dyn Provider>,
     journal: Arc<Journal>,
+    /// The store as every history finds it: everybody has his credit.
+    image: Vec<u8>,
 }
 
 impl Stage {
     /// Sets it up; `folder` stays empty.
-    pub(super) fn set(folder: &std::path::Path) -> Self {
+    pub(super) async fn set(folder: &std::path::Path) -> Self {
         let file = SourceFile {
             name: "credits.toml".to_owned(),
             text: POLICY.to_owned(),
@@ -85,7 +87,13 @@ impl Stage {
             Ok((policies, _)) => Arc::new(policies),
             Err(found) => panic!("{}", found.render(false)),
         };
-        let clock = Arc::new(ManualClock::new(noon()));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(noon()));
+        let storage = Storage::in_memory(&self::units(), None).await.unwrap();
+        let desk = Desk::new(storage.clone(), self::units(), Arc::clone(&clock));
+        for (who, amount) in [(Who::Rich, RICH), (Who::Poor, POOR)] {
+            let top_up = top_up(booker(who).email, amount);
+            desk.top_up(top_up).await.unwrap();
+        }
         let api = toml::from_str("key = 'nobody asks'").unwrap();
         let entry = registry::find("calcom").unwrap();
         let journal = crate::journal::JournalSettings::new(folder.join("journal"));
@@ -93,6 +101,7 @@ impl Stage {
             policies,
             parser: (entry.build)(api, clock).unwrap(),
             journal: Arc::new(Journal::open(&journal).unwrap().0),
+            image: storage.image().await.unwrap(),
         }
     }
 }
@@ -142,7 +151,8 @@ impl Simulation {
     pub(super) async fn begin(stage: &Stage) -> Self {
         let clock = Arc::new(ManualClock::new(noon()));
         let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-        let storage = Storage::in_memory(&units()).await.unwrap();
+        let image = Some(stage.image.as_slice());
+        let storage = Storage::in_memory(&units(), image).await.unwrap();
         let parser = Arc::clone(&stage.parser);
         let world = Arc::new(World::new(Arc::clone(&clock), parser));
         let desk = Desk::new(storage.clone(), units(), Arc::clone(&as_clock));
@@ -150,10 +160,6 @@ impl Simulation {
             gate: Arc::new(gate(stage, number, &desk, &world, &as_clock)),
             in_hand: None,
         });
-        for (who, amount) in [(Who::Rich, RICH), (Who::Poor, POOR)] {
-            let top_up = top_up(booker(who).email, amount);
-            desk.top_up(top_up).await.unwrap();
-        }
         Self {
             workers: workers.collect(),
             world,
