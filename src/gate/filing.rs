@@ -59,7 +59,7 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
 
 /// Files a batch; says how many. If the store refuses it, each delivery is tried alone, and one that is
 /// refused alone is quarantined: kept and listed, but never in the way of the others.
-async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> {
+pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> {
     let (this, now) = (Arc::clone(gate), gate.now());
     let filed: Result<usize, StorageError> = gate
         .storage

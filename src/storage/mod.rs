@@ -38,9 +38,9 @@ mod posting;
 pub mod records;
 mod retention;
 mod settings;
-mod tables;
 #[cfg(test)]
 pub(crate) mod simulated;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
+
 use super::backend::{Access, Pool};
 use super::checkpoint::Checkpointer;
 use super::writer::Writer;
@@ -111,29 +114,37 @@ impl Drop for UnderWay {
     }
 }
 
+async fn connection(pool: &Pool) -> Result<PoolConnection<Sqlite>, StorageError> {
+    match pool {
+        Pool::Sqlite(pool) => Ok(pool.acquire().await?),
+        Pool::Postgres { .. } => Err(StorageError::ReadOnly),
+    }
+}
+
 impl Storage {
     /// A store in memory, with one connection for all. Begins as `image` shows, else empty.
     pub(crate) async fn in_memory(
         units: &[Unit],
         image: Option<&[u8]>,
     ) -> Result<Self, StorageError> {
-        let path = Path::new(":memory:");
-        let pool = Pool::open(path, Access::Write, Duration::from_secs(5)).await?;
+        let place = ":memory:";
+        let pool = Pool::open_file(Path::new(place), Access::Write, Duration::from_secs(5)).await?;
         if let Some(image) = image {
-            let image = image.try_into()?;
-            let mut connection = pool.connection().await?;
-            connection.deserialize(None, image, false).await?;
+            let mut connection = connection(&pool).await?;
+            connection
+                .deserialize(None, image.try_into()?, false)
+                .await?;
         } else {
-            migrate::migrate(&pool, path).await?;
+            migrate::migrate(&pool, place).await?;
             migrate::prepare(&pool, units).await?;
         }
         let nobody_s_lock = tempfile::tempfile().map_err(|error| StorageError::Open {
-            path: path.to_owned(),
+            place: place.to_owned(),
             cause: error.to_string(),
         })?;
         let writer = Writer::start(pool.clone(), nobody_s_lock);
         let checkpointer = Checkpointer::start(pool.clone(), &writer);
-        let writing = Some(Writing {
+        let writing = Some(Writing::Alone {
             writer,
             checkpointer,
         });
@@ -147,7 +158,7 @@ impl Storage {
 
     /// The whole store, for another one to begin with.
     pub(crate) async fn image(&self) -> Result<Vec<u8>, StorageError> {
-        let mut connection = self.inner.readers.connection().await?;
+        let mut connection = connection(&self.inner.readers).await?;
         Ok(connection.serialize(None).await?.as_ref().to_vec())
     }
 }

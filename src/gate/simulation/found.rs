@@ -1,53 +1,38 @@
 //! Histories that went wrong when they were first told, as short as they could be made.
 
 use super::history::Action::{self, Book, Cancel, Confirm, Deliver, Go, Move, Pass};
-use super::history::Kind::{Asking, Open};
-use super::history::Who::{Poor, Rich};
-use crate::domain::booking::Party::{Booker, Host};
+use super::history::Kind::{self, Asking, Open};
+use super::history::Who::{self, Poor, Rich};
+use crate::domain::booking::Party::{self, Booker, Host};
 
 /// What went wrong, and the history.
 pub(super) fn histories() -> Vec<(&'static str, Vec<Action>)> {
+    let mut taken_back = vec![books(Asking, Rich), ARRIVES];
+    taken_back.extend([Go(0); 6]);
+    taken_back.extend([cancels(0, Booker), Go(0), ARRIVES, ARRIVES, Go(3)]);
+    taken_back.extend([Go(0); 10]);
+    taken_back.extend([Pass { seconds: 120 }, Go(0), Go(0), Go(0)]);
+    taken_back.push(Confirm { booking: 0 });
     vec![
-        (
-            "a confirm that was heard after a reading was never read",
-            vec![
-                books(Asking, Poor),
-                ARRIVES,
-                Go(2),
-                cancels(Host),
-                Go(2),
-                Pass { seconds: 10 },
-                Go(2),
-                Confirm { booking: 0 },
-            ],
-        ),
+        ("a slow look hid a confirm by hand", slow_look()),
         (
             "an answer that was written down late counted as seen late",
-            vec![
-                books(Asking, Rich),
-                cancels(Booker),
-                Confirm { booking: 0 },
-                ARRIVES,
-                ARRIVES,
-                ARRIVES,
-                Pass { seconds: 120 },
-                Go(0),
-                Go(0),
-                Go(0),
-                cancels(Booker),
-                ARRIVES,
-                Pass { seconds: 120 },
-            ],
+            late_answer(),
         ),
         (
             "a worker that had lost its lease reopened what its successor had done",
             vec![
                 books(Asking, Rich),
                 ARRIVES,
+                Go(0),
                 Go(2),
                 Go(2),
                 Pass { seconds: 40 },
             ],
+        ),
+        (
+            "a worker that had been stopped called beside its successor",
+            stopped(),
         ),
         (
             "what the host moved, cancelled and brought back was free",
@@ -55,32 +40,17 @@ pub(super) fn histories() -> Vec<(&'static str, Vec<Action>)> {
                 books(Open, Rich),
                 MOVED_BY_HOST,
                 MOVED_BY_HOST,
-                Cancel {
-                    booking: 2,
-                    by: Host,
-                    lagging: false,
-                },
+                cancels(2, Host),
                 Confirm { booking: 2 },
             ],
         ),
         (
             "a move by the host whose credit another move had carried off was tried for ever",
-            vec![
-                books(Asking, Poor),
-                ARRIVES,
-                MOVED_BY_HOST,
-                Go(0),
-                Go(0),
-                MOVED_BY_HOST,
-                Go(0),
-                Go(0),
-                Deliver {
-                    webhook: 1,
-                    again: false,
-                },
-                Go(0),
-                Go(0),
-            ],
+            moved_twice(),
+        ),
+        (
+            "a confirm by hand was not seen once we had taken ours back",
+            taken_back,
         ),
     ]
 }
@@ -94,14 +64,88 @@ const MOVED_BY_HOST: Action = Move {
     by: Host,
 };
 
-fn books(kind: super::history::Kind, who: super::history::Who) -> Action {
+fn books(kind: Kind, who: Who) -> Action {
     Book { kind, who }
 }
 
-fn cancels(by: crate::domain::booking::Party) -> Action {
+fn cancels(booking: u8, by: Party) -> Action {
     Cancel {
-        booking: 0,
+        booking,
         by,
         lagging: false,
     }
+}
+
+fn slow_look() -> Vec<Action> {
+    vec![
+        books(Asking, Poor),
+        ARRIVES,
+        Go(0),
+        Go(0),
+        Go(0),
+        cancels(0, Booker),
+        Go(0),
+        Go(1),
+        Go(0),
+        Go(0),
+        Confirm { booking: 0 },
+        Pass { seconds: 40 },
+        Go(0),
+    ]
+}
+
+fn late_answer() -> Vec<Action> {
+    vec![
+        books(Asking, Rich),
+        cancels(0, Booker),
+        Confirm { booking: 0 },
+        ARRIVES,
+        ARRIVES,
+        ARRIVES,
+        Pass { seconds: 120 },
+        Go(3),
+        Go(0),
+        Go(0),
+        Go(0),
+        cancels(0, Booker),
+        ARRIVES,
+        Pass { seconds: 120 },
+    ]
+}
+
+fn stopped() -> Vec<Action> {
+    vec![
+        books(Asking, Rich),
+        Pass { seconds: 40 },
+        Go(3),
+        Go(1),
+        Go(1),
+        Go(1),
+        Pass { seconds: 120 },
+        Go(1),
+        Go(1),
+    ]
+}
+
+fn moved_twice() -> Vec<Action> {
+    vec![
+        books(Asking, Poor),
+        ARRIVES,
+        Go(0),
+        MOVED_BY_HOST,
+        Go(0),
+        Go(0),
+        MOVED_BY_HOST,
+        Go(0),
+        Go(0),
+        Go(0),
+        Deliver {
+            webhook: 1,
+            again: false,
+        },
+        Go(3),
+        Go(0),
+        Go(0),
+        Go(0),
+    ]
 }

@@ -21,7 +21,7 @@ use crate::domain::clock::{Clock, ManualClock, Timestamp, ms_between, plus_ms};
 use crate::domain::ids::{SourceName, Uid};
 use crate::domain::timeline::{Created, HostConfirm, Rules};
 use crate::gate::{Acknowledge, Activity, Desk, GateSettings, Inner, Source, TopUpRequest};
-use crate::gate::{inbox, worker};
+use crate::gate::{RetentionSettings, filing, inbox, worker};
 use crate::journal::{Journal, Record};
 use crate::policy::{self, LoadContext, PolicySet, SourceFile};
 use crate::provider::{Provider, registry};
@@ -132,7 +132,10 @@ pub(super) struct Simulation {
     quiet: bool,
     /// Turns taken so far.
     turn: u64,
-    /// In which turn we were told something about which booking.
+    /// Webhooks are stored that were not filed yet, and news of which bookings is among them.
+    unfiled: bool,
+    stored: Vec<Uid>,
+    /// In which turn something about which booking was filed.
     told: Vec<(u64, Uid)>,
 }
 
@@ -145,6 +148,8 @@ enum Turn {
     Late(usize),
     /// The row of this cancelled booking changes.
     Row(usize),
+    /// What was stored is filed.
+    File,
 }
 
 impl Simulation {
@@ -168,6 +173,8 @@ impl Simulation {
             clock,
             quiet: true,
             turn: 0,
+            unfiled: false,
+            stored: Vec::new(),
             told: Vec::new(),
         }
     }
@@ -223,13 +230,15 @@ impl Simulation {
         let state = self.world.state();
         let late = (0..state.late.len()).map(Turn::Late);
         let rows = (0..state.cancels.len()).map(Turn::Row);
-        workers.chain(late).chain(rows).collect()
+        let file = self.unfiled.then_some(Turn::File);
+        workers.chain(late).chain(rows).chain(file).collect()
     }
 
     async fn take(&mut self, turn: Turn) {
         match turn {
             Turn::Late(index) => self.world.arrive(index).await,
             Turn::Row(index) => self.world.end_cancel(index),
+            Turn::File => self.file().await,
             Turn::Worker(number) => self.step(number).await,
         }
     }
@@ -246,6 +255,10 @@ impl Simulation {
         let step = self.waits_for(number);
         if step == Some(Step::Call) {
             self.watch_call(number).await;
+        }
+        // Before it calls, a worker waits until what is stored is filed: it has its turn without that.
+        if step == Some(Step::Read) && self.unfiled {
+            self.file().await;
         }
         self.turn += 1;
         let turn = self.turn;
@@ -325,11 +338,10 @@ impl Simulation {
             }
             webhook
         };
-        self.turn += 1;
         let copy = if sent_at == Timestamp::MAX {
             " again"
         } else {
-            self.told.push((self.turn, webhook.uid.clone()));
+            self.stored.push(webhook.uid.clone());
             ""
         };
         let name = self.world.name(&webhook.uid);
@@ -344,7 +356,19 @@ impl Simulation {
             body: webhook.body,
         };
         let gate = &self.workers[0].gate;
-        inbox::store(gate, vec![record], now).await.unwrap();
+        inbox::store(gate, vec![record]).await.unwrap();
+        self.unfiled = true;
+    }
+
+    /// Some instance files what is stored.
+    async fn file(&mut self) {
+        while filing::file_some(&self.workers[0].gate).await.unwrap() > 0 {}
+        self.unfiled = false;
+        self.turn += 1;
+        let filed = std::mem::take(&mut self.stored);
+        self.told
+            .extend(filed.into_iter().map(|uid| (self.turn, uid)));
+        self.world.tell("what arrived is filed");
         self.quiet = false;
     }
 
@@ -409,7 +433,8 @@ fn take_work(gate: &Arc<Inner>) -> InHand {
     let turnstile = Arc::new(Turnstile::default());
     let work = turnstile.around(async move {
         let shutdown = CancellationToken::new();
-        for lease in worker::claim(&gate, 1).await.unwrap() {
+        let in_hand = worker::InHand::default();
+        for lease in worker::claim(&gate, 1, &in_hand).await.unwrap() {
             worker::work(&gate, lease, &shutdown).await;
         }
     });
@@ -441,6 +466,7 @@ fn gate(
         reads_created: provider.reads_created(),
     };
     let source = Source::new(SourceName::new(SOURCE), provider, None, rules);
+    let (intake, arrivals) = inbox::intake();
     Inner {
         desk: desk.clone(),
         storage: desk.storage.clone(),
@@ -455,10 +481,17 @@ fn gate(
             concurrency: 1,
             lease_ms: LEASE_MS,
             drain_batch_max: 1,
+            journal_age_max_ms: 0,
+            retention: RetentionSettings::for_ever(),
             retry_schedule_ms: vec![CALL_TIMEOUT_MS, 60_000, 300_000],
             worker_name: format!("w{number}"),
         },
+        jobs: Vec::new(),
+        jobs_bell: Notify::new(),
         journal_refused_at: AtomicI64::new(0),
+        intake,
+        arrivals: Mutex::new(arrivals),
+        arrived: Notify::new(),
         work: Notify::new(),
         leasing: Mutex::new(()),
         idle: watch::Sender::new(Activity::default()),
