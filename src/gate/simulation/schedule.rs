@@ -4,7 +4,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -488,6 +488,7 @@ fn gate(
         },
         jobs: Vec::new(),
         jobs_bell: Notify::new(),
+        takes_over: AtomicBool::new(true),
         journal_refused_at: AtomicI64::new(0),
         intake,
         arrivals: Mutex::new(arrivals),

@@ -407,6 +407,8 @@ impl Provider for World {
         None
     }
 
+    fn share_limit(&self, _: u32) {}
+
     fn call_interval_ms(&self) -> i64 {
         0
     }
