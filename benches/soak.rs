@@ -48,6 +48,12 @@ enum StoreName {
     Postgres,
 }
 
+/// A store takes about 30 KiB for each thing that people do; twice that, and something to begin with.
+fn disk_mib(minutes: f64, act_every_ms: u64) -> u32 {
+    let acts = 60_000.0 * minutes / act_every_ms.max(1) as f64;
+    64 + (acts * 60.0 / 1_024.0) as u32
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -65,6 +71,7 @@ async fn main() -> ExitCode {
         },
         acknowledge: "",
         small_disk,
+        disk_mib: disk_mib(arguments.minutes, arguments.act_every_ms),
     };
     let mut faults = Fault::all(store);
     faults.extend(small_disk.map(|_| Fault::FullDisk));

@@ -18,6 +18,7 @@ const SQLITE: Setup = Setup {
     daemons: 1,
     acknowledge: "",
     small_disk: None,
+    disk_mib: 64,
 };
 const SOME_SECONDS: Course = Course {
     lasting: Duration::from_secs(4),

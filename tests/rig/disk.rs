@@ -38,7 +38,9 @@ impl SmallDisk {
     /// Leaves no room.
     pub(crate) fn fill(&self) {
         let mut file = File::create(self.filler()).unwrap();
-        while file.write_all(&[0; 512]).is_ok() {}
+        for chunk in [[0; 65_536].as_slice(), &[0; 512]] {
+            while file.write_all(chunk).is_ok() {}
+        }
     }
 
     /// There is room again.

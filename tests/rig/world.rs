@@ -38,8 +38,6 @@ message = "This costs {cost} credits and you have {available}."
 [require]
 all = ["has-credit"]
 "#;
-/// The small disk's size: what a store of some thousand bookings needs.
-const DISK_KIB: u32 = 64 * 1024;
 
 /// What lies on a small disk of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +54,8 @@ pub(crate) struct Setup {
     /// `server.acknowledge`; empty for the store's own default.
     pub(crate) acknowledge: &'static str,
     pub(crate) small_disk: Option<Under>,
+    /// How small: it must hold all that comes, while it is not filled up.
+    pub(crate) disk_mib: u32,
 }
 
 /// A daemon's place, and the daemon while there is one.
@@ -89,12 +89,13 @@ impl World {
         let of_store = folder.path().join("store");
         std::fs::create_dir(&of_store).unwrap();
         let of_daemon = |number: usize| folder.path().join(format!("daemon-{number}"));
+        let disk_kib = setup.disk_mib * 1_024;
         let disk = match setup.small_disk {
             None => None,
-            Some(Under::Store) => Some(SmallDisk::mount(&of_store, DISK_KIB)?),
+            Some(Under::Store) => Some(SmallDisk::mount(&of_store, disk_kib)?),
             Some(Under::Journal) => {
                 let journal = of_daemon(0).join("journal");
-                Some(SmallDisk::mount(&journal, DISK_KIB)?)
+                Some(SmallDisk::mount(&journal, disk_kib)?)
             }
         };
         let store = Store::new(setup.store, &of_store)?;
