@@ -11,7 +11,7 @@ use crate::domain::ids::{AttemptId, UnitKey};
 use crate::domain::plan::{CreditStep, Plan, decision_of};
 use crate::domain::timeline::{Timeline, with_final_names};
 use crate::provider::Target;
-use crate::storage::records::{BookingRow, Lease, NewCommand};
+use crate::storage::records::{BookingRow, Lease, NewCommand, Touched};
 use crate::storage::{StorageError, Tx};
 
 /// Rounds of bookkeeping in one transaction: a chain that needs more has a rule that contradicts
@@ -71,15 +71,16 @@ pub(super) async fn advance(
         tx.due_no_later_than(lease.chain, now).await?;
         return Ok(Next::Done);
     }
+    let Some(record) = tx.load_chain(lease.chain).await? else {
+        return Ok(Next::Done);
+    };
+    let mut record = with_final_names(record);
     for _ in 0..ROUNDS_MAX {
-        let Some(record) = tx.load_chain(lease.chain).await? else {
-            return Ok(Next::Done);
-        };
-        let record = with_final_names(record);
         let timeline = Timeline::fold(&record, &source.rules);
         let plan = Plan::make(&record, &timeline, &source.rules, now);
         if plan.writes() {
             carry_out(gate, tx, &record, &timeline, &plan, now).await?;
+            record = with_final_names(tx.load_again(record, touched(&plan)).await?);
             continue;
         }
         if let (Some(unit), None) = (&plan.read, later) {
@@ -104,6 +105,16 @@ pub(super) async fn advance(
     tx.release_lease(&lease, Some(plus_ms(now, RESTLESS_MS)))
         .await?;
     Ok(Next::Done)
+}
+
+/// What carrying out a plan has changed of the chain's record. It never adds facts.
+fn touched(plan: &Plan) -> Touched {
+    let decisions = !plan.decide.is_empty();
+    Touched {
+        decisions,
+        holds: decisions || !plan.credit.is_empty(),
+        commands: !(plan.expired.is_empty() && plan.changes.is_empty() && plan.commands.is_empty()),
+    }
 }
 
 /// Writes the attempt down before it is made.

@@ -3,7 +3,7 @@
 
 use super::backend::{Row, Sql, Tx, Value};
 use super::error::StorageError;
-use super::records::{ChainRecord, Fact, FactBody};
+use super::records::{ChainRecord, Fact, FactBody, Touched};
 use super::words::{earlier, from_json, json};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DeliveryId, SourceName};
@@ -237,6 +237,30 @@ impl Tx {
             holds: self.holds_of(chain).await?,
             waivers: self.waivers_of(chain).await?,
         }))
+    }
+
+    /// Brings those parts of a record up to date that this transaction has changed; the chain has to be
+    /// locked, so that nobody else has.
+    ///
+    /// # Errors
+    /// As [`Tx::load_chain`].
+    pub async fn load_again(
+        &mut self,
+        mut record: ChainRecord,
+        touched: Touched,
+    ) -> Result<ChainRecord, StorageError> {
+        let chain = record.chain;
+        if touched.decisions {
+            record.decisions = self.decisions_of(chain).await?;
+        }
+        if touched.commands {
+            record.commands = self.commands_of(chain).await?;
+        }
+        if touched.holds {
+            record.holds = self.holds_of(chain).await?;
+            record.waivers = self.waivers_of(chain).await?;
+        }
+        Ok(record)
     }
 }
 
