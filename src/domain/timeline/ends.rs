@@ -160,15 +160,19 @@ pub(super) fn revival(
         return (false, None);
     };
     let settled_at = plus_ms(last_heard, rules.settle_ms);
-    let taken_back = calls
-        .iter()
-        .filter(|call| call.certain && call.action != Action::Confirm)
-        .map(|call| call.over_at)
-        .max();
+    // What a confirm of ours may have revived has ended again if we took it back, or if a look at it
+    // afterwards shows so.
+    let ended_since = |confirmed_at: Timestamp| {
+        calls.iter().any(|call| {
+            call.certain && call.action != Action::Confirm && call.over_at >= confirmed_at
+        }) || read
+            .iter()
+            .any(|(at, reading)| *at > confirmed_at && reading.status.is_over())
+    };
     let ours = calls.iter().any(|call| {
         call.action == Action::Confirm
             && plus_ms(call.over_at, rules.settle_ms) >= last_heard
-            && taken_back.is_none_or(|at| at < call.over_at)
+            && !ended_since(call.over_at)
     });
     if ours {
         return (false, None);

@@ -209,6 +209,25 @@ fn what_we_took_back_may_be_brought_back_by_hand() {
 }
 
 #[test]
+fn a_confirm_of_ours_that_had_no_effect_does_not_hide_one_by_hand() {
+    let mut record = chain([
+        (0, event(EventKind::Requested, "a", 0)),
+        (1, event(EventKind::Rejected, "a", 1)),
+        (60, event(EventKind::Created, "a", 60)),
+    ]);
+    decided(&mut record, key("a"), Outcome::Accept);
+    let unknown = Some(AttemptResult::Unknown);
+    told(&mut record, key("a"), Action::Confirm, unknown, 5);
+    let read_at = |record: &ChainRecord| {
+        let timeline = Timeline::fold(record, &rules());
+        timeline.unit(&key("a")).unwrap().read_at
+    };
+    assert_eq!(read_at(&record), None, "it may have been ours");
+    read(&mut record, 50, reading("a", Status::Rejected));
+    assert!(read_at(&record).is_some(), "it was not");
+}
+
+#[test]
 fn the_echo_of_our_decline_does_not_undo_a_later_confirm_by_hand() {
     let mut record = chain([
         (0, event(EventKind::Requested, "a", 0)),

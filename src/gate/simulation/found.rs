@@ -1,6 +1,6 @@
 //! Histories that went wrong when they were first told, as short as they could be made.
 
-use super::history::Action::{self, Book, Cancel, Confirm, Deliver, Go, Move, Pass};
+use super::history::Action::{self, Book, Cancel, Confirm, Decline, Deliver, Go, Move, Pass};
 use super::history::Kind::{self, Asking, Open};
 use super::history::Who::{self, Poor, Rich};
 use crate::domain::booking::Party::{self, Booker, Host};
@@ -51,6 +51,10 @@ pub(super) fn histories() -> Vec<(&'static str, Vec<Action>)> {
         (
             "a confirm by hand was not seen once we had taken ours back",
             taken_back,
+        ),
+        (
+            "a call of ours that had come to nothing hid a confirm by hand",
+            came_to_nothing(),
         ),
     ]
 }
@@ -148,4 +152,13 @@ fn moved_twice() -> Vec<Action> {
         Go(0),
         Go(0),
     ]
+}
+
+fn came_to_nothing() -> Vec<Action> {
+    let mut history = vec![books(Asking, Rich), ARRIVES, Go(0), Go(2), Go(2)];
+    history.extend([Decline { booking: 0 }, Pass { seconds: 40 }]);
+    // The first worker takes the chain over, up to its last look at the store before a call.
+    history.extend([Go(0), Go(3), Go(2), Go(0), Go(0), Go(0)]);
+    history.extend([Confirm { booking: 0 }, Go(0)]);
+    history
 }
