@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::history::Who;
-use super::schedule::{POOR, PRICE, RICH, SOURCE, Simulation};
+use super::schedule::Simulation;
+use super::stage::{POOR, PRICE, RICH, SOURCE};
 use super::world::booker;
 use crate::domain::booking::Status;
 use crate::domain::chain::{ChainRecord, CommandState, Decider, Hold, HoldState};

@@ -11,10 +11,12 @@ mod found;
 mod history;
 mod schedule;
 mod shrink;
+mod stage;
 mod world;
 
 use history::Action;
-use schedule::{Simulation, Stage};
+use schedule::Simulation;
+use stage::Stage;
 
 /// Histories told by default.
 const HISTORIES: u64 = 1_500;

@@ -4,108 +4,29 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicI64};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::Poll;
 
-use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::check;
-use super::history::{Action, Who};
-use super::world::{CALL_TIMEOUT_MS, GRACE_MS, World, booker};
-use crate::domain::amount::{Unit, UnitCode};
-use crate::domain::booking::Party;
+use super::history::Action;
+use super::stage::{SOURCE, Stage, gate, noon, units};
+use super::world::World;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, ms_between, plus_ms};
 use crate::domain::ids::{SourceName, Uid};
-use crate::domain::timeline::{Created, HostConfirm, Rules};
-use crate::gate::{Acknowledge, Activity, Desk, GateSettings, Inner, Source, TopUpRequest};
-use crate::gate::{RetentionSettings, filing, inbox, worker};
-use crate::journal::{Journal, Record};
-use crate::policy::{self, LoadContext, PolicySet, SourceFile};
-use crate::provider::{Provider, registry};
+use crate::gate::{Desk, Inner, filing, inbox, worker};
+use crate::journal::Record;
 use crate::storage::simulated::{Step, Turnstile};
 use crate::storage::{Storage, StorageError};
 
 /// Daemons on the store.
 const WORKERS: usize = 3;
-/// How long a lease lasts, in ms.
-const LEASE_MS: i64 = 30_000;
-/// How long the provider's state may lag behind a call or a webhook, in ms.
-const SETTLE_MS: i64 = 10_000;
 /// How long a webhook may be on its way, in ms: the gate trusts that none is under way for longer than
 /// `settle_ms`. Copies of it may.
 const DELAY_MS_MAX: i64 = 8_000;
 /// Turns after which a history must have come to its end.
 const TURNS_MAX: usize = 5_000;
-/// Source of all bookings.
-pub(super) const SOURCE: &str = "cal";
-/// What the rich and the poor booker have, and what a booking costs, in whole credits.
-pub(super) const RICH: i64 = 1_000;
-pub(super) const POOR: i64 = 3;
-pub(super) const PRICE: i64 = 2;
-
-const POLICY: &str = r#"
-schema = 1
-[policy]
-id = "credits"
-[credits]
-unit = "CREDIT"
-cost = { base = "2" }
-refund = [{ notice = "48h", percent = 100 }]
-[[criterion]]
-id = "has-credit"
-kind = "credit"
-message = "This costs {cost} credits."
-[require]
-all = ["has-credit"]
-"#;
-
-/// What all histories share, because none changes it.
-pub(super) struct Stage {
-    policies: Arc<PolicySet>,
-    parser: Arc<dyn Provider>,
-    journal: Arc<Journal>,
-    /// The store as every history finds it: everybody has his credit.
-    image: Vec<u8>,
-}
-
-impl Stage {
-    /// Sets it up; `folder` stays empty.
-    pub(super) async fn set(folder: &std::path::Path) -> Self {
-        let file = SourceFile {
-            name: "credits.toml".to_owned(),
-            text: POLICY.to_owned(),
-        };
-        let units = units().map(|unit| (unit.code.clone(), unit)).into();
-        let context = LoadContext {
-            units: &units,
-            read_list: &|_, _| Err(std::io::ErrorKind::NotFound.into()),
-        };
-        let policies = match policy::load(vec![file], &context) {
-            Ok((policies, _)) => Arc::new(policies),
-            Err(found) => panic!("{}", found.render(false)),
-        };
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(noon()));
-        let storage = Storage::in_memory(&self::units(), None).await.unwrap();
-        let desk = Desk::new(storage.clone(), self::units(), Arc::clone(&clock));
-        for (who, amount) in [(Who::Rich, RICH), (Who::Poor, POOR)] {
-            let top_up = top_up(booker(who).email, amount);
-            desk.top_up(top_up).await.unwrap();
-        }
-        let api = toml::from_str("key = 'nobody asks'").unwrap();
-        let entry = registry::find("calcom").unwrap();
-        let journal = crate::journal::JournalSettings::new(folder.join("journal"));
-        Self {
-            policies,
-            parser: (entry.build)(api, clock).unwrap(),
-            journal: Arc::new(Journal::open(&journal).unwrap().0),
-            image: storage.image().await.unwrap(),
-        }
-    }
-}
-
 /// One daemon.
 struct Worker {
     gate: Arc<Inner>,
@@ -444,83 +365,4 @@ fn take_work(gate: &Arc<Inner>) -> InHand {
         read_at: 0,
         work: Box::pin(work),
     }
-}
-
-fn gate(
-    stage: &Stage,
-    number: usize,
-    desk: &Desk,
-    world: &Arc<World>,
-    clock: &Arc<dyn Clock>,
-) -> Inner {
-    let provider: Arc<dyn Provider> = Arc::<World>::clone(world);
-    let rules = Rules {
-        created: Created::Decide,
-        host_confirm: HostConfirm::Respect,
-        unknown_canceller: Party::Host,
-        settle_ms: SETTLE_MS,
-        series_settle_ms: 5_000,
-        attempt_grace_ms: GRACE_MS,
-        refusal_of_pending: provider.refusal_of_pending(),
-        names_series: provider.names_series(),
-        reads_created: provider.reads_created(),
-    };
-    let source = Source::new(SourceName::new(SOURCE), provider, None, rules);
-    let (intake, arrivals) = inbox::intake();
-    Inner {
-        desk: desk.clone(),
-        storage: desk.storage.clone(),
-        journal: Arc::clone(&stage.journal),
-        policies: ArcSwap::from(Arc::clone(&stage.policies)),
-        sources: [(SOURCE.to_owned(), source)].into(),
-        clock: Arc::clone(clock),
-        settings: GateSettings {
-            acknowledge: Acknowledge::Database,
-            journal_when_store_is_down: false,
-            store_patience_ms: 1_000,
-            concurrency: 1,
-            lease_ms: LEASE_MS,
-            drain_batch_max: 1,
-            journal_age_max_ms: 0,
-            retention: RetentionSettings::for_ever(),
-            retry_schedule_ms: vec![CALL_TIMEOUT_MS, 60_000, 300_000],
-            worker_name: format!("w{number}"),
-        },
-        jobs: Vec::new(),
-        jobs_bell: Notify::new(),
-        takes_over: AtomicBool::new(true),
-        journal_refused_at: AtomicI64::new(0),
-        intake,
-        arrivals: Mutex::new(arrivals),
-        arrived: Notify::new(),
-        work: Notify::new(),
-        leasing: Mutex::new(()),
-        idle: watch::Sender::new(Activity::default()),
-    }
-}
-
-fn top_up(owner: String, credits: i64) -> TopUpRequest {
-    TopUpRequest {
-        idempotency_key: format!("first of {owner}"),
-        owner,
-        amount: credits.to_string(),
-        unit: "CREDIT".to_owned(),
-        reason: None,
-        metadata: None,
-        actor: "simulation".to_owned(),
-    }
-}
-
-/// The one unit of account.
-fn units() -> [Unit; 1] {
-    static CREDIT: OnceLock<UnitCode> = OnceLock::new();
-    let code = CREDIT.get_or_init(|| UnitCode::try_from("CREDIT").unwrap());
-    [Unit {
-        code: code.clone(),
-        scale: 2,
-    }]
-}
-
-fn noon() -> Timestamp {
-    "2027-03-01T12:00:00Z".parse().unwrap()
 }

@@ -1,7 +1,7 @@
 //! Makes a failing history short: leaves out what it fails without, and makes what is left plain.
 
 use super::history::Action;
-use super::schedule::Stage;
+use super::stage::Stage;
 use super::tell;
 
 /// Histories told at most to make one shorter.
