@@ -9,25 +9,15 @@ use tokio_util::sync::CancellationToken;
 use super::{Inner, keys};
 use crate::domain::chain::FactBody;
 use crate::domain::clock::Timestamp;
-use crate::domain::event::BookingEvent;
 use crate::domain::ids::DeliveryId;
 use crate::provider::{Parsed, RawDelivery};
-use crate::storage::records::{DeliveryState, Filing, UnfiledDelivery};
+use crate::storage::records::{DeliveryState, Filing, Understood, UnfiledDelivery};
 use crate::storage::{StorageError, Tx};
 
 /// Deliveries filed with one commit at most.
-const BATCH_MAX: u32 = 32;
+const BATCH_MAX: u32 = 128;
 /// The longest wait without looking: what another instance has left behind is found by looking only.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// A delivery that was understood as far as it can be.
-struct Letter {
-    delivery: UnfiledDelivery,
-    filing: Filing,
-    event: Option<Box<BookingEvent>>,
-    /// The names of the event's chain.
-    names: Vec<String>,
-}
 
 /// Files until `shutdown` is cancelled.
 pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
@@ -70,8 +60,8 @@ pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> 
                 let mut letters: Vec<_> = understood.collect();
                 // Instances that lock chains in one order do not wait for each other in a circle.
                 letters.sort_by(|one, other| one.names.cmp(&other.names));
-                for letter in &letters {
-                    post(tx, letter, now).await?;
+                for place in tx.file_together(&letters, now).await? {
+                    post(tx, &letters[place], now).await?;
                 }
                 Ok(letters.len())
             })
@@ -131,23 +121,21 @@ async fn file_alone(
         .await
 }
 
-async fn post(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), StorageError> {
-    let delivery = &letter.delivery;
+async fn post(tx: &mut Tx, letter: &Understood, now: Timestamp) -> Result<(), StorageError> {
     let mut filed_under = None;
-    if let Some(event) = &letter.event {
-        let chain = tx.chain_for(&delivery.source, &letter.names, now).await?;
-        let fact = FactBody::Event(event.clone());
-        let (id, received_at) = (Some(delivery.id), delivery.received_at);
-        tx.append_fact(chain, id, &fact, received_at, Some(now))
+    if let Some(fact) = &letter.fact {
+        let chain = tx.chain_for(&letter.source, &letter.names, now).await?;
+        let (id, received_at) = (Some(letter.delivery), letter.received_at);
+        tx.append_fact(chain, id, fact, received_at, Some(now))
             .await?;
         filed_under = Some(chain);
     }
-    tx.file_delivery(delivery.id, &letter.filing, filed_under, now)
+    tx.file_delivery(letter.delivery, &letter.filing, filed_under, now)
         .await
 }
 
 impl Inner {
-    fn understand(&self, delivery: UnfiledDelivery) -> Letter {
+    fn understand(&self, delivery: UnfiledDelivery) -> Understood {
         let parsed = match self.sources.get(delivery.source.as_str()) {
             Some(source) => source.provider.parse(RawDelivery {
                 body: &delivery.body,
@@ -174,18 +162,18 @@ impl Inner {
                 (DeliveryState::Unparsed, None, Some(why), None)
             }
         };
-        Letter {
-            names: event
-                .as_ref()
-                .map(|event| keys::of_event(event))
-                .unwrap_or_default(),
+        let names = event.as_ref().map(|event| keys::of_event(event));
+        Understood {
+            delivery: delivery.id,
+            source: delivery.source,
+            received_at: delivery.received_at,
             filing: Filing {
                 state,
                 trigger,
                 note,
             },
-            delivery,
-            event,
+            fact: event.map(FactBody::Event),
+            names: names.unwrap_or_default(),
         }
     }
 }

@@ -265,7 +265,7 @@ impl Tx {
 }
 
 /// A list of names, as the database takes it.
-fn list(names: &[&str], on_a_server: bool) -> Result<Value, StorageError> {
+pub(super) fn list(names: &[&str], on_a_server: bool) -> Result<Value, StorageError> {
     if on_a_server {
         let names = names.iter().map(|&name| Some(name.to_owned()));
         return Ok(Value::Texts(names.collect()));

@@ -85,7 +85,7 @@ impl Tx {
         let text = |text: &str| Some(text.to_owned());
         let sources = all().map(|each| text(each.source.as_str())).collect();
         let digests = all().map(|each| each.digest.to_vec()).collect();
-        let times = all().map(|each| each.received_at.as_microsecond());
+        let times = all().map(|each| Some(each.received_at.as_microsecond()));
         let types = all().map(|each| each.content_type.clone()).collect();
         let bodies = all().map(|each| each.body.to_vec()).collect();
         let insert = self.query(ARRIVE).bind(Value::Texts(sources));

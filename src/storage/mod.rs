@@ -26,6 +26,7 @@ mod commands;
 mod concurrent;
 mod decisions;
 mod error;
+mod filing;
 mod idempotency;
 mod import;
 mod inbox;

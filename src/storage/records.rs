@@ -78,6 +78,23 @@ pub struct UnfiledDelivery {
     pub body: Bytes,
 }
 
+/// A delivery that was understood as far as it can be.
+#[derive(Debug, Clone)]
+pub struct Understood {
+    /// Its id.
+    pub delivery: DeliveryId,
+    /// The source it came from.
+    pub source: SourceName,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// What it turned out to be.
+    pub filing: Filing,
+    /// What it tells of a booking.
+    pub fact: Option<FactBody>,
+    /// The names of that booking's chain.
+    pub names: Vec<String>,
+}
+
 /// What a delivery turned out to be.
 #[derive(Debug, Clone)]
 pub struct Filing {

@@ -21,7 +21,7 @@ pub(in crate::storage) enum Value {
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
     /// A column of values, one for each row to be written: PostgreSQL only.
-    Integers(Vec<i64>),
+    Integers(Vec<Option<i64>>),
     /// See `Integers`.
     Texts(Vec<Option<String>>),
     /// See `Integers`.

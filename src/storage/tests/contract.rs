@@ -167,6 +167,7 @@ async fn every_statement_runs_on_both() {
         chains::STORIES,
         commands::STORIES,
         import::STORIES,
+        filing::STORIES,
         inbox::STORIES,
         jobs::STORIES,
         instances::STORIES,

@@ -6,6 +6,7 @@ mod bookings;
 mod chains;
 mod commands;
 pub(super) mod contract;
+mod filing;
 mod import;
 mod inbox;
 mod instances;
