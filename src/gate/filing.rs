@@ -15,7 +15,7 @@ use crate::storage::records::{DeliveryState, Filing, Understood, UnfiledDelivery
 use crate::storage::{StorageError, Tx};
 
 /// Deliveries filed with one commit at most.
-const BATCH_MAX: u32 = 128;
+const BATCH_MAX: u32 = 64;
 /// The longest wait without looking: what another instance has left behind is found by looking only.
 const LOOK: Duration = Duration::from_secs(1);
 

@@ -20,7 +20,7 @@ use super::error::StorageError;
 /// Pieces of work that share one commit at most.
 const BATCH_MAX: usize = 256;
 /// Pieces of work beside urgent ones in one commit: somebody outside waits for it.
-const BESIDE_URGENT_MAX: usize = 4;
+const BESIDE_URGENT_MAX: usize = 2;
 /// Pieces of work that wait at most; whoever comes later waits for room.
 const WAITING_MAX: usize = 1_024;
 
@@ -178,9 +178,9 @@ struct Inbox {
 }
 
 impl Inbox {
-    /// The work of the next commit, waiting for some if there is none. `None` once nobody can send any
-    /// more, and all is done.
-    async fn next(&mut self) -> Option<VecDeque<Box<dyn Work>>> {
+    /// The work of the next commit, waiting for some if there is none, and how much of it, at the front,
+    /// is urgent. `None` once nobody can send any more, and all is done.
+    async fn next(&mut self) -> Option<(VecDeque<Box<dyn Work>>, usize)> {
         let mut batch = VecDeque::new();
         if self.waiting.is_empty() {
             tokio::select! {
@@ -200,14 +200,14 @@ impl Inbox {
         {
             self.sort(message);
         }
-        let beside = if batch.is_empty() {
-            BATCH_MAX
-        } else {
-            BESIDE_URGENT_MAX
+        let urgent = batch.len();
+        let beside = match urgent {
+            0 => BATCH_MAX,
+            _ => BESIDE_URGENT_MAX,
         };
         let beside = beside.min(self.waiting.len());
         batch.extend(self.waiting.drain(..beside));
-        Some(batch)
+        Some((batch, urgent))
     }
 
     fn sort(&mut self, message: Message) {
@@ -223,9 +223,12 @@ impl Inbox {
 }
 
 async fn serve(pool: Pool, mut inbox: Inbox, state: Arc<WriterState>, lock: File) {
-    while let Some(mut batch) = inbox.next().await {
-        while !batch.is_empty() {
-            commit_batch(&pool, &mut batch, &state).await;
+    while let Some((mut batch, urgent)) = inbox.next().await {
+        // What is urgent ends a commit early, once that has done what it was begun for.
+        let done = |begun: usize| begun >= urgent.max(1) && !inbox.urgent.is_empty();
+        commit_batch(&pool, &mut batch, &state, done).await;
+        while let Some(work) = batch.pop_back() {
+            inbox.waiting.push_front(work);
         }
         if std::mem::take(&mut inbox.fold_back) {
             checkpoint::passive(&pool).await;
@@ -238,7 +241,13 @@ async fn serve(pool: Pool, mut inbox: Inbox, state: Arc<WriterState>, lock: File
 
 /// Runs waiting work in one transaction and answers it. If the transaction itself breaks (SQLite
 /// gives up the whole of it when the disk is full), what was not begun stays in `waiting`.
-async fn commit_batch(pool: &Pool, waiting: &mut VecDeque<Box<dyn Work>>, state: &WriterState) {
+/// So does what is left when `done` says that so many pieces are enough.
+async fn commit_batch(
+    pool: &Pool,
+    waiting: &mut VecDeque<Box<dyn Work>>,
+    state: &WriterState,
+    done: impl Fn(usize) -> bool,
+) {
     let mut tx = match pool.begin_write().await {
         Ok(tx) => tx,
         Err(error) => {
@@ -254,7 +263,7 @@ async fn commit_batch(pool: &Pool, waiting: &mut VecDeque<Box<dyn Work>>, state:
     while let Some(mut work) = waiting.pop_front() {
         end = run_alone(&mut tx, work.as_mut()).await;
         begun.push(work);
-        if end.is_err() {
+        if end.is_err() || done(begun.len()) {
             break;
         }
     }
