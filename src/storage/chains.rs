@@ -3,6 +3,7 @@
 
 use super::backend::{Row, Sql, Tx, Value};
 use super::error::StorageError;
+use super::nul::without_nul;
 use super::records::{ChainRecord, Fact, FactBody, Touched};
 use super::words::{earlier, from_json, json};
 use crate::domain::clock::Timestamp;
@@ -79,10 +80,10 @@ impl Tx {
         keys: &[String],
         now: Timestamp,
     ) -> Result<ChainId, StorageError> {
-        // A zero byte is no part of any name: a server does not take one, and a file does in its own way.
+        // A server takes no NUL, and a file does in its own way.
         let mut names: Vec<_> = keys
             .iter()
-            .map(|key| key.replace('\0', "\u{fffd}"))
+            .map(|key| without_nul(key).into_owned())
             .collect();
         names.sort_unstable();
         names.dedup();

@@ -35,6 +35,7 @@ mod jobs;
 mod leases;
 mod ledger;
 mod migrate;
+mod nul;
 mod posting;
 pub mod records;
 mod retention;

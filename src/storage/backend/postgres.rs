@@ -1,5 +1,6 @@
 //! PostgreSQL: a server, many connections, and other daemons that use it too.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgSslMode};
@@ -8,6 +9,7 @@ use sqlx::{ConnectOptions, Executor as _, Postgres, Row as _};
 use super::{Pool, STATEMENTS_MAX, Value};
 use crate::domain::clock::{Timestamp, from_us};
 use crate::storage::error::StorageError;
+use crate::storage::nul::without_nul;
 use crate::storage::{PostgresSettings, TlsMode};
 
 /// How long a statement waits for a row that another transaction has locked, in ms. Then its work is
@@ -145,8 +147,8 @@ pub(super) async fn within<T>(
     }
 }
 
-/// A statement with its values bound. PostgreSQL's text has no zero byte; whoever sends one in a name
-/// gets the sign for an unknown character instead, when it is stored and when it is looked for.
+/// A statement with its values bound; texts without NUL, when they are stored and when they are looked
+/// for.
 pub(super) fn wording(
     text: &'static str,
     values: Vec<Value>,
@@ -154,25 +156,21 @@ pub(super) fn wording(
     let query = sqlx::query(text);
     values.into_iter().fold(query, |query, value| match value {
         Value::Integer(value) => query.bind(value),
-        Value::Text(value) => query.bind(value.map(without_zero)),
+        Value::Text(value) => query.bind(value.map(clean)),
         Value::Bytes(value) => query.bind(value),
         Value::Integers(values) => query.bind(values),
         Value::Texts(values) => {
-            let values: Vec<_> = values
-                .into_iter()
-                .map(|value| value.map(without_zero))
-                .collect();
+            let values: Vec<_> = values.into_iter().map(|value| value.map(clean)).collect();
             query.bind(values)
         }
         Value::Blobs(values) => query.bind(values),
     })
 }
 
-fn without_zero(text: String) -> String {
-    if text.contains('\0') {
-        text.replace('\0', "\u{fffd}")
-    } else {
-        text
+fn clean(text: String) -> String {
+    match without_nul(&text) {
+        Cow::Owned(clean) => clean,
+        Cow::Borrowed(_) => text,
     }
 }
 

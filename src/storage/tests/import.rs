@@ -4,6 +4,9 @@ use crate::storage::tables::{COLUMNS, TABLES};
 
 use super::*;
 
+/// A character that a server cannot hold, some that it can, and what only looks like the former.
+const HARD_TO_MOVE: &str = "a\u{0}b\u{1f600}\\u0000\"";
+
 /// The store that an import would fill, if there is a server; nothing was opened on it.
 fn server(folder: &std::path::Path) -> Option<StorageSettings> {
     let settings = settings(folder);
@@ -25,8 +28,7 @@ async fn fill(folder: &std::path::Path) -> StorageSettings {
             new.body = bytes::Bytes::from(vec![0, number, 0xff, b'"', b'\\']);
             tx.arrive(&[new]).await?;
             let delivery = tx.last_unfiled().await?.unwrap();
-            let note = Some("a\u{0}b\u{1f600}\\u0000\"");
-            let event = filing(DeliveryState::Event, None, note);
+            let event = filing(DeliveryState::Event, None, Some(HARD_TO_MOVE));
             let chain = Some(request.chain);
             tx.file_delivery(delivery, &event, chain, at(3)).await?;
             tx.append_fact(request.chain, Some(delivery), &missing("\u{0}"), at(3), None).await?;
@@ -98,6 +100,14 @@ async fn an_import_moves_everything_once() {
     let one = read!(storage, tx => tx.delivery(crate::domain::ids::DeliveryId(3)).await?).unwrap();
     let note = one.unwrap().note.unwrap();
     assert_eq!(note, "a\u{1a}b\u{1f600}\\u0000\"");
+    // What is written here is written by the same rule.
+    let event = filing(DeliveryState::Event, None, Some(HARD_TO_MOVE));
+    let written = store!(storage, tx => {
+        let next = tx.last_unfiled().await?.unwrap();
+        tx.file_delivery(next, &event, None, at(60)).await?;
+        tx.delivery(next).await?.unwrap().note
+    });
+    assert_eq!(written.unwrap(), Some(note));
     assert_eq!(read!(storage, tx => tx.verify().await?).unwrap(), []);
 }
 
