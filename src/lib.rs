@@ -68,6 +68,11 @@
 //! [steady clock](domain::clock::SteadyClock) by the one that all instances share, and tells each
 //! source's provider how many it shares the rate limit with. What a dead instance held is leased by
 //! another once its lease has run out; the fence keeps the dead one from writing, should it rise again.
+//!
+//! # Without its store
+//!
+//! Who uses the store tells its `storage::health` how that went; while it is down, webhooks go straight
+//! to the journal, and the drain, which tries again and again, is who finds out that it is back.
 
 pub mod app;
 pub mod cli;

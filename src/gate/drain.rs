@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::error::put_off;
 use super::{Desk, GateError, Inner, inbox};
 use crate::journal::{Journal, JournalError, Reader, Record};
 
@@ -53,9 +54,7 @@ async fn store(gate: &Arc<Inner>, records: Vec<Record>, shutdown: &CancellationT
     loop {
         match inbox::store(gate, records.clone()).await {
             Ok(()) => return true,
-            Err(error) => {
-                tracing::warn!(error = %error, wait_ms, "the store does not take deliveries; they stay in the journal");
-            }
+            Err(error) => put_off(&error, "deliveries stay in the journal"),
         }
         if pause(shutdown, wait_ms).await {
             return false;

@@ -55,3 +55,12 @@ impl From<LedgerError> for GateError {
         }
     }
 }
+
+/// Logs that work is put off because of the store. That the store is down it says itself, once.
+pub(super) fn put_off(error: &StorageError, what: &'static str) {
+    if error.is_transient() {
+        tracing::debug!(error = %error, "{what}");
+    } else {
+        tracing::warn!(error = %error, "{what}");
+    }
+}

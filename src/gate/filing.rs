@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::error::put_off;
 use super::{Inner, keys};
 use crate::domain::chain::FactBody;
 use crate::domain::clock::Timestamp;
@@ -37,7 +38,7 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
                 tracing::debug!(reason = %why, "deliveries are filed again");
             }
             Err(error) => {
-                tracing::warn!(error = %error, "the store is down; stored deliveries wait");
+                put_off(&error, "stored deliveries wait to be filed");
                 tokio::select! {
                     () = shutdown.cancelled() => {}
                     () = tokio::time::sleep(LOOK) => {}

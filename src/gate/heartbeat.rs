@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
+use super::error::put_off;
 use crate::domain::clock::{Clock, Standard, Timestamp, plus_ms};
 use crate::storage::records::Instance;
 use crate::storage::{Storage, StorageError};
@@ -141,9 +142,7 @@ impl<'g> Heart<'g> {
         let alive = match self.try_to_beat().await {
             Ok(alive) => alive,
             Err(error) => {
-                if self.well {
-                    tracing::warn!(error = %error, "the store is down; this instance cannot say that it lives");
-                }
+                put_off(&error, "this instance cannot say that it lives");
                 self.well = false;
                 return;
             }

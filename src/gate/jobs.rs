@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::error::put_off;
 use super::{GateSettings, Inner, retention};
 use crate::domain::clock::{ms_between, plus_ms};
 use crate::storage::StorageError;
@@ -137,7 +138,7 @@ async fn keep_time(gate: Arc<Inner>, job: Arc<Job>, shutdown: CancellationToken)
         let rest_ms = match turn(&gate, &job, &shutdown).await {
             Ok(rest_ms) => rest_ms,
             Err(error) => {
-                tracing::warn!(job.name = job.name, error = %error, "the store is down; a job waits");
+                put_off(&error, "a job waits");
                 STORE_TROUBLE_MS
             }
         };

@@ -101,7 +101,8 @@ impl Inner {
     }
 
     /// Has the store take it, or the journal where the store does not answer. A store that is known to
-    /// be down is not waited for: the worker and the filer find out when it is back.
+    /// be down, because one delivery has waited in vain, is not waited for by others: it is well again
+    /// once it has served the drain, which is now at that delivery, or anybody else.
     async fn commit_it(&self, record: Record) -> Result<Received, Refused> {
         let journal_may = self.settings.journal_when_store_is_down;
         if journal_may && !self.storage.seems_well() {
@@ -114,15 +115,23 @@ impl Inner {
             sent.map_err(|_| StorageError::Closed)?;
             stored.await.unwrap_or(Err(StorageError::Closed))
         };
-        match tokio::time::timeout(patience, storing).await {
+        let error = match tokio::time::timeout(patience, storing).await {
             Ok(Ok(())) => return Ok(Received),
-            Ok(Err(error)) => tracing::warn!(error = %error, "the store did not take a delivery"),
-            Err(_) => tracing::warn!("the store is slow to take a delivery"),
-        }
+            Ok(Err(error)) => error,
+            Err(_) => {
+                let waited = patience.as_millis();
+                let slow = format!("it did not store a webhook within {waited} ms");
+                let slow = StorageError::Unavailable(slow);
+                self.storage.doubt(&slow);
+                slow
+            }
+        };
         // Should the slow commit come through after all, the inbox knows the copy by its digest.
         if journal_may {
+            tracing::debug!(error = %error, "the journal takes over a delivery");
             self.journal_it(record).await
         } else {
+            tracing::error!(error = %error, "delivery refused: the store did not take it");
             Err(Refused::Unavailable)
         }
     }

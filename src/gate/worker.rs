@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::advance::{Next, advance};
+use super::error::put_off;
 use super::report::Report;
 use super::{Inner, deliver};
 use crate::domain::clock::{ms_between, plus_ms};
@@ -46,7 +47,7 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
         let claimed = match claim(gate, places.available_permits(), &in_hand).await {
             Ok(leases) => leases,
             Err(error) => {
-                tracing::warn!(error = %error, "the store is down; no chain can be leased");
+                put_off(&error, "no chain can be leased");
                 Vec::new()
             }
         };
@@ -187,7 +188,7 @@ async fn step(
                 tracing::debug!(chain.id = %lease.chain, reason = %why, attempt, "a step is taken again");
             }
             Err(error) if known && error.is_transient() && attempt < STEP_TRIES_MAX => {
-                tracing::warn!(error = %error, attempt, "the store is down; offering the answer again");
+                tracing::debug!(error = %error, attempt, "the store is offered an answer again");
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 wait_ms = (wait_ms * 2).min(2_000);
             }

@@ -4,7 +4,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -12,28 +11,24 @@ use tokio_util::task::TaskTracker;
 
 use super::backend::{Pool, Tx};
 use super::error::StorageError;
+use super::health::Health;
 
 /// The way to write to a server.
 #[derive(Debug)]
 pub(super) struct Concurrent {
     pool: Pool,
-    healthy: Arc<AtomicBool>,
+    health: Arc<Health>,
     tasks: TaskTracker,
 }
 
 impl Concurrent {
-    /// Writes through these connections.
-    pub(super) fn new(pool: Pool) -> Self {
+    /// Writes through these connections, and tells how that went.
+    pub(super) fn new(pool: Pool, health: Arc<Health>) -> Self {
         Self {
             pool,
-            healthy: Arc::new(AtomicBool::new(true)),
+            health,
             tasks: TaskTracker::new(),
         }
-    }
-
-    /// Whether the last transaction was committed, or refused for reasons of its own.
-    pub(super) fn is_healthy(&self) -> bool {
-        self.healthy.load(Ordering::Relaxed)
     }
 
     /// Runs a piece of work in a task that a caller who goes away does not stop, and waits for its
@@ -47,10 +42,13 @@ impl Concurrent {
         if self.tasks.is_closed() {
             return Err(StorageError::Closed.into());
         }
-        let (pool, healthy) = (self.pool.clone(), Arc::clone(&self.healthy));
+        let (pool, health) = (self.pool.clone(), Arc::clone(&self.health));
         let task = self.tasks.spawn(async move {
-            let (result, well) = run(&pool, work).await;
-            healthy.store(well, Ordering::Relaxed);
+            let (result, trouble) = run(&pool, work).await;
+            match trouble {
+                Some(error) => health.down(&error),
+                None => health.up(),
+            }
             result
         });
         task.await
@@ -65,28 +63,29 @@ impl Concurrent {
     }
 }
 
-/// Also tells whether the database is well, as far as this work has seen.
-async fn run<T, E, F>(pool: &Pool, work: F) -> (Result<T, E>, bool)
+/// Also tells what trouble the database is in, as far as this work has seen.
+async fn run<T, E, F>(pool: &Pool, work: F) -> (Result<T, E>, Option<StorageError>)
 where
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     E: From<StorageError>,
 {
     let mut tx = match pool.begin_write().await {
         Ok(tx) => tx,
-        Err(error) => return (Err(error.into()), false),
+        Err(error) => return (Err(error.clone().into()), Some(error)),
     };
     let done = AssertUnwindSafe(async { work(&mut tx).await })
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(StorageError::Panicked.into()));
-    let well = !tx.is_troubled();
+    let trouble = tx.trouble().cloned();
     let end = match &done {
         Ok(_) => tx.commit().await,
         Err(_) => tx.rollback().await,
     };
-    let well = well && !matches!(end, Err(StorageError::Unavailable(_)));
+    let at_end = end.as_ref().err().filter(|error| error.is_trouble());
+    let trouble = trouble.or_else(|| at_end.cloned());
     match (done, end) {
-        (Ok(_), Err(error)) => (Err(error.into()), well),
-        (done, _) => (done, well),
+        (Ok(_), Err(error)) => (Err(error.into()), trouble),
+        (done, _) => (done, trouble),
     }
 }

@@ -120,6 +120,11 @@ impl StorageError {
         )
     }
 
+    /// Whether it is the store that is in trouble, rather than this work with it.
+    pub(super) fn is_trouble(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
     /// What stands in the way, without the words around it.
     pub(super) fn cause(self) -> String {
         match self {

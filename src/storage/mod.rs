@@ -27,6 +27,7 @@ mod concurrent;
 mod decisions;
 mod error;
 mod filing;
+mod health;
 mod idempotency;
 mod import;
 mod inbox;
@@ -51,7 +52,6 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -65,6 +65,7 @@ use bell::Bell;
 use checkpoint::Checkpointer;
 use concurrent::Concurrent;
 pub use error::{LedgerError, StorageError};
+use health::Health;
 pub use import::ImportError;
 pub use settings::{Database, PostgresSettings, StorageSettings, TlsMode};
 use writer::Writer;
@@ -80,6 +81,7 @@ pub struct Storage {
 
 #[derive(Debug)]
 struct Inner {
+    health: Arc<Health>,
     readers: Pool,
     /// `None` if it was opened for reading only.
     writing: Option<Writing>,
@@ -108,23 +110,29 @@ impl Storage {
     /// [`StorageError::UnitScale`], or whatever keeps the store from being opened.
     pub async fn open(settings: &StorageSettings) -> Result<Self, StorageError> {
         let timeout = settings.busy_timeout();
+        let health = Arc::new(Health::new());
         let (readers, writing) = match &settings.database {
             Database::Sqlite {
                 path,
                 read_connections,
-            } => Self::open_file(path, *read_connections, settings).await?,
+            } => Self::open_file(path, *read_connections, settings, &health).await?,
             Database::Postgres(server) => {
                 let pool = Pool::connect(server, false, timeout).await?;
                 migrate::migrate(&pool, &server.place()).await?;
                 import::refuse_unfinished(&pool, &server.place()).await?;
                 migrate::prepare(&pool, &settings.units).await?;
-                let (concurrent, bell) = (Concurrent::new(pool.clone()), Bell::start(pool.clone()));
+                let concurrent = Concurrent::new(pool.clone(), Arc::clone(&health));
+                let bell = Bell::start(pool.clone());
                 (pool, Writing::Among { concurrent, bell })
             }
         };
         let writing = Some(writing);
         Ok(Self {
-            inner: Arc::new(Inner { readers, writing }),
+            inner: Arc::new(Inner {
+                health,
+                readers,
+                writing,
+            }),
         })
     }
 
@@ -132,6 +140,7 @@ impl Storage {
         path: &Path,
         read_connections: u32,
         settings: &StorageSettings,
+        health: &Arc<Health>,
     ) -> Result<(Pool, Writing), StorageError> {
         let timeout = settings.busy_timeout();
         let lock = migrate::lock(path)?;
@@ -144,7 +153,7 @@ impl Storage {
         };
         let readers = Pool::open_file(path, reading, timeout).await?;
         let folding = Pool::open_file(path, Access::Checkpoint, timeout).await?;
-        let writer = Writer::start(pool, lock);
+        let writer = Writer::start(pool, lock, Arc::clone(health));
         let checkpointer = Checkpointer::start(folding, &writer);
         let writing = Writing::Alone {
             writer,
@@ -170,6 +179,7 @@ impl Storage {
         import::refuse_unfinished(&readers, &settings.database.place()).await?;
         Ok(Self {
             inner: Arc::new(Inner {
+                health: Arc::new(Health::new()),
                 readers,
                 writing: None,
             }),
@@ -307,13 +317,14 @@ impl Storage {
             )
     }
 
-    /// Whether the last commit went through: known without asking.
+    /// Whether the last commit went through, and nobody has waited in vain since: known without asking.
     pub fn seems_well(&self) -> bool {
-        match &self.inner.writing {
-            Some(Writing::Alone { writer, .. }) => writer.state().healthy.load(Ordering::Relaxed),
-            Some(Writing::Among { concurrent, .. }) => concurrent.is_healthy(),
-            None => true,
-        }
+        self.inner.health.is_well()
+    }
+
+    /// Takes the store for down until it has served somebody: for those who have waited in vain.
+    pub fn doubt(&self, why: &StorageError) {
+        self.inner.health.down(why);
     }
 
     /// Whether other daemons may use the same store.

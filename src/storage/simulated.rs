@@ -11,6 +11,7 @@ use sqlx::pool::PoolConnection;
 
 use super::backend::{Access, Pool};
 use super::checkpoint::Checkpointer;
+use super::health::Health;
 use super::writer::Writer;
 use super::{Inner, Storage, StorageError, Writing, migrate};
 use crate::domain::amount::Unit;
@@ -142,7 +143,8 @@ impl Storage {
             place: place.to_owned(),
             cause: error.to_string(),
         })?;
-        let writer = Writer::start(pool.clone(), nobody_s_lock);
+        let health = Arc::new(Health::new());
+        let writer = Writer::start(pool.clone(), nobody_s_lock, Arc::clone(&health));
         let checkpointer = Checkpointer::start(pool.clone(), &writer);
         let writing = Some(Writing::Alone {
             writer,
@@ -150,6 +152,7 @@ impl Storage {
         });
         Ok(Self {
             inner: Arc::new(Inner {
+                health,
                 readers: pool,
                 writing,
             }),

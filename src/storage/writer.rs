@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::backend::{Pool, Tx};
 use super::checkpoint;
 use super::error::StorageError;
+use super::health::Health;
 
 /// Pieces of work that share one commit at most.
 const BATCH_MAX: usize = 256;
@@ -36,8 +37,9 @@ pub(super) struct Writer {
 /// What the writer lets others see.
 #[derive(Debug)]
 pub(super) struct WriterState {
-    /// The last transaction was committed, and no statement in it failed for want of disk.
-    pub(super) healthy: AtomicBool,
+    /// Told of every transaction whether it was committed, and whether a statement in it failed for want
+    /// of disk.
+    health: Arc<Health>,
     /// Something was committed since the log was last folded back.
     pub(super) dirty: AtomicBool,
 }
@@ -99,11 +101,11 @@ where
 
 impl Writer {
     /// Starts the task. `lock` keeps other daemons out for as long as the task lives.
-    pub(super) fn start(pool: Pool, lock: File) -> Self {
+    pub(super) fn start(pool: Pool, lock: File, health: Arc<Health>) -> Self {
         let (sender, messages) = mpsc::channel(WAITING_MAX);
         let (urgent, first) = mpsc::channel(WAITING_MAX);
         let state = Arc::new(WriterState {
-            healthy: AtomicBool::new(true),
+            health,
             dirty: AtomicBool::new(true),
         });
         let inbox = Inbox {
@@ -251,7 +253,7 @@ async fn commit_batch(
     let mut tx = match pool.begin_write().await {
         Ok(tx) => tx,
         Err(error) => {
-            state.healthy.store(false, Ordering::Relaxed);
+            state.health.down(&error);
             for work in waiting.drain(..) {
                 work.answer(Err(error.clone()));
             }
@@ -267,14 +269,15 @@ async fn commit_batch(
             break;
         }
     }
-    let troubled = tx.is_troubled();
+    let trouble = tx.trouble().cloned();
     if end.is_ok() {
         end = tx.commit().await;
     }
     // Before the answers, so that whoever has one sees what it came with.
-    state
-        .healthy
-        .store(end.is_ok() && !troubled, Ordering::Relaxed);
+    match end.as_ref().err().or(trouble.as_ref()) {
+        Some(error) => state.health.down(error),
+        None => state.health.up(),
+    }
     state.dirty.store(true, Ordering::Relaxed);
     if let Err(error) = &end {
         tracing::error!(error = %error, work.count = begun.len(), "the store lost a transaction");

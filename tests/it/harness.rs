@@ -70,6 +70,8 @@ pub(crate) enum Store {
     File,
     /// In a database of its own on the shared PostgreSQL.
     Server,
+    /// In this database of a PostgreSQL that the story has for itself.
+    At(&'static str),
 }
 
 impl Default for Setup {
@@ -141,6 +143,14 @@ where
         let store = Store::Server;
         tell(Setup { store, ..setup }, &story).await;
     }
+}
+
+/// As [`run_test`], on the store of the setup alone.
+pub(crate) async fn run_test_as_set_up<S>(setup: Setup, story: S)
+where
+    S: AsyncFn(&mut Installation),
+{
+    tell(setup, &story).await;
 }
 
 async fn tell<S>(setup: Setup, story: &S)
@@ -439,6 +449,7 @@ fn settings_text(setup: &Setup, cal: &StandIn) -> String {
             let server = Postgres::shared().expect("asked before");
             server.url(&server.create_database())
         }
+        Store::At(url) => url.to_owned(),
     };
     format!(
         r#"

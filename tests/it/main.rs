@@ -7,6 +7,7 @@ mod cli;
 mod clock_steps;
 mod demo;
 mod disk_full;
+mod down;
 mod faults;
 mod harness;
 mod instances;

@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     KillPostgres,
     /// PostgreSQL is stopped, in order or at once.
     StopPostgres,
+    /// PostgreSQL stands still, and goes on.
+    FreezePostgres,
     /// Some sessions of the daemons are ended.
     TerminateBackends,
     /// Others hold all connections that PostgreSQL takes.
@@ -45,6 +47,7 @@ impl Fault {
             all.extend([
                 Self::KillPostgres,
                 Self::StopPostgres,
+                Self::FreezePostgres,
                 Self::TerminateBackends,
                 Self::ExhaustConnections,
             ]);
@@ -58,6 +61,7 @@ impl Fault {
             Self::KillDaemon | Self::TerminateDaemon | Self::FreezeDaemon => Part::Daemons,
             Self::KillPostgres
             | Self::StopPostgres
+            | Self::FreezePostgres
             | Self::TerminateBackends
             | Self::ExhaustConnections
             | Self::FullDisk => Part::Store,
@@ -166,6 +170,11 @@ async fn strike(world: &World, fault: Fault, lasting: Duration, random: &mut Ran
             store.postgres(|cluster, _| cluster.stop(how));
             tokio::time::sleep(lasting).await;
             store.postgres(|cluster, _| cluster.resume());
+        }
+        Fault::FreezePostgres => {
+            store.postgres(|cluster, _| cluster.freeze());
+            tokio::time::sleep(lasting).await;
+            store.postgres(|cluster, _| cluster.thaw());
         }
         Fault::TerminateBackends => {
             let ends = Instant::now() + lasting;

@@ -198,6 +198,26 @@ full_page_writes = on
         let _ = std::fs::remove_file(self.data().join("postmaster.pid"));
     }
 
+    /// Stops all its processes where they are, as a disk or a machine does that hangs: the system still
+    /// takes connections for it, and nobody answers. [`Postgres::thaw`] lets it go on.
+    pub(crate) fn freeze(&self) {
+        self.signal_all(Signal::STOP);
+    }
+
+    /// Lets it go on as if nothing had happened.
+    pub(crate) fn thaw(&self) {
+        self.signal_all(Signal::CONT);
+    }
+
+    /// The server first, so that it starts no further processes meanwhile.
+    fn signal_all(&self, signal: Signal) {
+        let server = self.server.as_ref().expect("it runs").id();
+        send(server, signal);
+        for child in children_of(server) {
+            send(child, signal);
+        }
+    }
+
     /// Whether it was started and not stopped.
     pub(crate) fn runs(&self) -> bool {
         self.server.is_some()
@@ -285,6 +305,7 @@ full_page_writes = on
 impl Drop for Postgres {
     fn drop(&mut self) {
         if self.runs() {
+            self.thaw(); // a story that fails may leave it frozen
             self.stop(Stop::Immediate);
         }
         drop(self.warden.stdin.take());

@@ -23,6 +23,9 @@ pub(super) use value::{Column, Row, Value};
 /// Statements kept prepared for each connection: more than the room has.
 const STATEMENTS_MAX: usize = 256;
 
+/// How long a server may take to let connections go that nobody needs any more.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// One statement. `$1` stands for the first value bound; a value may be used more than once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sql {
@@ -107,17 +110,20 @@ impl Pool {
         let mut tx = Tx {
             connection,
             open: true,
-            troubled: false,
+            trouble: None,
         };
         tx.query(begin).run().await?;
         Ok(tx)
     }
 
-    /// Closes all connections; waits for those in use.
+    /// Closes all connections; waits for those in use, but not for a server that hangs.
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres { pool, .. } => pool.close().await,
+            Self::Postgres { pool, .. } => {
+                // It finds out by itself that nobody is there any more.
+                let _ = tokio::time::timeout(FAREWELL, pool.close()).await;
+            }
         }
     }
 }
@@ -139,8 +145,8 @@ pub struct Tx {
     connection: Connection,
     /// A transaction is, or may be, open on the connection.
     open: bool,
-    /// A statement failed for want of disk or the like, whoever's work it was.
-    troubled: bool,
+    /// Why a statement failed, whoever's work it was: for want of disk or the like.
+    trouble: Option<StorageError>,
 }
 
 impl Drop for Tx {
@@ -181,9 +187,9 @@ impl Tx {
         self.query(RELEASE).run().await.map(drop)
     }
 
-    /// Whether the database was in trouble during the transaction.
-    pub(super) fn is_troubled(&self) -> bool {
-        self.troubled
+    /// What trouble the database was in during the transaction.
+    pub(super) fn trouble(&self) -> Option<&StorageError> {
+        self.trouble.as_ref()
     }
 
     /// Whether other transactions write at the same time. On SQLite there is one writer, and nothing
@@ -193,7 +199,9 @@ impl Tx {
     }
 
     fn note<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
-        self.troubled |= matches!(&result, Err(StorageError::Unavailable(_)));
+        if let Some(error) = result.as_ref().err().filter(|error| error.is_trouble()) {
+            self.trouble = Some(error.clone());
+        }
         result
     }
 

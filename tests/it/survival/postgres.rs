@@ -25,6 +25,11 @@ async fn postgres_stopped_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn postgres_frozen_under_load() {
+    survive(POSTGRES, &[Fault::FreezePostgres], LONGER).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sessions_ended_at_random() {
     survive(POSTGRES, &[Fault::TerminateBackends], LONGER).await;
 }
