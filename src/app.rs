@@ -26,7 +26,7 @@ use crate::settings::{
     Acknowledge, Created, Database, HostConfirm, Role, Settings, SourceSettings, Tls,
     UnknownCanceller, Verification, WhenStoreIsDown,
 };
-use crate::storage::{self, PostgresSettings, Storage, StorageSettings, TlsMode};
+use crate::storage::{self, PostgresSettings, Storage, StorageError, StorageSettings, TlsMode};
 
 /// How long a delivery waits for the store before the journal takes over, in ms.
 const STORE_PATIENCE_MS: u64 = 1_500;
@@ -85,9 +85,15 @@ impl App {
     /// Whatever cannot be opened or loaded, in words for the admin.
     pub async fn open(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let policies = load_policies(&settings.policies.dir, &settings.units)?;
-        let storage = Storage::open(&storage_settings(settings)).await?;
-        // Before anything is received or due: all instances go by the same clock.
-        gate::set_clock(&storage, clock.as_ref()).await?;
+        let storage = open_store(settings).await?;
+        // Before anything is due: all instances go by the same clock. Where the store is down, nothing is
+        // due before the first heartbeat, which sets the clock too.
+        match gate::set_clock(&storage, clock.as_ref()).await {
+            Err(error) if error.is_transient() && may_wait(settings) => {
+                tracing::debug!(error = %error, "the clock is set later");
+            }
+            set => drop(set?),
+        }
         let (journal, reader, opened) = Journal::open(&journal_settings(settings))?;
         let journal = Arc::new(journal);
         if opened.recovered_records > 0 || opened.torn_bytes > 0 {
@@ -269,6 +275,20 @@ pub fn storage_settings(settings: &Settings) -> StorageSettings {
     }
 }
 
+/// Whether a daemon starts without its store. If the journal may stand in for one that is down, it may do so
+/// from the start: after a power cut the database may well be up later than this daemon.
+fn may_wait(settings: &Settings) -> bool {
+    settings.server.when_store_is_down == WhenStoreIsDown::Journal
+}
+
+async fn open_store(settings: &Settings) -> Result<Storage, StorageError> {
+    let store = storage_settings(settings);
+    match may_wait(settings) {
+        true => Storage::open_soon(&store).await,
+        false => Storage::open(&store).await,
+    }
+}
+
 fn open_source(
     name: &SourceName,
     source: &SourceSettings,
@@ -320,7 +340,7 @@ fn gate_settings(settings: &Settings) -> GateSettings {
                 gate::Acknowledge::Database
             }
         },
-        journal_when_store_is_down: settings.server.when_store_is_down == WhenStoreIsDown::Journal,
+        journal_when_store_is_down: may_wait(settings),
         journal_age_max_ms: settings.journal.age_max_ms,
         store_patience_ms: STORE_PATIENCE_MS,
         concurrency: settings.worker.concurrency as usize,

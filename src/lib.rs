@@ -72,7 +72,9 @@
 //! # Without its store
 //!
 //! Who uses the store tells its `storage::health` how that went; while it is down, webhooks go straight
-//! to the journal, and the drain, which tries again and again, is who finds out that it is back.
+//! to the journal, and the drain, which tries again and again, is who finds out that it is back. A server
+//! that is down at the start is opened later (`storage::opening`): until it was found fit for use, no
+//! read and no write reaches it.
 
 pub mod app;
 pub mod cli;

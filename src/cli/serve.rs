@@ -21,6 +21,10 @@ Examples:
   bookgate --config /etc/bookgate/bookgate.toml serve
   BOOKGATE_LOG=info,bookgate::gate=debug bookgate serve
 
+A PostgreSQL that is down keeps it from starting only where webhooks may not
+wait in the journal (server.when_store_is_down = \"refuse\"); else it takes
+webhooks, and opens the database once that is up.
+
 Logs go to stderr. SIGTERM and SIGINT stop it in order: no more requests are
 taken, running work is finished or given back (server.shutdown_grace_ms), and
 journal and database are closed. A second signal stops it at once; what was in

@@ -203,13 +203,19 @@ impl Gate {
         // Workers wait for what was acknowledged to be filed before they call a provider, so that goes
         // on until they are done.
         let workers_done = CancellationToken::new();
+        // Nothing that goes by the time begins before the first heartbeat has set the clock.
         let working = async {
             let heart = Heart::start(&self.0, &shutdown).await;
             let worked = async {
                 worker::run(&self.0, &shutdown).await;
                 workers_done.cancel();
             };
-            tokio::join!(worked, heart.go_on(&workers_done));
+            tokio::join!(
+                worked,
+                filing::run(&self.0, &workers_done),
+                jobs::run(&self.0, &shutdown),
+                heart.go_on(&workers_done)
+            );
         };
         let storing = async {
             let mut arrivals = self.0.arrivals.lock().await;
@@ -219,13 +225,7 @@ impl Gate {
             }
             arrivals.close();
         };
-        tokio::join!(
-            storing,
-            drain::run(&self.0, reader, &workers_done),
-            filing::run(&self.0, &workers_done),
-            working,
-            jobs::run(&self.0, &shutdown)
-        );
+        tokio::join!(storing, drain::run(&self.0, reader, &workers_done), working);
     }
 
     /// Looks at the clock and the queue again; for tests that moved a clock by hand.

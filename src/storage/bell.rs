@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::backend::Pool;
+use super::opening::Door;
 
 /// The shortest time between two rings: what becomes due meanwhile rides on the next one.
 const GAP: Duration = Duration::from_millis(20);
@@ -23,13 +25,16 @@ pub(super) struct Bell {
 }
 
 impl Bell {
-    /// Starts ringing and listening.
-    pub(super) fn start(pool: Pool) -> Self {
+    /// Starts ringing and listening, once the store is open.
+    pub(super) fn start(pool: Pool, door: &Door) -> Self {
         let (pull, rung) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let stop = CancellationToken::new();
-        let ringing = ring(pool.clone(), Arc::clone(&pull));
+        let (opened, opened_too) = (door.opened(), door.opened());
+        let (pool_too, pulled) = (pool.clone(), Arc::clone(&pull));
+        let ringing = opened.then(|()| ring(pool_too, pulled));
         tokio::spawn(stop.clone().run_until_cancelled_owned(ringing));
-        let listening = listen(pool, Arc::clone(&rung));
+        let heard = Arc::clone(&rung);
+        let listening = opened_too.then(|()| listen(pool, heard));
         tokio::spawn(stop.clone().run_until_cancelled_owned(listening));
         Self {
             pull,

@@ -23,7 +23,19 @@ pub enum StorageError {
         /// The database file.
         path: PathBuf,
     },
-    /// The store cannot be opened at all.
+    /// The server does not answer: it is down, not yet up, or the way to it is cut.
+    #[error("cannot reach `{place}`: {cause}")]
+    Unreachable {
+        /// The database.
+        place: String,
+        /// What stands in the way.
+        cause: String,
+    },
+    /// The server answers, and does not let us do our work: a password, a right or a database is
+    /// missing. Nothing is wrong with the work.
+    #[error("the database refuses bookgate: {0}")]
+    Denied(String),
+    /// The store cannot be opened at all; waiting changes nothing.
     #[error("cannot open `{place}`: {cause}")]
     Open {
         /// The database.
@@ -116,13 +128,25 @@ impl StorageError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable(_) | Self::Conflict(_) | Self::Closed
+            Self::Unavailable(_)
+                | Self::Unreachable { .. }
+                | Self::Denied(_)
+                | Self::Conflict(_)
+                | Self::Closed
         )
+    }
+
+    /// Whether what keeps a store from being opened may pass without a person doing something.
+    pub(super) fn may_pass(&self) -> bool {
+        self.is_transient() && !matches!(self, Self::Denied(_))
     }
 
     /// Whether it is the store that is in trouble, rather than this work with it.
     pub(super) fn is_trouble(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Unreachable { .. } | Self::Denied(_)
+        )
     }
 
     /// What stands in the way, without the words around it.

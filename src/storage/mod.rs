@@ -37,6 +37,7 @@ mod leases;
 mod ledger;
 mod migrate;
 mod nul;
+mod opening;
 mod posting;
 pub mod records;
 mod retention;
@@ -67,6 +68,7 @@ use concurrent::Concurrent;
 pub use error::{LedgerError, StorageError};
 use health::Health;
 pub use import::ImportError;
+use opening::Door;
 pub use settings::{Database, PostgresSettings, StorageSettings, TlsMode};
 use writer::Writer;
 
@@ -81,6 +83,7 @@ pub struct Storage {
 
 #[derive(Debug)]
 struct Inner {
+    door: Door,
     health: Arc<Health>,
     readers: Pool,
     /// `None` if it was opened for reading only.
@@ -109,39 +112,53 @@ impl Storage {
     /// [`StorageError::Locked`] if another daemon has the file, [`StorageError::NewerSchema`],
     /// [`StorageError::UnitScale`], or whatever keeps the store from being opened.
     pub async fn open(settings: &StorageSettings) -> Result<Self, StorageError> {
-        let timeout = settings.busy_timeout();
-        let health = Arc::new(Health::new());
-        let (readers, writing) = match &settings.database {
+        match &settings.database {
             Database::Sqlite {
                 path,
                 read_connections,
-            } => Self::open_file(path, *read_connections, settings, &health).await?,
+            } => Self::open_file(path, *read_connections, settings).await,
             Database::Postgres(server) => {
-                let pool = Pool::connect(server, false, timeout).await?;
-                migrate::migrate(&pool, &server.place()).await?;
-                import::refuse_unfinished(&pool, &server.place()).await?;
-                migrate::prepare(&pool, &settings.units).await?;
-                let concurrent = Concurrent::new(pool.clone(), Arc::clone(&health));
-                let bell = Bell::start(pool.clone());
-                (pool, Writing::Among { concurrent, bell })
+                let pool = Pool::connect(server, false, settings.busy_timeout()).await?;
+                opening::make_fit(&pool, settings).await?;
+                Ok(Self::among(pool, Door::open(), Arc::new(Health::new())))
             }
+        }
+    }
+
+    /// As [`Storage::open`], also where the server is down: it is opened once it is up, and until then
+    /// reads and writes fail as they do when it goes down later. A file is opened now.
+    ///
+    /// # Errors
+    /// As [`Storage::open`], of what does not become right by waiting.
+    pub async fn open_soon(settings: &StorageSettings) -> Result<Self, StorageError> {
+        let Database::Postgres(server) = &settings.database else {
+            return Self::open(settings).await;
         };
-        let writing = Some(writing);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                health,
-                readers,
-                writing,
-            }),
-        })
+        let health = Arc::new(Health::new());
+        let pool = Pool::to_server(server, false, settings.busy_timeout())?;
+        let door = Door::open_soon(&pool, settings, &health).await?;
+        Ok(Self::among(pool, door, health))
+    }
+
+    fn among(pool: Pool, door: Door, health: Arc<Health>) -> Self {
+        let writing = Some(Writing::Among {
+            concurrent: Concurrent::new(pool.clone(), Arc::clone(&health)),
+            bell: Bell::start(pool.clone(), &door),
+        });
+        let inner = Arc::new(Inner {
+            door,
+            health,
+            readers: pool,
+            writing,
+        });
+        Self { inner }
     }
 
     async fn open_file(
         path: &Path,
         read_connections: u32,
         settings: &StorageSettings,
-        health: &Arc<Health>,
-    ) -> Result<(Pool, Writing), StorageError> {
+    ) -> Result<Self, StorageError> {
         let timeout = settings.busy_timeout();
         let lock = migrate::lock(path)?;
         let pool = Pool::open_file(path, Access::Write, timeout).await?;
@@ -153,13 +170,20 @@ impl Storage {
         };
         let readers = Pool::open_file(path, reading, timeout).await?;
         let folding = Pool::open_file(path, Access::Checkpoint, timeout).await?;
-        let writer = Writer::start(pool, lock, Arc::clone(health));
+        let health = Arc::new(Health::new());
+        let writer = Writer::start(pool, lock, Arc::clone(&health));
         let checkpointer = Checkpointer::start(folding, &writer);
-        let writing = Writing::Alone {
+        let writing = Some(Writing::Alone {
             writer,
             checkpointer,
-        };
-        Ok((readers, writing))
+        });
+        let inner = Arc::new(Inner {
+            door: Door::open(),
+            health,
+            readers,
+            writing,
+        });
+        Ok(Self { inner })
     }
 
     /// Opens the store for reading, also beside a running daemon: takes no lock, changes nothing.
@@ -179,6 +203,7 @@ impl Storage {
         import::refuse_unfinished(&readers, &settings.database.place()).await?;
         Ok(Self {
             inner: Arc::new(Inner {
+                door: Door::open(),
                 health: Arc::new(Health::new()),
                 readers,
                 writing: None,
@@ -262,6 +287,7 @@ impl Storage {
     {
         #[cfg(test)]
         let _under_way = simulated::UnderWay::begin(simulated::Step::Write).await;
+        self.inner.door.pass()?;
         let writing = self.inner.writing.as_ref();
         match writing.ok_or(StorageError::ReadOnly)? {
             Writing::Alone { writer, .. } => writer.write(urgent, work).await,
@@ -280,6 +306,7 @@ impl Storage {
     {
         #[cfg(test)]
         let _under_way = simulated::UnderWay::begin(simulated::Step::Read).await;
+        self.inner.door.pass()?;
         let mut tx = self.inner.readers.begin_read().await?;
         let result = work(&mut tx).await;
         tx.rollback().await?;
@@ -289,6 +316,7 @@ impl Storage {
     /// Finishes the writes that were handed over, and lets go of the database; of a file it folds back
     /// the log and gives up the lock. Later calls get [`StorageError::Closed`].
     pub async fn close(&self) {
+        self.inner.door.stop();
         match &self.inner.writing {
             Some(Writing::Alone {
                 writer,
@@ -353,6 +381,7 @@ impl Storage {
     /// # Errors
     /// If the server does not answer.
     pub async fn time(&self) -> Result<Option<Timestamp>, StorageError> {
+        self.inner.door.pass()?;
         self.inner.readers.time().await
     }
 }

@@ -42,7 +42,7 @@ pub struct PostgresSettings {
     pub url: Secret,
     /// How the connection is encrypted, unless the address says it (`?sslmode=`).
     pub tls: Option<TlsMode>,
-    /// A file with the certificates that may sign the server's, instead of those of the machine.
+    /// A file with certificates that may sign the server's, beside those of the machine.
     pub tls_root_certificate: Option<PathBuf>,
     /// Connections at most, at least two.
     pub connections_max: u32,

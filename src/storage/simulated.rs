@@ -12,6 +12,7 @@ use sqlx::pool::PoolConnection;
 use super::backend::{Access, Pool};
 use super::checkpoint::Checkpointer;
 use super::health::Health;
+use super::opening::Door;
 use super::writer::Writer;
 use super::{Inner, Storage, StorageError, Writing, migrate};
 use crate::domain::amount::Unit;
@@ -152,6 +153,7 @@ impl Storage {
         });
         Ok(Self {
             inner: Arc::new(Inner {
+                door: Door::open(),
                 health,
                 readers: pool,
                 writing,

@@ -40,8 +40,7 @@ impl Post {
         self.folder.join("bookgate.toml")
     }
 
-    /// Starts a daemon and waits until it takes webhooks. As a service manager does, it starts another
-    /// one where the first ends, because what it needs may be down just then.
+    /// Starts a daemon and waits until it takes webhooks, which it does whatever else is down.
     pub(crate) async fn start(&self, http: &reqwest::Client) -> Daemon {
         let mut daemon = self.spawn();
         let ready = format!("http://{}/readyz", self.public);
@@ -51,8 +50,8 @@ impl Post {
                 return daemon;
             }
             tokio::time::sleep(POLL).await;
-            if daemon.ended().is_some() {
-                daemon = self.spawn();
+            if let Some(status) = daemon.ended() {
+                panic!("a daemon did not start, {status}:\n{}", self.log());
             }
         }
         panic!("no daemon becomes ready:\n{}", self.log());

@@ -6,10 +6,10 @@
     reason = "each crate that includes this file uses a part of it"
 )]
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -138,9 +138,7 @@ full_page_writes = on
             ip = self.address.ip(),
             port = self.address.port(),
         );
-        let path = self.data().join("postgresql.conf");
-        let mut file = File::options().append(true).open(path).unwrap();
-        file.write_all(settings.as_bytes()).unwrap();
+        self.configure(&settings);
     }
 
     /// Starts it again, and waits until it has recovered and answers.
@@ -215,6 +213,36 @@ full_page_writes = on
         send(server, signal);
         for child in children_of(server) {
             send(child, signal);
+        }
+    }
+
+    /// From the next start on, the server encrypts with this certificate and its key, both in PEM.
+    pub(crate) fn encrypt(&self, certificate: &str, key: &str) {
+        self.write_privately("server.crt", certificate);
+        self.write_privately("server.key", key);
+        self.configure("ssl = on\n");
+    }
+
+    /// From the next start on, connections of [`ROLE`] are taken by these lines of `pg_hba.conf` only.
+    pub(crate) fn admit(&self, lines: &str) {
+        let superuser = format!("host all {SUPERUSER} all trust\n");
+        self.write_privately("pg_hba.conf", &format!("{superuser}{lines}\n"));
+    }
+
+    /// Further lines of `postgresql.conf`.
+    fn configure(&self, lines: &str) {
+        let path = self.data().join("postgresql.conf");
+        let mut file = File::options().append(true).open(path).unwrap();
+        file.write_all(lines.as_bytes()).unwrap();
+    }
+
+    /// A file that only the server's user can read, as it wants of keys.
+    fn write_privately(&self, name: &str, text: &str) {
+        let path = self.data().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        if let Some((user, group)) = self.runs_as {
+            chown(&path, Some(user), Some(group)).unwrap();
         }
     }
 

@@ -6,8 +6,10 @@
 
 mod postgres;
 mod sqlite;
+mod unreachable;
 mod value;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -66,6 +68,8 @@ pub(super) enum Pool {
         /// How long one statement may take. Beyond that the server is taken for gone: a network that
         /// is cut does not say so.
         patience: Duration,
+        /// The server's name in messages.
+        place: Arc<str>,
     },
 }
 
@@ -102,7 +106,7 @@ impl Pool {
     async fn begin(&self, begin: Sql) -> Result<Tx, StorageError> {
         let connection = match self {
             Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
-            Self::Postgres { pool, patience } => Connection::Postgres {
+            Self::Postgres { pool, patience, .. } => Connection::Postgres {
                 connection: pool.acquire().await?,
                 patience: *patience,
             },

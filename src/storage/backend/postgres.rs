@@ -1,12 +1,16 @@
 //! PostgreSQL: a server, many connections, and other daemons that use it too.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgSslMode};
-use sqlx::{ConnectOptions, Executor as _, Postgres, Row as _};
+use sqlx::{ConnectOptions, Connection as _, Executor as _, Postgres, Row as _};
+use tokio::time::Instant;
 
-use super::{Pool, STATEMENTS_MAX, Value};
+use super::{Pool, STATEMENTS_MAX, Value, unreachable};
 use crate::domain::clock::{Timestamp, from_us};
 use crate::storage::error::StorageError;
 use crate::storage::nul::without_nul;
@@ -18,25 +22,32 @@ const LOCK_WAIT_MS: u32 = 2_000;
 /// How long the server keeps a transaction of a daemon that says nothing any more, in ms. It guards
 /// the others from one whose machine is cut off with locks in its hands.
 const SILENCE_MS_MAX: u32 = 15_000;
+/// Between two tries to reach a server that may just be starting.
+const KNOCK_EVERY: Duration = Duration::from_millis(100);
 /// Where instances tell each other of work.
 const CHANNEL: &str = "bookgate_work";
 
 impl Pool {
-    /// Connects to a server once, so that one that cannot be reached is found out here.
-    pub(in crate::storage) async fn connect(
+    /// Connections to a server, none of which is made yet.
+    ///
+    /// # Errors
+    /// The settings cannot be right.
+    pub(in crate::storage) fn to_server(
         settings: &PostgresSettings,
         read_only: bool,
         patience: Duration,
     ) -> Result<Self, StorageError> {
-        let unreachable = |cause: String| StorageError::Open {
-            place: settings.place(),
+        let place = settings.place();
+        let options = options(settings).map_err(|cause| StorageError::Open {
+            place: place.clone(),
             cause,
-        };
-        let options = options(settings).map_err(|error| unreachable(error.to_string()))?;
+        })?;
         let statement_timeout_ms = settings.statement_timeout_ms;
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections_max.max(2))
             .acquire_timeout(patience.max(Duration::from_millis(1)))
+            // Who waits in vain says so; the driver need not warn of each who waits.
+            .acquire_slow_threshold(patience)
             // A connection that the server has closed is found out by asking; that is cheaper than
             // to fail the work that gets it.
             .test_before_acquire(true)
@@ -47,19 +58,66 @@ impl Pool {
                     Ok(())
                 })
             })
-            .connect_with(options)
-            .await
-            .map_err(|error| unreachable(StorageError::from(error).cause()))?;
+            .connect_lazy_with(options);
         Ok(Self::Postgres {
             pool,
             // The server gives up first, unless it cannot be heard.
             patience: Duration::from_millis(statement_timeout_ms.saturating_add(1_000)),
+            place: place.into(),
         })
+    }
+
+    /// As [`Pool::to_server`], to one that answers: waits for it, but no longer than `patience`.
+    ///
+    /// # Errors
+    /// [`StorageError::Unreachable`] if it does not; [`StorageError::Open`] if it lets nobody in.
+    pub(in crate::storage) async fn connect(
+        settings: &PostgresSettings,
+        read_only: bool,
+        patience: Duration,
+    ) -> Result<Self, StorageError> {
+        let pool = Self::to_server(settings, read_only, patience)?;
+        let ends = Instant::now() + patience;
+        loop {
+            let left = ends.saturating_duration_since(Instant::now());
+            match pool.reach(left).await {
+                Ok(()) => return Ok(pool),
+                Err(error) if !error.is_transient() || left <= KNOCK_EVERY => return Err(error),
+                Err(_) => tokio::time::sleep(KNOCK_EVERY).await,
+            }
+        }
+    }
+
+    /// Makes one connection, past the pool: that waits, and does not tell why it waited in vain.
+    ///
+    /// # Errors
+    /// As [`Pool::connect`].
+    pub(in crate::storage) async fn reach(&self, patience: Duration) -> Result<(), StorageError> {
+        let Self::Postgres { pool, place, .. } = self else {
+            return Ok(());
+        };
+        let options = pool.connect_options();
+        match tokio::time::timeout(patience, options.connect()).await {
+            Ok(Ok(connection)) => {
+                // It has served its purpose, however it ends.
+                let _ = connection.close().await;
+                Ok(())
+            }
+            Ok(Err(error)) => Err(unreachable::why(&error, &options, place)),
+            Err(_) => Err(StorageError::Unreachable {
+                place: place.to_string(),
+                cause: format!(
+                    "{} did not answer within {} ms",
+                    unreachable::address(&options),
+                    patience.as_millis()
+                ),
+            }),
+        }
     }
 
     /// Tells the other instances that there is work.
     pub(in crate::storage) async fn ring(&self) -> Result<(), StorageError> {
-        if let Self::Postgres { pool, patience } = self {
+        if let Self::Postgres { pool, patience, .. } = self {
             let notify = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL);
             within(*patience, notify.execute(pool)).await?;
         }
@@ -87,7 +145,7 @@ impl Pool {
     pub(in crate::storage) async fn time(&self) -> Result<Option<Timestamp>, StorageError> {
         const TIME: &str =
             "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) AS us";
-        let Self::Postgres { pool, patience } = self else {
+        let Self::Postgres { pool, patience, .. } = self else {
             return Ok(None);
         };
         let row = within(*patience, sqlx::query(TIME).fetch_one(pool)).await?;
@@ -95,9 +153,11 @@ impl Pool {
     }
 }
 
-fn options(settings: &PostgresSettings) -> Result<PgConnectOptions, sqlx::Error> {
+fn options(settings: &PostgresSettings) -> Result<PgConnectOptions, String> {
     let url = settings.url.expose();
-    let options: PgConnectOptions = url.parse()?;
+    let options: PgConnectOptions = url
+        .parse()
+        .map_err(|error: sqlx::Error| error.to_string())?;
     let options = match settings.tls {
         // What stands in the address is more particular.
         Some(_) if url.contains("sslmode=") || url.contains("ssl-mode=") => options,
@@ -111,13 +171,28 @@ fn options(settings: &PostgresSettings) -> Result<PgConnectOptions, sqlx::Error>
         None => options,
     };
     let options = match &settings.tls_root_certificate {
-        Some(file) => options.ssl_root_cert(file),
+        // Read here: what the driver says of it later does not tell which file is meant.
+        Some(file) => options.ssl_root_cert_from_pem(certificates(file)?),
         None => options,
     };
     Ok(options
         .application_name("bookgate")
         .statement_cache_capacity(STATEMENTS_MAX)
         .disable_statement_logging())
+}
+
+/// The contents of a file with certificates.
+fn certificates(file: &Path) -> Result<Vec<u8>, String> {
+    let shown = file.display();
+    let pem = std::fs::read(file)
+        .map_err(|error| format!("storage.tls_root_certificate `{shown}`: {error}"))?;
+    match CertificateDer::pem_slice_iter(&pem).next() {
+        Some(Ok(_)) => Ok(pem),
+        _ => Err(format!(
+            "storage.tls_root_certificate `{shown}` has no certificate in PEM: it begins with \
+             -----BEGIN CERTIFICATE-----"
+        )),
+    }
 }
 
 /// What every connection is set to. `synchronous_commit = off` would answer before anything is on
@@ -185,7 +260,11 @@ pub(super) fn sorted(code: &str, message: &str) -> StorageError {
         "25006" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => {
             StorageError::Unavailable(text)
         }
+        // A table that is somebody else's.
+        "42501" => StorageError::Denied(text),
         _ => match code.get(..2) {
+            // Wrong password, no such user, no such database.
+            Some("28" | "3D") => StorageError::Denied(text),
             // Connection, resources, the operating system, the server's own trouble with its files.
             Some("08" | "53" | "58") => StorageError::Unavailable(text),
             // Contents that no column takes, broken rules of the schema, texts beyond all limits.

@@ -99,6 +99,7 @@ const ROOMS: &[Room] = &[
         &[
             "bytes",
             "futures_util",
+            "rustls",
             "serde",
             "serde_json",
             "sqlx",
