@@ -2,6 +2,7 @@
 //! everything is decided once it is back. And one that lets nobody in, which is said.
 
 mod refused;
+mod tls;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
