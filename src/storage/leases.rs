@@ -39,9 +39,10 @@ const CLAIM_DUE: Sql = Sql::each(
                   ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
      RETURNING id, source, lease_fence, lease_until",
 );
+// In the order of their index: to give them by id, SQLite would go through all chains.
 const EXPIRED_OF: Sql = Sql::same(
     "SELECT id, source, lease_fence, lease_until FROM chain
-     WHERE lease_until <= $2 AND lease_owner = $1 ORDER BY id",
+     WHERE lease_until <= $2 AND lease_owner = $1 ORDER BY lease_until, id",
 );
 const RENEW: Sql = Sql::same(
     "UPDATE chain SET lease_until = $3
