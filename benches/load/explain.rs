@@ -1,104 +1,172 @@
-//! How each store would carry out every statement of `src/storage`: what reads a whole table gets
-//! slower with every booking. The statements are taken out of the source, so that none is forgotten.
-//! Whether a scan matters is for a person to say: an empty table is scanned rightly.
+//! How each store carries out every statement of `src/storage` when much is stored: what reads a whole
+//! table gets slower with every booking. The statements are taken out of the source, so that none is
+//! forgotten; which of them a decision needs is learned from PostgreSQL, which counts them.
 
-use std::collections::BTreeSet;
+mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use self::plan::{in_short, is_scan};
 use crate::World;
-use crate::daemon::{Daemon, Setup};
 use crate::decisions::decide;
-use crate::store::{Session, Store};
+use crate::figures::{Table, short};
+use crate::growth::Stage;
+use crate::hoard::PATTERNS;
+use crate::store::Session;
 
-/// Bookings stored, so that the planner has something to plan for.
-const STORED: u64 = 2_000;
-/// Statements shown with what they cost.
-const COSTLIEST: u32 = 60;
+/// Bookings decided while the statements are counted.
+const DECIDED: u64 = 1_000;
+/// A statement that is run for every so many bookings belongs to deciding them.
+const RARE: u64 = 100;
 const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
-/// A statement and the file it is in.
+/// A statement, and where it stands.
 struct Statement {
-    file: String,
+    /// Its file and its name.
+    place: String,
     text: String,
 }
 
+/// What the server counted of a statement.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    calls: f64,
+    us: f64,
+    pages: f64,
+}
+
+/// By what is left of a statement when its values are taken out.
+type Counts = BTreeMap<String, Count>;
+
 /// Prints the plans of both stores.
-pub(crate) fn run(world: &mut World, all: bool) -> Result<()> {
+pub(crate) fn run(world: &mut World, bookings: u64, all: bool) -> Result<()> {
     let statements = statements(&crate::root().join("src/storage"))?;
-    let folder = world.new_folder()?;
-    let store = Store::file_in(folder.path());
-    explain(world, "SQLite", &store, folder.path(), &statements, all)?;
-    let folder = world.new_folder()?;
-    if let Some(cluster) = &mut world.cluster {
-        let store = cluster.database()?;
-        explain(world, "PostgreSQL", &store, folder.path(), &statements, all)?;
+    // The server first, since it knows what is needed for a decision.
+    let mut needed = None;
+    for postgres in [true, false] {
+        if postgres && world.cluster.is_none() {
+            continue;
+        }
+        let stage = Stage::new(world, postgres, bookings)?;
+        let mut session = stage.store.open()?;
+        let mut counts = Counts::new();
+        if postgres {
+            counts = count(world, &stage, &mut session)?;
+            let counted = |one: &&Statement| counts.contains_key(&without_values(&one.text));
+            let places = statements.iter().filter(counted);
+            needed = Some(places.map(|one| one.place.clone()).collect());
+            // As a server does that has seen a statement a few times.
+            session.run("SET plan_cache_mode = force_generic_plan")?;
+        }
+        let name = if postgres { "PostgreSQL" } else { "SQLite" };
+        println!("\n# {name} with {bookings} bookings");
+        print(&mut session, &statements, needed.as_ref(), &counts, all)?;
     }
     Ok(())
 }
 
-fn explain(
-    world: &World,
-    name: &str,
-    store: &Store,
-    folder: &Path,
+fn print(
+    session: &mut Session,
     statements: &[Statement],
+    needed: Option<&BTreeSet<String>>,
+    counts: &Counts,
     all: bool,
 ) -> Result<()> {
-    world.calcom.reset();
-    let daemon = Daemon::start(&Setup {
-        folder,
-        store,
-        acknowledge: "auto",
-        calcom: world.calcom.address,
-        concurrency: None,
-    })?;
-    daemon.top_up()?;
-    decide(world, store, std::slice::from_ref(&daemon), 0, STORED, None)?;
-    let mut session = store.open()?;
-    if session.is_postgres() {
-        session.print_costliest(STORED)?;
-        // As for a store that is large: a scan of a small one would be right. No values are known.
-        session
-            .run("ANALYZE; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")?;
-    }
     let tables = session.tables()?;
-    println!("\n## Plans of {name}: {} statements", statements.len());
-    let (mut scans, mut unexplained) = (0, 0);
-    for statement in statements {
-        // A statement of the other store's dialect cannot be explained here.
-        let Ok(plan) = session.plan(&statement.text) else {
-            unexplained += 1;
-            if all {
-                println!(
-                    "\n{}: {}\n    (not this store's)",
-                    statement.file, statement.text
-                );
-            }
+    let mut deciding = Table::new(["to decide", "for each", "us", "pages", "reads"]);
+    let mut scanning = Table::new(["beside it, reading a whole table", "reads"]);
+    let mut in_full = String::new();
+    for Statement { place, text } in statements {
+        // A statement of the other store's wording cannot be explained here.
+        let Ok(plan) = session.plan(text) else {
             continue;
         };
-        let scan = plan.iter().any(|line| is_scan(line, &tables));
-        scans += usize::from(scan);
-        if scan || all {
-            println!("\n{}: {}", statement.file, statement.text);
-            for line in plan {
-                println!("    {line}");
-            }
+        let count = counts.get(&without_values(text));
+        let reads = in_short(&plan, &tables);
+        let is_needed = needed.is_none_or(|needed| needed.contains(place));
+        if is_needed && (count.is_some() || counts.is_empty()) {
+            let Count { calls, us, pages } = count.copied().unwrap_or_default();
+            let each = [calls / DECIDED as f64, us / calls, pages / calls];
+            let each = each.map(|value| if counts.is_empty() { f64::NAN } else { value });
+            let [calls, us, pages] = each.map(short);
+            deciding.row([place.clone(), calls, us, pages, reads]);
+        } else if plan.iter().any(|line| is_scan(line, &tables)) {
+            scanning.row([place.clone(), reads]);
+        }
+        if all {
+            in_full += &format!("\n{place}: {text}\n    {}\n", plan.join("\n    "));
         }
     }
-    println!("\n{name}: {scans} read a whole table or index, {unexplained} are not for this store");
+    deciding.print("## What a decision needs");
+    scanning.print("## What else reads whole tables");
+    if all {
+        println!("\n## All plans\n{in_full}");
+    }
     Ok(())
 }
 
-/// SQLite writes SCAN, also of an index from end to end, and also of what a subquery gives, which is no
-/// table; PostgreSQL, kept from it, still does it where there is no other way.
-fn is_scan(line: &str, tables: &[String]) -> bool {
-    let scanned = line.split_once("SCAN ").map(|(_, rest)| rest);
-    let scanned = scanned.and_then(|rest| rest.split_whitespace().next());
-    let scanned = scanned.is_some_and(|name| tables.iter().any(|table| table == name));
-    scanned || line.contains("Seq Scan")
+/// Decides bookings, and gives what the server counted of the statements that were needed.
+fn count(world: &World, stage: &Stage, session: &mut Session) -> Result<Counts> {
+    session.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")?;
+    let daemon = [stage.start(world)?];
+    session.run("SELECT pg_stat_statements_reset()")?;
+    decide(world, &stage.store, &daemon, PATTERNS, DECIDED, None)?;
+    let rows = session.texts(
+        &format!(
+            "SELECT calls || ' ' || total_exec_time * 1000 || ' '
+                 || shared_blks_hit + shared_blks_read || ' ' || query
+             FROM pg_stat_statements JOIN pg_database ON pg_database.oid = dbid
+             WHERE datname = current_database() AND calls >= {}",
+            DECIDED / RARE
+        ),
+        0,
+    )?;
+    let mut counts = Counts::new();
+    for row in rows {
+        let mut fields = row.splitn(4, ' ');
+        let mut number = || fields.next().and_then(|field| field.parse::<f64>().ok());
+        let (Some(calls), Some(us), Some(pages)) = (number(), number(), number()) else {
+            continue;
+        };
+        let count = counts.entry(without_values(fields.next().unwrap_or_default()));
+        let count: &mut Count = count.or_default();
+        count.calls += calls;
+        count.us += us;
+        count.pages += pages;
+    }
+    Ok(counts)
+}
+
+/// A statement without blanks and values, of which the server keeps only that there were some.
+fn without_values(text: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let mut word = String::from(letter);
+        if letter == '\'' {
+            letters.by_ref().find(|letter| *letter == '\'');
+            word = "?".to_owned();
+        } else if letter.is_alphanumeric() || matches!(letter, '$' | '_') {
+            while let Some(more) = letters.next_if(|one| one.is_alphanumeric() || *one == '_') {
+                word.push(more);
+            }
+            let after_is = words
+                .last()
+                .is_some_and(|last| last == "IS" || last == "NOT");
+            let null = word == "NULL" && !after_is;
+            if null || word.starts_with(|first: char| first == '$' || first.is_ascii_digit()) {
+                word = "?".to_owned();
+            }
+        } else if letter.is_whitespace() {
+            continue;
+        }
+        words.push(word);
+    }
+    words.concat()
 }
 
 impl Session {
@@ -113,6 +181,11 @@ impl Session {
 
     fn plan(&mut self, statement: &str) -> Result<Vec<String>> {
         if !self.is_postgres() {
+            // The plan of an insert also shows how its children would be found, which is done only while
+            // some are without their parent.
+            let insert = statement.starts_with("INSERT");
+            let keys = if insert { "OFF" } else { "ON" };
+            self.run(&format!("PRAGMA foreign_keys = {keys}"))?;
             return self.texts(&format!("EXPLAIN QUERY PLAN {statement}"), 3);
         }
         let parameters = (1..=20)
@@ -126,29 +199,7 @@ impl Session {
         };
         self.run("DEALLOCATE ALL")?;
         self.run(&format!("PREPARE asked AS {statement}"))?;
-        self.texts(&format!("EXPLAIN EXECUTE asked{values}"), 0)
-    }
-}
-
-impl Session {
-    /// The statements that took the server longest, with what they took for each booking.
-    fn print_costliest(&mut self, bookings: u64) -> Result<()> {
-        self.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")?;
-        let each = |what: &str| format!("round(({what} / {bookings}.0)::numeric, 2)");
-        let sql = format!(
-            "SELECT {calls} || ' calls, ' || {us} || ' us, ' || {pages} || ' pages: '
-                 || left(regexp_replace(query, '\\s+', ' ', 'g'), 160)
-             FROM pg_stat_statements JOIN pg_database ON pg_database.oid = dbid
-             WHERE datname = current_database() ORDER BY total_exec_time DESC LIMIT {COSTLIEST}",
-            calls = each("calls"),
-            us = each("total_exec_time * 1000"),
-            pages = each("(shared_blks_hit + shared_blks_read)"),
-        );
-        println!("\n## The costliest statements, for each booking decided\n");
-        for line in self.texts(&sql, 0)? {
-            println!("{line}");
-        }
-        Ok(())
+        self.texts(&format!("EXPLAIN (COSTS OFF) EXECUTE asked{values}"), 0)
     }
 }
 
@@ -156,20 +207,15 @@ fn statements(room: &Path) -> Result<Vec<Statement>> {
     let mut files = Vec::new();
     list(room, &mut files)?;
     files.sort();
-    let mut seen = BTreeSet::new();
     let mut statements = Vec::new();
     for path in files {
         let source = fs::read_to_string(&path)?;
-        let file = path
-            .strip_prefix(room)
-            .unwrap_or(&path)
-            .display()
-            .to_string();
-        for text in literals(&source) {
+        let file = path.strip_prefix(room).unwrap_or(&path).display();
+        for (name, text) in literals(&source) {
             let statement = VERBS.iter().any(|verb| text.starts_with(verb));
-            if statement && !text.contains('{') && seen.insert(text.clone()) {
-                let file = file.clone();
-                statements.push(Statement { file, text });
+            if statement && !text.contains('{') {
+                let place = format!("{file} {name}");
+                statements.push(Statement { place, text });
             }
         }
     }
@@ -190,16 +236,24 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The plain texts in a source file, on one line each.
-fn literals(source: &str) -> Vec<String> {
+/// The plain texts in a source file, on one line each, and the constants that they stand in.
+fn literals(source: &str) -> Vec<(String, String)> {
     let code = source
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
     let code: Vec<&str> = code.collect();
     let code = code.join("\n");
+    let mut name = String::new();
+    let mut texts = Vec::new();
     // Every second piece between quotes is a text; the room's statements have no quote in them.
-    let pieces = code.split('"').skip(1).step_by(2);
-    pieces
-        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect()
+    for (index, piece) in code.split('"').enumerate() {
+        if index % 2 == 1 {
+            let words: Vec<&str> = piece.split_whitespace().collect();
+            texts.push((name.clone(), words.join(" ")));
+        } else if let Some((_, constant)) = piece.rsplit_once("const ") {
+            let end = constant.find(':').unwrap_or(0);
+            name = constant[..end].to_owned();
+        }
+    }
+    texts
 }

@@ -1,300 +1,227 @@
-//! What a decision costs as the store grows. Some hundred bookings are decided for real; their rows are
-//! then copied, by SQL, under new ids, until as many are stored as wanted; then bookings are decided
-//! for real again. A cost that does not grow with what is stored gives ratios near 1.
+//! What a decision costs as the store grows. For each size a store is made ([`Hoard`]); then all sizes
+//! take turns in deciding bookings. A cost that does not grow with what is stored gives ratios near 1.
 
+use std::fs;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::World;
 use crate::daemon::{Daemon, Setup};
 use crate::decisions::decide;
-use crate::figures::{Table, short};
+use crate::figures::{Table, median, short};
+use crate::hoard::{Hoard, PATTERNS};
 use crate::store::{Session, Store};
 
 /// Bookings stored when the cost is measured, as far as the limit goes.
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
-/// Bookings decided to be copied.
-const PATTERNS: u64 = 1_000;
 const WARM_UP: u64 = 500;
 const MEASURED: u64 = 2_000;
-/// Copies of all patterns in one transaction.
-const COPIES_MAX: u64 = 25;
+/// What SQLite reads and writes at a time.
+const PAGE_BYTES: f64 = 4_096.0;
 
-/// A table whose rows belong to one booking, and how to tell the patterns' rows.
-struct Copied {
-    table: &'static str,
-    key: &'static str,
+/// A store of one size, at rest between its turns.
+pub(crate) struct Stage {
+    pub(crate) store: Store,
+    folder: TempDir,
+    bookings: u64,
+    /// The next booking to be decided.
+    next: u64,
+    samples: Vec<Sample>,
 }
 
-/// Parents first. Accounts, units and policies stay as they are: bookings share them.
-const TABLES: [Copied; 11] = [
-    Copied {
-        table: "chain",
-        key: "id",
-    },
-    Copied {
-        table: "delivery",
-        key: "id",
-    },
-    Copied {
-        table: "chain_key",
-        key: "chain_id",
-    },
-    Copied {
-        table: "fact",
-        key: "id",
-    },
-    Copied {
-        table: "decision",
-        key: "id",
-    },
-    Copied {
-        table: "command",
-        key: "id",
-    },
-    Copied {
-        table: "attempt",
-        key: "id",
-    },
-    Copied {
-        table: "booking",
-        key: "chain_id",
-    },
-    Copied {
-        table: "txn",
-        key: "id",
-    },
-    Copied {
-        table: "hold",
-        key: "id",
-    },
-    Copied {
-        table: "entry",
-        key: "txn_id",
-    },
-];
-/// Columns that name a booking's own rows: moved up by the same distance everywhere.
-const IDS: [&str; 7] = [
-    "id",
-    "chain_id",
-    "delivery_id",
-    "decision_id",
-    "command_id",
-    "txn_id",
-    "hold_id",
-];
-/// Columns that name the booking at the provider.
-const NAMES: [&str; 2] = ["uid", "key"];
+/// What was used for each decision.
+#[derive(Clone, Copy)]
+struct Sample {
+    rate: f64,
+    cpu_us: f64,
+    database_cpu_us: f64,
+    /// Pages looked at: of a server in its cache or outside of it, of a file those that are not in the
+    /// cache of the process.
+    pages: f64,
+    /// Written to the log, and of a file also to the file.
+    written_kb: f64,
+}
 
 /// Grows both stores and prints.
 pub(crate) fn run(world: &mut World, bookings_max: u64) -> Result<()> {
     let mut table = Table::new([
-        "decided with so many stored",
+        "stored",
         "decisions/s",
         "of the first",
         "bookgate CPU us",
         "of the first",
         "database CPU us",
         "of the first",
+        "pages",
+        "of the first",
+        "KB written",
+        "of the first",
     ]);
-    let folder = world.new_folder()?;
-    grow(
-        world,
-        "SQLite",
-        &Store::file_in(folder.path()),
-        &folder,
-        bookings_max,
-        &mut table,
-    )?;
-    let folder = world.new_folder()?;
-    if let Some(cluster) = &mut world.cluster {
-        let store = cluster.database()?;
-        grow(
-            world,
-            "PostgreSQL",
-            &store,
-            &folder,
-            bookings_max,
-            &mut table,
-        )?;
+    for postgres in [false, true] {
+        if postgres && world.cluster.is_none() {
+            continue;
+        }
+        let name = if postgres { "PostgreSQL" } else { "SQLite" };
+        let sizes = SIZES.into_iter().filter(|size| *size <= bookings_max);
+        let stages = sizes.map(|size| Stage::new(world, postgres, size));
+        let mut stages = stages.collect::<Result<Vec<_>>>()?;
+        for round in 0..world.scale.rounds {
+            for turn in 0..stages.len() {
+                let index = (turn + round) % stages.len();
+                let stage = &mut stages[index];
+                let others = stage.measure(world)?;
+                let sample = stage.samples[round];
+                println!(
+                    "round {}: {name}, {:>7} stored: {:>4} decisions/s, {:>4} + {:>4} us, {:>4} pages, {:>4} KB; others {:.0} %",
+                    round + 1,
+                    stage.bookings,
+                    short(sample.rate),
+                    short(sample.cpu_us),
+                    short(sample.database_cpu_us),
+                    short(sample.pages),
+                    short(sample.written_kb),
+                    others * 100.0,
+                );
+            }
+        }
+        for stage in &stages {
+            table.row(stage.row(name, &stages[0]));
+        }
     }
-    table.print("## As bookings pile up");
+    table.print("## As bookings pile up, for each decision");
     Ok(())
 }
 
-fn grow(
-    world: &World,
-    name: &str,
-    store: &Store,
-    folder: &TempDir,
-    bookings_max: u64,
-    table: &mut Table,
-) -> Result<()> {
-    world.calcom.reset();
-    let start = || {
-        Daemon::start(&Setup {
-            folder: folder.path(),
+impl Stage {
+    /// A store with so many bookings.
+    pub(crate) fn new(world: &mut World, postgres: bool, bookings: u64) -> Result<Self> {
+        let begun = Instant::now();
+        let folder = world.new_folder()?;
+        let store = match &mut world.cluster {
+            Some(cluster) if postgres => cluster.database()?,
+            _ => Store::file_in(folder.path()),
+        };
+        let stage = Self {
             store,
+            folder,
+            bookings,
+            next: PATTERNS,
+            samples: Vec::new(),
+        };
+        world.calcom.reset();
+        let daemon = stage.start(world)?;
+        daemon.top_up()?;
+        let daemon = [daemon];
+        decide(world, &stage.store, &daemon, 0, PATTERNS, None)?;
+        stop(daemon)?;
+        Hoard::fill(&mut stage.store.open()?, bookings)?;
+        println!(
+            "{bookings} bookings stored in {} s",
+            begun.elapsed().as_secs()
+        );
+        Ok(stage)
+    }
+
+    /// A daemon on this store.
+    pub(crate) fn start(&self, world: &World) -> Result<Daemon> {
+        Daemon::start(&Setup {
+            folder: self.folder.path(),
+            store: &self.store,
             acknowledge: "auto",
             calcom: world.calcom.address,
             concurrency: None,
         })
-    };
-    let daemon = start()?;
-    daemon.top_up()?;
-    decide(world, store, &[daemon], 0, PATTERNS, None)?;
-    let patterns = Patterns::of(&mut store.open()?)?;
-
-    let mut next = PATTERNS;
-    let mut first: Option<[f64; 3]> = None;
-    for size in SIZES.into_iter().filter(|size| *size <= bookings_max) {
-        let begun = Instant::now();
-        let mut session = store.open()?;
-        patterns.copy_until(&mut session, size)?;
-        drop(session);
-        let daemon = [start()?];
-        decide(world, store, &daemon, next, WARM_UP, None)?;
-        let decided = decide(world, store, &daemon, next + WARM_UP, MEASURED, None)?;
-        next += WARM_UP + MEASURED;
-        let [daemon] = daemon;
-        daemon.server.stop(Signal::TERM)?;
-        let [cpu, database_cpu] = decided.cpu_us();
-        let figures = [decided.rate(), cpu, database_cpu];
-        let base = *first.get_or_insert(figures);
-        let ratio = |place: usize| short(figures[place] / base[place]);
-        println!(
-            "{name}, {size} bookings: {} decisions/s, {} us; others {:.0} %; {} s with filling",
-            short(figures[0]),
-            short(cpu),
-            decided.others * 100.0,
-            begun.elapsed().as_secs()
-        );
-        table.row([
-            format!("{name}, {size}"),
-            short(figures[0]),
-            ratio(0),
-            short(cpu),
-            ratio(1),
-            short(database_cpu),
-            ratio(2),
-        ]);
-    }
-    Ok(())
-}
-
-/// The rows to be copied: in each table, those up to a highest key.
-struct Patterns {
-    highest: Vec<i64>,
-    columns: Vec<Vec<String>>,
-}
-
-impl Patterns {
-    fn of(session: &mut Session) -> Result<Self> {
-        let mut patterns = Self {
-            highest: Vec::new(),
-            columns: Vec::new(),
-        };
-        for Copied { table, key } in TABLES {
-            let highest =
-                session.number(&format!("SELECT COALESCE(MAX({key}), 0) FROM {table}"))?;
-            ensure!(highest > 0, "nothing in `{table}` to be copied");
-            patterns.highest.push(highest);
-            patterns.columns.push(session.columns(table)?);
-        }
-        Ok(patterns)
     }
 
-    fn copy_until(&self, session: &mut Session, bookings: u64) -> Result<()> {
-        let bookings = i64::try_from(bookings)?;
-        loop {
-            let stored = session.number("SELECT COUNT(*) FROM booking")?;
-            let missing = u64::try_from(bookings - stored).unwrap_or(0);
-            if missing == 0 {
-                break;
+    /// Decides some, and tells what share of the machine others took meanwhile.
+    fn measure(&mut self, world: &World) -> Result<f64> {
+        world.calcom.reset();
+        let mut session = self.store.open()?;
+        let before = session.work_so_far()?;
+        let daemon = [self.start(world)?];
+        let first = self.next;
+        self.next += WARM_UP + MEASURED;
+        decide(world, &self.store, &daemon, first, WARM_UP, None)?;
+        let decided = decide(world, &self.store, &daemon, first + WARM_UP, MEASURED, None)?;
+        // Of a file from the process that has it, of a server from itself, once its client has gone.
+        let file = session.is_file().then(|| of_process(daemon[0].server.id()));
+        stop(daemon)?;
+        let work = match file {
+            Some(work) => work?,
+            None => {
+                let after = session.work_so_far()?;
+                [after[0] - before[0], after[1] - before[1]]
             }
-            let copies = missing.div_ceil(PATTERNS).min(COPIES_MAX);
-            let base = session.highest_id()?;
-            session.run(&self.copy(base, copies, session.is_postgres()))?;
-        }
-        session.tidy(&TABLES.map(|one| one.table))
+        };
+        let [pages, written_kb] = work.map(|work| work / (WARM_UP + MEASURED) as f64);
+        let [cpu_us, database_cpu_us] = decided.cpu_us();
+        self.samples.push(Sample {
+            rate: decided.rate(),
+            cpu_us,
+            database_cpu_us,
+            pages,
+            written_kb,
+        });
+        Ok(decided.others)
     }
 
-    /// One transaction that copies all patterns so many times.
-    fn copy(&self, base: i64, copies: u64, postgres: bool) -> String {
-        let width = self.highest.iter().max().copied().unwrap_or(0) + 1;
-        // Numbered across transactions, because a name must not come twice.
-        let copy_no = format!("({base} + k.n)");
-        let shift = format!("({base} + (k.n - 1) * {width})");
-        let series = "WITH RECURSIVE k (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n <";
-        let mut text = String::from("BEGIN;\n");
-        for ((Copied { table, key }, highest), columns) in
-            TABLES.iter().zip(&self.highest).zip(&self.columns)
-        {
-            let values = columns.iter().map(|column| match column.as_str() {
-                column if IDS.contains(&column) => format!("t.{column} + {shift}"),
-                column if NAMES.contains(&column) => format!("t.{column} || '~' || {copy_no}"),
-                "number" if *table != "attempt" => format!("t.number + {shift}"),
-                "digest" if postgres => format!("decode(md5(t.id || '~' || {copy_no}), 'hex')"),
-                "digest" => "randomblob(16)".to_owned(),
-                column => format!("t.{column}"),
-            });
-            let values: Vec<String> = values.collect();
-            text += &format!(
-                "INSERT INTO {table} ({columns})\n{series} {copies})\nSELECT {values} FROM {table} t, k WHERE t.{key} <= {highest};\n",
-                columns = columns.join(", "),
-                values = values.join(", "),
-            );
+    fn row(&self, name: &str, first: &Self) -> Vec<String> {
+        let figures: [fn(&Sample) -> f64; 5] = [
+            |one| one.rate,
+            |one| one.cpu_us,
+            |one| one.database_cpu_us,
+            |one| one.pages,
+            |one| one.written_kb,
+        ];
+        let mut cells = vec![format!("{name}, {}", self.bookings)];
+        for figure in figures {
+            let pairs = self.samples.iter().zip(&first.samples);
+            cells.push(short(median(self.samples.iter().map(figure))));
+            cells.push(short(median(
+                pairs.map(|(this, first)| figure(this) / figure(first)),
+            )));
         }
-        text + "COMMIT;"
+        cells
     }
+}
+
+fn stop([daemon]: [Daemon; 1]) -> Result<()> {
+    daemon.server.stop(Signal::TERM)
+}
+
+/// Pages read and kilobytes written by a process. What goes over sockets is not in it.
+fn of_process(id: u32) -> Result<[f64; 2]> {
+    let text = fs::read_to_string(format!("/proc/{id}/io"))?;
+    let bytes = |name: &str| -> Result<f64> {
+        let mut lines = text.lines();
+        let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        Ok(line.context("no such line in /proc")?.parse()?)
+    };
+    Ok([bytes("rchar")? / PAGE_BYTES, bytes("wchar")? / 1_024.0])
 }
 
 impl Session {
-    fn highest_id(&mut self) -> Result<i64> {
-        let mut highest = 0;
-        for Copied { table, key } in TABLES {
-            highest = highest.max(self.number(&format!("SELECT MAX({key}) FROM {table}"))?);
-        }
-        Ok(highest)
+    fn is_file(&self) -> bool {
+        !self.is_postgres()
     }
 
-    fn columns(&mut self, table: &str) -> Result<Vec<String>> {
-        let sql = if self.is_postgres() {
-            format!(
-                "SELECT column_name::text FROM information_schema.columns
-                 WHERE table_name = '{table}' AND is_generated = 'NEVER' ORDER BY ordinal_position"
-            )
-        } else {
-            format!("SELECT name FROM pragma_table_info('{table}') ORDER BY cid")
-        };
-        let columns = self.texts(&sql, 0)?;
-        ensure!(!columns.is_empty(), "no table `{table}`");
-        Ok(columns)
-    }
-
-    /// What a store that grew by itself would have done: ids go on above the copies, statistics are
-    /// known, and nothing is left in the log.
-    fn tidy(&mut self, tables: &[&str]) -> Result<()> {
-        if !self.is_postgres() {
-            return self.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    /// Pages that a server has looked at for this database, and kilobytes of its log. Its processes
+    /// tell when they end.
+    fn work_so_far(&mut self) -> Result<[f64; 2]> {
+        if self.is_file() {
+            return Ok([0.0; 2]);
         }
-        for table in tables {
-            let sequence = format!(
-                "SELECT COUNT(*) FROM information_schema.columns
-                 WHERE table_name = '{table}' AND column_name = 'id'
-                   AND (is_identity = 'YES' OR column_default LIKE 'nextval%')"
-            );
-            if self.number(&sequence)? == 1 {
-                self.run(&format!(
-                    "SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT MAX(id) FROM {table}))"
-                ))
-                .context("ids could not be moved on")?;
-            }
+        let there = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'bookgate'";
+        while self.number(there)? > 0 {
+            std::thread::sleep(crate::process::LOOK);
         }
-        self.run("VACUUM ANALYZE")?;
-        self.run("CHECKPOINT")
+        let pages = self.number(
+            "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database()",
+        )?;
+        let log = self.number("SELECT CAST(pg_current_wal_lsn() - '0/0' AS BIGINT)")?;
+        Ok([pages as f64, log as f64 / 1_024.0])
     }
 }

@@ -12,6 +12,7 @@ mod disk;
 mod explain;
 mod figures;
 mod growth;
+mod hoard;
 mod peer;
 mod postgres;
 mod process;
@@ -43,10 +44,10 @@ struct Arguments {
     /// Rounds, of which the median is taken [default: 3; 1 with --quick]
     #[arg(long)]
     rounds: Option<usize>,
-    /// growth: the most bookings stored
+    /// growth and explain: the most bookings stored
     #[arg(long, default_value_t = 100_000)]
     bookings: u64,
-    /// explain: all statements, not only those that read whole tables
+    /// explain: also every plan in full
     #[arg(long)]
     all: bool,
     /// Given by cargo; means nothing
@@ -179,7 +180,7 @@ fn main() -> Result<()> {
             Part::Acknowledge => acknowledge::run(&mut world)?,
             Part::Decisions => decisions::run(&mut world)?,
             Part::Growth => growth::run(&mut world, arguments.bookings)?,
-            Part::Explain => explain::run(&mut world, arguments.all)?,
+            Part::Explain => explain::run(&mut world, arguments.bookings, arguments.all)?,
         }
     }
     Ok(())

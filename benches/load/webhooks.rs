@@ -12,7 +12,7 @@ pub(crate) const SECRET: &str = "bench-signing-secret";
 /// Bookers, each with an account.
 pub(crate) const BOOKERS: u64 = 200;
 /// Where booking numbers begin: all are nine digits.
-const NUMBER_FIRST: u64 = 100_000_000;
+pub(crate) const NUMBER_FIRST: u64 = 100_000_000;
 /// Stand for a booking's number and its booker's in the template.
 const BOOKING_MARK: &str = "999999999";
 const BOOKER_MARK: &str = "88888";
