@@ -19,14 +19,16 @@ const DUE_NO_LATER: Sql = Sql::same(
 // Two statements, so that each is read from its own index: what its holder has let expire, and what is
 // due and free. A holder never takes over from itself: it is alive, and at work. On a server, rows that
 // another instance is taking at this moment are passed over.
+// There they are also found before they are looked up: a server that does not know the limit expects a
+// tenth of what is due, and would rather read all chains than look up so many.
 const CLAIM_EXPIRED: Sql = Sql::each(
     "UPDATE chain SET lease_owner = $1, lease_until = $2, lease_fence = lease_fence + 1, due_at = NULL
      WHERE id IN (SELECT id FROM chain WHERE lease_until <= $3 AND lease_owner <> $1
                   ORDER BY lease_until, id LIMIT $4)
      RETURNING id, source, lease_fence, lease_until",
     "UPDATE chain SET lease_owner = $1, lease_until = $2, lease_fence = lease_fence + 1, due_at = NULL
-     WHERE id IN (SELECT id FROM chain WHERE lease_until <= $3 AND lease_owner <> $1
-                  ORDER BY lease_until, id LIMIT $4 FOR UPDATE SKIP LOCKED)
+     WHERE id = ANY(ARRAY(SELECT id FROM chain WHERE lease_until <= $3 AND lease_owner <> $1
+                          ORDER BY lease_until, id LIMIT $4 FOR UPDATE SKIP LOCKED))
      RETURNING id, source, lease_fence, lease_until",
 );
 const CLAIM_DUE: Sql = Sql::each(
@@ -35,8 +37,8 @@ const CLAIM_DUE: Sql = Sql::each(
                   ORDER BY due_at, id LIMIT $4)
      RETURNING id, source, lease_fence, lease_until",
     "UPDATE chain SET lease_owner = $1, lease_until = $2, lease_fence = lease_fence + 1, due_at = NULL
-     WHERE id IN (SELECT id FROM chain WHERE due_at <= $3 AND lease_until IS NULL
-                  ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
+     WHERE id = ANY(ARRAY(SELECT id FROM chain WHERE due_at <= $3 AND lease_until IS NULL
+                          ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED))
      RETURNING id, source, lease_fence, lease_until",
 );
 // In the order of their index: to give them by id, SQLite would go through all chains.
