@@ -113,7 +113,7 @@ async fn step(
     };
     let after = run.lease.position;
     // Searched for outside of the transaction that removes, so that nobody waits for the search.
-    let found: Vec<i64> = desk
+    let found = desk
         .storage
         .read(move |tx| {
             Box::pin(async move {
@@ -122,31 +122,31 @@ async fn step(
             })
         })
         .await?;
-    let last = found.last().copied();
+    let position = found.searched_to.unwrap_or(after);
     let lease = run.lease.clone();
     let removed = desk
         .storage
         .write(move |tx| {
             Box::pin(async move {
                 let until = plus_ms(now, LEASE_MS);
-                if !tx.advance_job(&lease, last.unwrap_or(after), until).await? {
+                if !tx.advance_job(&lease, position, until).await? {
                     return Err(JobError::Lost);
                 }
                 let mut removed = Removed::default();
                 if kind == Removable::IdempotencyKeys {
                     removed += tx.remove_idempotency_keys(before, limit).await?;
                 }
-                for id in found {
+                for id in found.ids {
                     removed += tx.remove(kind, id, before, now).await?;
                 }
                 Ok(removed)
             })
         })
         .await?;
-    run.lease.position = last.unwrap_or(after);
+    run.lease.position = position;
     *run.tally.entry("rows").or_default() += removed.rows;
     *run.tally.entry("bytes").or_default() += removed.bytes;
-    let more = last.is_some() || removed.rows >= i64::from(limit);
+    let more = found.searched_to.is_some() || removed.rows >= i64::from(limit);
     Ok(if more { Step::More } else { Step::Done })
 }
 

@@ -141,6 +141,7 @@ impl Tx {
     /// # Errors
     /// If the store fails.
     pub async fn verify(&mut self) -> Result<Vec<Violation>, StorageError> {
+        self.take_time().await?;
         let mut violations = Vec::new();
         for (invariant, sql) in RULES {
             for row in self.query(sql).bind(VIOLATIONS_MAX).all().await? {

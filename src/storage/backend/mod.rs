@@ -27,6 +27,8 @@ const STATEMENTS_MAX: usize = 256;
 
 /// How long a server may take to let connections go that nobody needs any more.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long a statement may take that goes through all that is stored, in ms.
+const LONG_MS: u64 = 60 * 60 * 1_000;
 
 /// One statement. `$1` stands for the first value bound; a value may be used more than once.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +141,7 @@ const BEGIN_WRITE: Sql = Sql::each("BEGIN IMMEDIATE", "BEGIN ISOLATION LEVEL REA
 const BEGIN_READ: Sql = Sql::each("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 const COMMIT: Sql = Sql::same("COMMIT");
 const ROLLBACK: Sql = Sql::same("ROLLBACK");
+const TAKE_TIME: Sql = Sql::same("SELECT set_config('statement_timeout', CAST($1 AS TEXT), TRUE)");
 const SAVEPOINT: Sql = Sql::same("SAVEPOINT work");
 const RELEASE: Sql = Sql::same("RELEASE SAVEPOINT work");
 const ROLLBACK_TO: Sql = Sql::same("ROLLBACK TO SAVEPOINT work");
@@ -175,6 +178,17 @@ impl Tx {
     pub(super) async fn rollback(mut self) -> Result<(), StorageError> {
         self.query(ROLLBACK).run().await?;
         self.open = false;
+        Ok(())
+    }
+
+    /// From here on a statement may take very long, because it goes through all that is stored. Only for
+    /// reading: who writes has others wait. Nobody gives up on a statement to a file in any case.
+    pub(super) async fn take_time(&mut self) -> Result<(), StorageError> {
+        if let Connection::Postgres { patience, .. } = &mut self.connection {
+            *patience = Duration::from_millis(LONG_MS + 1_000);
+            let set = self.query(TAKE_TIME).bind(LONG_MS.to_string());
+            set.run().await?;
+        }
         Ok(())
     }
 

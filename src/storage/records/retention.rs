@@ -42,6 +42,15 @@ impl Removable {
     }
 }
 
+/// What a search for what may go has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// In their order.
+    pub ids: Vec<i64>,
+    /// The next search goes on behind this id; `None`: all has been looked at.
+    pub searched_to: Option<i64>,
+}
+
 /// How much was removed, or would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Removed {

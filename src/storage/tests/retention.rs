@@ -16,14 +16,17 @@ async fn sweep(place: &Place, kind: Removable, before: i64) -> Removed {
         let found =
             read!(place.storage, tx => tx.find_removable(kind, at(before), after, 2).await?)
                 .unwrap();
-        let Some(&last) = found.last() else {
+        let Some(searched_to) = found.searched_to else {
+            assert!(found.ids.is_empty(), "{found:?}");
             return removed;
         };
-        assert!(found.len() <= 2 && found[0] > after, "{found:?}");
-        after = last;
+        let mut ids = found.ids.iter();
+        assert!(found.ids.len() <= 2 && ids.all(|id| (after + 1..=searched_to).contains(id)));
+        assert!(searched_to > after, "it goes on");
+        after = searched_to;
         removed += store!(place.storage, tx => {
             let mut removed = Removed::default();
-            for id in found {
+            for id in found.ids {
                 removed += tx.remove(kind, id, at(before), at(LATER)).await?;
             }
             removed
@@ -103,12 +106,12 @@ async fn bodies_go_at_their_age_and_those_not_understood_at_another() {
 async fn what_is_no_longer_old_when_it_is_to_be_removed_stays() {
     let place = Place::new().await;
     let ids = deliveries(&place).await;
-    let (one, parsed) = (ids[0].0, ids[2]);
+    let (one, before, parsed) = (ids[0].0, ids[1].0, ids[2]);
     let found = read!(place.storage, tx => {
-        tx.find_removable(Removable::UnparsedBodies, at(9), 0, 9).await?
+        tx.find_removable(Removable::UnparsedBodies, at(9), before, 9).await?
     })
     .unwrap();
-    assert_eq!(found.len(), 2);
+    assert_eq!(found.ids.len(), 2);
     // Meanwhile it was understood.
     let removed = store!(place.storage, tx => {
         let event = filing(DeliveryState::Event, None, None);
