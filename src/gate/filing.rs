@@ -17,6 +17,8 @@ use crate::storage::{StorageError, Tx};
 
 /// Deliveries filed with one commit at most.
 const BATCH_MAX: u32 = 64;
+/// The same while arrivals wait: on a file they wait for it to be over.
+const BATCH_MAX_IN_A_QUEUE: u32 = 24;
 /// The longest wait without looking: what another instance has left behind is found by looking only.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -51,12 +53,18 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
 /// Files a batch; says how many. If the store refuses it, each delivery is tried alone, and one that is
 /// refused alone is quarantined: kept and listed, but never in the way of the others.
 pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> {
+    let turn = gate.give_way.turn().await;
+    let limit = match turn.gives_way() {
+        true => BATCH_MAX_IN_A_QUEUE,
+        false => BATCH_MAX,
+    };
     let (this, now) = (Arc::clone(gate), gate.now());
     let filed: Result<usize, StorageError> = gate
         .storage
         .write(move |tx| {
             Box::pin(async move {
-                let deliveries = tx.unfiled(BATCH_MAX).await?;
+                let _turn = turn.begin();
+                let deliveries = tx.unfiled(limit).await?;
                 let understood = deliveries.into_iter().map(|each| this.understand(each));
                 let mut letters: Vec<_> = understood.collect();
                 // Instances that lock chains in one order do not wait for each other in a circle.

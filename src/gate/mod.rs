@@ -10,6 +10,7 @@ mod desk;
 mod drain;
 mod error;
 mod filing;
+mod give_way;
 mod heartbeat;
 mod inbox;
 mod instances;
@@ -39,6 +40,7 @@ use crate::journal::{Journal, Reader};
 use crate::policy::PolicySet;
 use crate::storage::{Storage, StorageError};
 
+use give_way::GiveWay;
 use heartbeat::Heart;
 
 pub use crate::storage::records::DeliveryRow;
@@ -117,6 +119,8 @@ pub(crate) struct Inner {
     intake: mpsc::Sender<inbox::Arrival>,
     /// The other end of `intake`, until that task takes it.
     arrivals: Mutex<mpsc::Receiver<inbox::Arrival>>,
+    /// Whether background work gives way to arrivals.
+    give_way: GiveWay,
     /// Rung when a delivery was stored that has to be filed.
     arrived: Notify,
     /// Whether what other instances have let expire is taken over now.
@@ -185,6 +189,7 @@ impl Gate {
             journal_refused_at: AtomicI64::new(0),
             intake,
             arrivals: Mutex::new(arrivals),
+            give_way: GiveWay::new(),
             arrived: Notify::new(),
             takes_over: AtomicBool::new(true),
             work: Notify::new(),

@@ -72,6 +72,7 @@ impl Gate {
 
 impl Inner {
     async fn store(&self, record: Record) -> Result<Received, Refused> {
+        let _waiting = self.give_way.wait();
         match self.settings.acknowledge {
             Acknowledge::Journal => self.journal_it(record).await,
             Acknowledge::Database => self.commit_it(record).await,

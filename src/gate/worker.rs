@@ -43,8 +43,11 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
     let in_hand = InHand::default();
     let tasks = TaskTracker::new();
     while !shutdown.is_cancelled() {
+        let turn = gate.give_way.turn().await.begin();
         let leasing = gate.leasing.lock().await;
-        let claimed = match claim(gate, places.available_permits(), &in_hand).await {
+        let claimed = claim(gate, places.available_permits(), &in_hand).await;
+        drop(turn);
+        let claimed = match claimed {
             Ok(leases) => leases,
             Err(error) => {
                 put_off(&error, "no chain can be leased");
@@ -178,10 +181,16 @@ async fn step(
     let mut wait_ms = 50;
     let known = learned.is_some();
     for attempt in 1.. {
+        let turn = keep(gate, lease, gate.give_way.turn()).await;
         let (this, ours, learned) = (Arc::clone(gate), lease.clone(), learned.clone());
         let done = gate
             .storage
-            .write(move |tx| Box::pin(async move { advance(&this, tx, ours, learned).await }))
+            .write(move |tx| {
+                Box::pin(async move {
+                    let _turn = turn.begin();
+                    advance(&this, tx, ours, learned).await
+                })
+            })
             .await;
         match done {
             Err(StorageError::Conflict(why)) if attempt < STEP_TRIES_MAX => {
@@ -227,9 +236,9 @@ async fn read(gate: &Arc<Inner>, lease: &Lease, target: &Target) -> Report {
     }
 }
 
-/// Runs a step outside while the lease is renewed, so that nobody takes the chain over from a worker
-/// that is alive and waiting for a slow provider.
-async fn keep(gate: &Arc<Inner>, lease: &Lease, outside: impl Future<Output = Report>) -> Report {
+/// Waits while the lease is renewed, so that nobody takes the chain over from a worker that is alive and
+/// waiting for a slow provider, or for its turn.
+async fn keep<T>(gate: &Arc<Inner>, lease: &Lease, outside: impl Future<Output = T>) -> T {
     let every = Duration::from_millis(
         u64::try_from(gate.settings.lease_ms / 3)
             .unwrap_or(1)
@@ -238,7 +247,7 @@ async fn keep(gate: &Arc<Inner>, lease: &Lease, outside: impl Future<Output = Re
     let mut outside = std::pin::pin!(outside);
     loop {
         tokio::select! {
-            report = &mut outside => return report,
+            done = &mut outside => return done,
             () = tokio::time::sleep(every) => renew(gate, lease).await,
         }
     }

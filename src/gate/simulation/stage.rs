@@ -13,6 +13,7 @@ use crate::domain::booking::Party;
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Created, HostConfirm, Rules};
+use crate::gate::give_way::GiveWay;
 use crate::gate::{Acknowledge, Activity, Desk, GateSettings, Inner, Source, TopUpRequest};
 use crate::gate::{RetentionSettings, inbox};
 use crate::journal::Journal;
@@ -138,6 +139,7 @@ pub(super) fn gate(
         journal_refused_at: AtomicI64::new(0),
         intake,
         arrivals: Mutex::new(arrivals),
+        give_way: GiveWay::new(),
         arrived: Notify::new(),
         work: Notify::new(),
         leasing: Mutex::new(()),
