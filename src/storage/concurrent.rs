@@ -77,7 +77,7 @@ where
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(StorageError::Panicked.into()));
-    let trouble = tx.trouble().cloned();
+    let trouble = tx.take_trouble();
     let end = match &done {
         Ok(_) => tx.commit().await,
         Err(_) => tx.rollback().await,

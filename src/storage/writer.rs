@@ -1,5 +1,5 @@
 //! Group commit on a file: one task owns the one connection that writes. It takes all work that waits, runs
-//! each piece in a savepoint of its own, commits once, and only then answers. So many small
+//! each piece so that it can be taken back alone, commits once, and only then answers. So many small
 //! transactions share one flush to disk, and a piece that fails takes nothing else with it.
 
 use std::collections::VecDeque;
@@ -212,6 +212,10 @@ impl Inbox {
         Some((batch, urgent))
     }
 
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.urgent.is_empty() && self.messages.is_empty()
+    }
+
     fn sort(&mut self, message: Message) {
         match message {
             Message::Work(work) => self.waiting.push_back(work),
@@ -225,17 +229,25 @@ impl Inbox {
 }
 
 async fn serve(pool: Pool, mut inbox: Inbox, state: Arc<WriterState>, lock: File) {
+    let mut connection = None;
     while let Some((mut batch, urgent)) = inbox.next().await {
         // What is urgent ends a commit early, once that has done what it was begun for.
         let done = |begun: usize| begun >= urgent.max(1) && !inbox.urgent.is_empty();
-        commit_batch(&pool, &mut batch, &state, done).await;
+        let kept = connection.take();
+        connection = commit_batch(&pool, kept, &mut batch, &state, done).await;
         while let Some(work) = batch.pop_back() {
             inbox.waiting.push_front(work);
         }
-        if std::mem::take(&mut inbox.fold_back) {
+        let fold_back = std::mem::take(&mut inbox.fold_back);
+        // It is kept for what waits already, and for nothing else.
+        if fold_back || inbox.is_empty() {
+            drop(connection.take());
+        }
+        if fold_back {
             checkpoint::passive(&pool).await;
         }
     }
+    drop(connection);
     checkpoint::truncate(&pool).await;
     pool.close().await;
     drop(lock);
@@ -243,35 +255,43 @@ async fn serve(pool: Pool, mut inbox: Inbox, state: Arc<WriterState>, lock: File
 
 /// Runs waiting work in one transaction and answers it. If the transaction itself breaks (SQLite
 /// gives up the whole of it when the disk is full), what was not begun stays in `waiting`.
-/// So does what is left when `done` says that so many pieces are enough.
+/// So does what is left when `done` says that so many pieces are enough. Gives the connection back, if it
+/// can be used once more.
 async fn commit_batch(
     pool: &Pool,
+    kept: Option<Tx>,
     waiting: &mut VecDeque<Box<dyn Work>>,
     state: &WriterState,
     done: impl Fn(usize) -> bool,
-) {
-    let mut tx = match pool.begin_write().await {
+) -> Option<Tx> {
+    let mut tx = match begin(pool, kept).await {
         Ok(tx) => tx,
         Err(error) => {
             state.health.down(&error);
             for work in waiting.drain(..) {
                 work.answer(Err(error.clone()));
             }
-            return;
+            return None;
         }
     };
     let mut begun = Vec::with_capacity(waiting.len());
     let mut end = Ok(());
+    let mut empty = true; // as long as nothing was kept
     while let Some(mut work) = waiting.pop_front() {
-        end = run_alone(&mut tx, work.as_mut()).await;
+        end = if empty {
+            let kept = run_first(&mut tx, work.as_mut()).await;
+            kept.map(|kept| empty = !kept)
+        } else {
+            run_alone(&mut tx, work.as_mut()).await
+        };
         begun.push(work);
         if end.is_err() || done(begun.len()) {
             break;
         }
     }
-    let trouble = tx.trouble().cloned();
+    let trouble = tx.take_trouble();
     if end.is_ok() {
-        end = tx.commit().await;
+        end = tx.commit_and_stay().await;
     }
     // Before the answers, so that whoever has one sees what it came with.
     match end.as_ref().err().or(trouble.as_ref()) {
@@ -285,6 +305,28 @@ async fn commit_batch(
     for work in begun {
         work.answer(end.clone());
     }
+    end.is_ok().then_some(tx)
+}
+
+async fn begin(pool: &Pool, kept: Option<Tx>) -> Result<Tx, StorageError> {
+    match kept {
+        Some(mut tx) => {
+            tx.begin_again().await?;
+            Ok(tx)
+        }
+        None => pool.begin_write().await,
+    }
+}
+
+/// Runs work in a transaction that has nothing else in it: no savepoint is needed to take it back. Says
+/// whether it is kept.
+async fn run_first(tx: &mut Tx, work: &mut dyn Work) -> Result<bool, StorageError> {
+    let keep = work.run(tx).await;
+    if !keep {
+        tx.rollback_and_stay().await?;
+        tx.begin_again().await?;
+    }
+    Ok(keep)
 }
 
 async fn run_alone(tx: &mut Tx, work: &mut dyn Work) -> Result<(), StorageError> {

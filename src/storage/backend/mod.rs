@@ -115,10 +115,10 @@ impl Pool {
         };
         let mut tx = Tx {
             connection,
-            open: true,
+            open: false,
             trouble: None,
         };
-        tx.query(begin).run().await?;
+        tx.begin(begin).await?;
         Ok(tx)
     }
 
@@ -166,17 +166,40 @@ impl Drop for Tx {
 }
 
 impl Tx {
+    async fn begin(&mut self, begin: Sql) -> Result<(), StorageError> {
+        self.open = true;
+        self.query(begin).run().await.map(drop)
+    }
+
+    /// Begins the next writing transaction on the same connection: to give that back and to ask for it
+    /// again would cost as much as a statement.
+    pub(super) async fn begin_again(&mut self) -> Result<(), StorageError> {
+        self.begin(BEGIN_WRITE).await
+    }
+
     /// Makes everything lasting. If it fails, nothing was; only where the connection to a server
     /// breaks at this very moment, nobody can tell.
     pub(super) async fn commit(mut self) -> Result<(), StorageError> {
-        self.query(COMMIT).run().await?;
-        self.open = false;
-        Ok(())
+        self.end(COMMIT).await
     }
 
     /// Takes everything back.
     pub(super) async fn rollback(mut self) -> Result<(), StorageError> {
-        self.query(ROLLBACK).run().await?;
+        self.end(ROLLBACK).await
+    }
+
+    /// As [`Tx::commit`], and keeps the connection for [`Tx::begin_again`].
+    pub(super) async fn commit_and_stay(&mut self) -> Result<(), StorageError> {
+        self.end(COMMIT).await
+    }
+
+    /// As [`Tx::rollback`], and keeps the connection.
+    pub(super) async fn rollback_and_stay(&mut self) -> Result<(), StorageError> {
+        self.end(ROLLBACK).await
+    }
+
+    async fn end(&mut self, end: Sql) -> Result<(), StorageError> {
+        self.query(end).run().await?;
         self.open = false;
         Ok(())
     }
@@ -205,9 +228,9 @@ impl Tx {
         self.query(RELEASE).run().await.map(drop)
     }
 
-    /// What trouble the database was in during the transaction.
-    pub(super) fn trouble(&self) -> Option<&StorageError> {
-        self.trouble.as_ref()
+    /// What trouble the database was in since this was asked last.
+    pub(super) fn take_trouble(&mut self) -> Option<StorageError> {
+        self.trouble.take()
     }
 
     /// Whether other transactions write at the same time. On SQLite there is one writer, and nothing
