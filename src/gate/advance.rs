@@ -11,7 +11,7 @@ use crate::domain::ids::{AttemptId, UnitKey};
 use crate::domain::plan::{CreditStep, Plan, decision_of};
 use crate::domain::timeline::{Timeline, with_final_names};
 use crate::provider::Target;
-use crate::storage::records::{BookingRow, Lease, NewCommand, Touched};
+use crate::storage::records::{BookingRow, Lease, NewCommand};
 use crate::storage::{StorageError, Tx};
 
 /// Rounds of bookkeeping in one transaction: a chain that needs more has a rule that contradicts
@@ -80,7 +80,7 @@ pub(super) async fn advance(
         let plan = Plan::make(&record, &timeline, &source.rules, now);
         if plan.writes() {
             carry_out(gate, tx, &record, &timeline, &plan, now).await?;
-            record = with_final_names(tx.load_again(record, touched(&plan)).await?);
+            record = with_final_names(tx.load_again(record).await?);
             continue;
         }
         if let (Some(unit), None) = (&plan.read, later) {
@@ -105,16 +105,6 @@ pub(super) async fn advance(
     tx.release_lease(&lease, Some(plus_ms(now, RESTLESS_MS)))
         .await?;
     Ok(Next::Done)
-}
-
-/// What carrying out a plan has changed of the chain's record. It never adds facts.
-fn touched(plan: &Plan) -> Touched {
-    let decisions = !plan.decide.is_empty();
-    Touched {
-        decisions,
-        holds: decisions || !plan.credit.is_empty(),
-        commands: !(plan.expired.is_empty() && plan.changes.is_empty() && plan.commands.is_empty()),
-    }
 }
 
 /// Writes the attempt down before it is made.

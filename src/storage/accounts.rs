@@ -7,7 +7,7 @@ use super::records::{AccountRows, AccountStatus, Balance, EntryCursor, EntryRow,
 use super::words::from_word;
 use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{ChainId, DecisionId, HoldId};
+use crate::domain::ids::HoldId;
 use crate::domain::owner::Owner;
 
 const ACCOUNTS: Sql = Sql::same(
@@ -28,13 +28,13 @@ const ENTRIES: Sql = Sql::same(
          AND (entry.txn_id, entry.line) < ($3, $4)
      ORDER BY entry.txn_id DESC, entry.line DESC LIMIT $5",
 );
-const HOLDS: Sql = Sql::same(
+pub(super) const HOLDS: Sql = Sql::same(
     "SELECT hold.id, hold.decision_id, hold.uid, hold.seat, account.owner, account.unit, hold.amount,
          hold.captured, hold.released, hold.refunded, hold.state
      FROM hold JOIN account ON account.id = hold.account_id
      WHERE hold.chain_id = $1 ORDER BY hold.id",
 );
-const WAIVERS: Sql =
+pub(super) const WAIVERS: Sql =
     Sql::same("SELECT decision_id FROM waiver WHERE chain_id = $1 ORDER BY decision_id");
 
 impl Tx {
@@ -103,21 +103,6 @@ impl Tx {
         let rows = rows.bind(i64::from(limit)).all().await?;
         rows.iter().map(entry).collect()
     }
-
-    /// The holds of a chain, oldest first.
-    pub(super) async fn holds_of(&mut self, chain: ChainId) -> Result<Vec<Hold>, StorageError> {
-        let rows = self.query(HOLDS).bind(chain).all().await?;
-        rows.iter().map(hold).collect()
-    }
-
-    /// The decisions of a chain whose price was waived.
-    pub(super) async fn waivers_of(
-        &mut self,
-        chain: ChainId,
-    ) -> Result<Vec<DecisionId>, StorageError> {
-        let rows = self.query(WAIVERS).bind(chain).all().await?;
-        rows.iter().map(|row| row.get("decision_id")).collect()
-    }
 }
 
 fn balance(row: &Row) -> Result<Balance, StorageError> {
@@ -158,7 +143,7 @@ fn entry(row: &Row) -> Result<EntryRow, StorageError> {
     })
 }
 
-fn hold(row: &Row) -> Result<Hold, StorageError> {
+pub(super) fn hold(row: &Row) -> Result<Hold, StorageError> {
     Ok(Hold {
         id: row.get("id")?,
         decision: row.get("decision_id")?,

@@ -1,10 +1,15 @@
 //! Chains: found by any of their keys, joined when two turn out to be one, and what is known of
 //! each. Who may work a chain is told in [`super::leases`].
 
-use super::backend::{Row, Sql, Tx, Value};
+use std::sync::LazyLock;
+
+use super::accounts;
+use super::backend::{Bundle, Row, Sql, Tx, Value};
+use super::commands;
+use super::decisions;
 use super::error::StorageError;
 use super::nul::without_nul;
-use super::records::{ChainRecord, Fact, FactBody, Touched};
+use super::records::{ChainRecord, Fact, FactBody};
 use super::words::{earlier, from_json, json};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DeliveryId, SourceName};
@@ -60,11 +65,23 @@ const TOUCH: Sql = Sql::same(
                        ELSE due_at END
      WHERE id = $1 AND merged_into IS NULL",
 );
-const VERSION: Sql = Sql::same("SELECT version FROM chain WHERE id = $1");
 
-const LOAD: Sql =
+const CHAIN: Sql =
     Sql::same("SELECT source, version FROM chain WHERE id = $1 AND merged_into IS NULL");
 const FACTS: Sql = Sql::same("SELECT received_at, body FROM fact WHERE chain_id = $1 ORDER BY id");
+
+static LOAD: LazyLock<Bundle> = LazyLock::new(|| Bundle::new(&ALL));
+static LOAD_AGAIN: LazyLock<Bundle> = LazyLock::new(|| Bundle::new(&ALL[2..]));
+/// All that is stored of a chain. A step may change what stands behind the facts.
+static ALL: [Sql; 7] = [
+    CHAIN,
+    FACTS,
+    decisions::OF_CHAIN,
+    commands::OF_CHAIN,
+    commands::ATTEMPTS_OF_CHAIN,
+    accounts::HOLDS,
+    accounts::WAIVERS,
+];
 
 impl Tx {
     /// The chain that has any of these keys; made if there is none. If the keys name several, they
@@ -205,17 +222,6 @@ impl Tx {
         }
     }
 
-    /// The version of a chain: goes up with every fact and every merge.
-    ///
-    /// # Errors
-    /// [`StorageError::Missing`] if there is no such chain.
-    pub async fn chain_version(&mut self, chain: ChainId) -> Result<i64, StorageError> {
-        match self.query(VERSION).bind(chain).optional().await? {
-            Some(row) => row.get("version"),
-            None => Err(missing(chain)),
-        }
-    }
-
     /// All that is stored of a chain. `None` if there is none, or it was merged away.
     ///
     /// # Errors
@@ -224,45 +230,52 @@ impl Tx {
         &mut self,
         chain: ChainId,
     ) -> Result<Option<ChainRecord>, StorageError> {
-        let Some(row) = self.query(LOAD).bind(chain).optional().await? else {
+        let mut parts = self.ask(&LOAD, chain).await?;
+        let changing = parts.split_off(2);
+        let (Some(row), facts) = (parts[0].first(), &parts[1]) else {
             return Ok(None);
         };
-        let facts = self.query(FACTS).bind(chain).all().await?;
-        Ok(Some(ChainRecord {
+        let record = ChainRecord {
             chain,
             source: row.get("source")?,
             version: row.get("version")?,
             facts: facts.iter().map(fact).collect::<Result<_, _>>()?,
-            decisions: self.decisions_of(chain).await?,
-            commands: self.commands_of(chain).await?,
-            holds: self.holds_of(chain).await?,
-            waivers: self.waivers_of(chain).await?,
-        }))
+            decisions: Vec::new(),
+            commands: Vec::new(),
+            holds: Vec::new(),
+            waivers: Vec::new(),
+        };
+        with_changing(record, &changing).map(Some)
     }
 
-    /// Brings those parts of a record up to date that this transaction has changed; the chain has to be
-    /// locked, so that nobody else has.
+    /// Brings a record up to date after this transaction has changed it, other than by facts; the chain has
+    /// to be locked, so that nobody else has.
     ///
     /// # Errors
     /// As [`Tx::load_chain`].
-    pub async fn load_again(
-        &mut self,
-        mut record: ChainRecord,
-        touched: Touched,
-    ) -> Result<ChainRecord, StorageError> {
-        let chain = record.chain;
-        if touched.decisions {
-            record.decisions = self.decisions_of(chain).await?;
-        }
-        if touched.commands {
-            record.commands = self.commands_of(chain).await?;
-        }
-        if touched.holds {
-            record.holds = self.holds_of(chain).await?;
-            record.waivers = self.waivers_of(chain).await?;
-        }
-        Ok(record)
+    pub async fn load_again(&mut self, record: ChainRecord) -> Result<ChainRecord, StorageError> {
+        let changing = self.ask(&LOAD_AGAIN, record.chain).await?;
+        with_changing(record, &changing)
     }
+}
+
+/// The record with the answers to what a step may change.
+fn with_changing(
+    mut record: ChainRecord,
+    answers: &[Vec<Row>],
+) -> Result<ChainRecord, StorageError> {
+    let [decisions, commands, attempts, holds, waivers] = answers else {
+        return Err(StorageError::Corrupt(
+            "a part of a chain is missing".to_owned(),
+        ));
+    };
+    let decisions = decisions.iter().map(decisions::decision);
+    record.decisions = decisions.collect::<Result<_, _>>()?;
+    record.commands = commands::with_attempts(commands, attempts)?;
+    record.holds = holds.iter().map(accounts::hold).collect::<Result<_, _>>()?;
+    let waivers = waivers.iter().map(|row| row.get("decision_id"));
+    record.waivers = waivers.collect::<Result<_, _>>()?;
+    Ok(record)
 }
 
 /// A list of names, as the database takes it.

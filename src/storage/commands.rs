@@ -9,7 +9,7 @@ use super::records::{
 };
 use super::words::{from_word, from_word_or_null, word};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AttemptId, ChainId, CommandId};
+use crate::domain::ids::{AttemptId, CommandId};
 
 const INSERT: Sql = Sql::same(
     "INSERT INTO command (chain_id, decision_id, uid, seat, number, action, purpose, reason, state,
@@ -29,7 +29,7 @@ const CHAIN: Sql = Sql::same(
     "SELECT command.chain_id FROM attempt JOIN command ON command.id = attempt.command_id
      WHERE attempt.id = $1",
 );
-const OF_CHAIN: Sql = Sql::same(
+pub(super) const OF_CHAIN: Sql = Sql::same(
     "SELECT id, decision_id, uid, seat, number, action, purpose, reason, state, tries, due_at, note,
          created_at
      FROM command WHERE chain_id = $1 ORDER BY id",
@@ -44,7 +44,7 @@ const FINISH_ATTEMPT: Sql = Sql::same(
     "UPDATE attempt SET answered_at = $2, result = $3, http_status = $4, detail = $5
      WHERE id = $1 AND result IS NULL",
 );
-const ATTEMPTS_OF_CHAIN: Sql = Sql::same(
+pub(super) const ATTEMPTS_OF_CHAIN: Sql = Sql::same(
     "SELECT attempt.command_id, attempt.id AS attempt_id, attempt.number AS attempt_number,
          attempt.worker, attempt.started_at, attempt.deadline_at, attempt.answered_at,
          attempt.result, attempt.http_status, attempt.detail
@@ -185,26 +185,21 @@ impl Tx {
         self.due_no_later_than(row.get("chain_id")?, now).await?;
         Ok(true)
     }
+}
 
-    /// The commands of a chain with their attempts, oldest first.
-    pub(super) async fn commands_of(
-        &mut self,
-        chain: ChainId,
-    ) -> Result<Vec<Command>, StorageError> {
-        let rows = self.query(OF_CHAIN).bind(chain).all().await?;
-        let mut commands: Vec<Command> = rows.iter().map(command).collect::<Result<_, _>>()?;
-        if commands.is_empty() {
-            return Ok(commands);
+/// Commands with their attempts; both by the command's id.
+pub(super) fn with_attempts(
+    commands: &[Row],
+    attempts: &[Row],
+) -> Result<Vec<Command>, StorageError> {
+    let mut commands: Vec<Command> = commands.iter().map(command).collect::<Result<_, _>>()?;
+    for row in attempts {
+        let of: CommandId = row.get("command_id")?;
+        if let Ok(at) = commands.binary_search_by_key(&of, |command| command.id) {
+            commands[at].attempts.push(attempt(row)?);
         }
-        for row in self.query(ATTEMPTS_OF_CHAIN).bind(chain).all().await? {
-            let of: CommandId = row.get("command_id")?;
-            // Both lists are by id.
-            if let Ok(at) = commands.binary_search_by_key(&of, |command| command.id) {
-                commands[at].attempts.push(attempt(&row)?);
-            }
-        }
-        Ok(commands)
     }
+    Ok(commands)
 }
 
 fn command(row: &Row) -> Result<Command, StorageError> {

@@ -5,7 +5,7 @@ use super::error::StorageError;
 use super::records::{Decision, DecisionStory, NewDecision, Posted};
 use super::words::{from_json, from_word, json};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{ChainId, DecisionId, UnitKey};
+use crate::domain::ids::{DecisionId, UnitKey};
 
 const INSERT: Sql = Sql::same(
     "INSERT INTO decision (chain_id, source, uid, seat, start_at, end_at, round, outcome, decided_by,
@@ -22,7 +22,7 @@ const ARCHIVE: Sql = Sql::same(
 const STORY: Sql = Sql::same(
     "SELECT policy_id, policy_hash, note, facts, trace, engine FROM decision WHERE id = $1",
 );
-const OF_CHAIN: Sql = Sql::same(
+pub(super) const OF_CHAIN: Sql = Sql::same(
     "SELECT id, uid, seat, start_at, end_at, round, outcome, decided_by, message, terms, decided_at
      FROM decision WHERE chain_id = $1 ORDER BY id",
 );
@@ -91,18 +91,9 @@ impl Tx {
         })
         .transpose()
     }
-
-    /// The decisions of a chain, oldest first.
-    pub(super) async fn decisions_of(
-        &mut self,
-        chain: ChainId,
-    ) -> Result<Vec<Decision>, StorageError> {
-        let rows = self.query(OF_CHAIN).bind(chain).all().await?;
-        rows.iter().map(decision).collect()
-    }
 }
 
-fn decision(row: &Row) -> Result<Decision, StorageError> {
+pub(super) fn decision(row: &Row) -> Result<Decision, StorageError> {
     Ok(Decision {
         id: row.get("id")?,
         unit: unit_key(row)?,

@@ -211,17 +211,6 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-/// Parts of a chain's record that a transaction has changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Its decisions.
-    pub decisions: bool,
-    /// Its commands and attempts.
-    pub commands: bool,
-    /// Its holds and waivers.
-    pub holds: bool,
-}
-
 /// What came of recording how an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FinishedAttempt {

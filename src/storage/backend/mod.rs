@@ -4,6 +4,7 @@
 //!
 //! [`migrate`]: super::migrate
 
+mod bundle;
 mod postgres;
 mod sqlite;
 mod unreachable;
@@ -19,6 +20,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::error::StorageError;
 
+pub(super) use bundle::Bundle;
 pub(super) use sqlite::Access;
 pub(super) use value::{Column, Row, Value};
 

@@ -5,6 +5,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
+use super::bundle;
 use crate::domain::amount::UnitCode;
 use crate::domain::clock::{Timestamp, from_us};
 use crate::domain::ids::{
@@ -33,6 +34,8 @@ pub(in crate::storage) enum Value {
 pub(in crate::storage) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
+    /// One of many in an answer to a bundle of questions.
+    Json(serde_json::Map<String, serde_json::Value>),
 }
 
 impl Row {
@@ -55,6 +58,7 @@ macro_rules! plain_columns {
                 Ok(match row {
                     Row::Sqlite(row) => row.try_get(column)?,
                     Row::Postgres(row) => row.try_get(column)?,
+                    Row::Json(row) => bundle::read(row, column)?,
                 })
             }
         }
