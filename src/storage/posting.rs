@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::{Row, Sql, Tx};
+use super::backend::{Row, Sql, Tx, Value};
 use super::error::StorageError;
 use super::records::{AccountStatus, Balance};
-use super::words::{from_word, word};
+use super::words::{from_word, json, word};
 use crate::domain::amount::UnitCode;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountId, DecisionId, HoldId};
@@ -32,10 +32,16 @@ const INSERT_TXN: Sql = Sql::same(
     "INSERT INTO txn (kind, actor, reason, decision_id, metadata, recorded_at)
      VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
 );
-const INSERT_ENTRY: Sql = Sql::same(
+// Rows come as arrays to a server, and as one JSON text to a file.
+const INSERT_ENTRIES: Sql = Sql::each(
     "INSERT INTO entry (txn_id, line, account_id, layer, amount, hold_id, posted_after, held_after,
          account_version)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+     SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+         value ->> 6, value ->> 7 FROM json_each($2)",
+    "INSERT INTO entry (txn_id, line, account_id, layer, amount, hold_id, posted_after, held_after,
+         account_version)
+     SELECT $1, new.* FROM UNNEST($2::bigint[], $3::bigint[], $4::text[], $5::bigint[],
+         $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]) AS new",
 );
 
 /// Who acts when nobody outside does.
@@ -75,6 +81,19 @@ pub(super) struct After {
     pub(super) held: i64,
     version: i64,
 }
+
+/// One line of a transaction as the table has it: number, account, layer, amount, hold, and the account's
+/// posted, held and version afterwards.
+type Entry = (
+    i64,
+    i64,
+    &'static str,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
 
 /// The steps taken, by account.
 pub(super) type Steps = BTreeMap<AccountId, After>;
@@ -183,24 +202,55 @@ impl Tx {
         let insert = insert.bind(header.reason).bind(header.decision);
         let insert = insert.bind(header.metadata).bind(header.now);
         let txn: i64 = insert.one().await?.get("id")?;
-        let mut number = 0;
+        let mut houses: BTreeMap<(&UnitCode, Role), AccountId> = BTreeMap::new();
+        let (mut numbers, mut entries) = (0, Vec::new());
         for part in parts {
             for line in &part.lines {
-                number += 1;
-                let (account, after) = match line.role {
-                    Role::Booker => (part.account, steps.get(&part.account)),
-                    house => (self.house(&part.unit, house, header.now).await?, None),
+                let key = (&part.unit, line.role);
+                let (account, after) = match (line.role, houses.get(&key)) {
+                    (Role::Booker, _) => (part.account, steps.get(&part.account)),
+                    (_, Some(&house)) => (house, None),
+                    (role, None) => {
+                        let house = self.house(&part.unit, role, header.now).await?;
+                        houses.insert(key, house);
+                        (house, None)
+                    }
                 };
-                let insert = self.query(INSERT_ENTRY).bind(txn).bind(number);
-                let insert = insert.bind(account).bind(word(line.layer)?);
-                let insert = insert.bind(line.amount).bind(part.hold);
-                let insert = insert.bind(after.map(|after| after.posted));
-                let insert = insert.bind(after.map(|after| after.held));
-                let insert = insert.bind(after.map(|after| after.version));
-                insert.run().await?;
+                numbers += 1;
+                entries.push((
+                    numbers,
+                    account.0,
+                    line.layer.as_str(),
+                    line.amount,
+                    part.hold.map(|hold| hold.0),
+                    after.map(|after| after.posted),
+                    after.map(|after| after.held),
+                    after.map(|after| after.version),
+                ));
             }
         }
-        Ok(())
+        self.insert_entries(txn, &entries).await
+    }
+
+    async fn insert_entries(&mut self, txn: i64, entries: &[Entry]) -> Result<(), StorageError> {
+        let on_a_server = self.has_rivals();
+        let insert = self.query(INSERT_ENTRIES).bind(txn);
+        let insert = if on_a_server {
+            let column =
+                |of: fn(&Entry) -> Option<i64>| Value::Integers(entries.iter().map(of).collect());
+            let layers = entries.iter().map(|entry| Some(entry.2.to_owned()));
+            let insert = insert.bind(column(|entry| Some(entry.0)));
+            let insert = insert.bind(column(|entry| Some(entry.1)));
+            let insert = insert.bind(Value::Texts(layers.collect()));
+            let insert = insert.bind(column(|entry| Some(entry.3)));
+            let insert = insert.bind(column(|entry| entry.4));
+            let insert = insert.bind(column(|entry| entry.5));
+            let insert = insert.bind(column(|entry| entry.6));
+            insert.bind(column(|entry| entry.7))
+        } else {
+            insert.bind(json(&entries)?)
+        };
+        insert.run().await.map(drop)
     }
 
     /// The house's account of one kind; made when it is first needed.
