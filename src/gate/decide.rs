@@ -157,7 +157,11 @@ async fn judge(
             }
         }
     };
-    let payer = payer(tx, details.booker.email.clone(), &verdict.terms, spare).await?;
+    let owner = details.booker.email.clone();
+    let payer = match &facts.account {
+        Loaded::Known(known) => payer_with(owner, &verdict.terms, known.as_ref()),
+        Loaded::Not | Loaded::Failed(_) => payer(tx, owner, &verdict.terms, spare).await?,
+    };
     let short = payer.as_ref().is_some_and(|payer| !payer.suffices);
     let mut judgement = Judgement {
         outcome: verdict.outcome,
@@ -226,20 +230,30 @@ async fn payer(
     terms: &Terms,
     spare: &Spare,
 ) -> Result<Option<Payer>, StorageError> {
-    let Some(amount) = terms.cost.clone().filter(|cost| cost.minor > 0) else {
+    if terms.cost.as_ref().is_none_or(|cost| cost.minor <= 0) {
         return Ok(None);
-    };
+    }
     let facts = account(tx, owner.as_ref(), spare).await?;
-    let suffices = facts.is_some_and(|facts| {
-        let balance = facts.balances.get(&amount.unit);
-        facts.status == AccountStatus::Open
+    Ok(payer_with(owner, terms, facts.as_ref()))
+}
+
+/// Who pays, where the account is known already. It stays locked, so that it is still as it was.
+fn payer_with(
+    owner: Option<Owner>,
+    terms: &Terms,
+    account: Option<&AccountFacts>,
+) -> Option<Payer> {
+    let amount = terms.cost.clone().filter(|cost| cost.minor > 0)?;
+    let suffices = account.is_some_and(|account| {
+        let balance = account.balances.get(&amount.unit);
+        account.status == AccountStatus::Open
             && balance.is_some_and(|balance| balance.available >= amount.minor)
     });
-    Ok(Some(Payer {
+    Some(Payer {
         owner,
         amount,
         suffices,
-    }))
+    })
 }
 
 async fn carried(

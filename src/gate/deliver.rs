@@ -105,13 +105,7 @@ async fn unchanged(gate: &Arc<Inner>, job: &Job) -> bool {
     let lease = job.lease.clone();
     let version = gate
         .storage
-        .read(move |tx| {
-            Box::pin(async move {
-                let held = tx.holds_lease(&lease).await?;
-                let version = tx.chain_version(lease.chain).await?;
-                Ok::<_, crate::storage::StorageError>(held.then_some(version))
-            })
-        })
+        .read(move |tx| Box::pin(async move { tx.held_version(&lease).await }))
         .await;
     matches!(version, Ok(Some(version)) if version == job.record.version)
 }

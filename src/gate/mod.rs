@@ -123,6 +123,8 @@ pub(crate) struct Inner {
     give_way: GiveWay,
     /// Rung when a delivery was stored that has to be filed.
     arrived: Notify,
+    /// The last look at what is not filed yet.
+    unfiled: Mutex<Option<receive::Unfiled>>,
     /// Whether what other instances have let expire is taken over now.
     takes_over: AtomicBool,
     /// Rung when a chain may have become due.
@@ -191,6 +193,7 @@ impl Gate {
             arrivals: Mutex::new(arrivals),
             give_way: GiveWay::new(),
             arrived: Notify::new(),
+            unfiled: Mutex::new(None),
             takes_over: AtomicBool::new(true),
             work: Notify::new(),
             leasing: Mutex::new(()),

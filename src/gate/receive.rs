@@ -2,18 +2,28 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{Acknowledge, Gate, Inner};
+use crate::domain::ids::DeliveryId;
 use crate::journal::Record;
 use crate::provider::signature::Refusal;
 use crate::storage::StorageError;
 
 /// How often to look whether another instance has filed what is waited for.
 const FILED_ELSEWHERE: Duration = Duration::from_millis(20);
+
+/// A look at what is not filed yet.
+#[derive(Debug)]
+pub(super) struct Unfiled {
+    at: Instant,
+    /// What this instance had filed by then.
+    filed: u64,
+    first: Option<DeliveryId>,
+}
 
 /// A delivery is on stable storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,12 +165,10 @@ impl Inner {
                 Ok(Some(goal)) => goal,
                 Err(_) => return false,
             };
+            let since = Instant::now();
             loop {
                 activity.mark_unchanged();
-                let read = self
-                    .storage
-                    .read(|tx| Box::pin(async { tx.first_unfiled().await }));
-                match read.await {
+                match self.first_unfiled(since).await {
                     Ok(first) if first.is_none_or(|first| first > goal) => return true,
                     Ok(_) => {}
                     Err(_) => return false,
@@ -171,5 +179,26 @@ impl Inner {
         };
         let caught_up = tokio::time::timeout(patience, catching_up).await;
         matches!(caught_up, Ok(true))
+    }
+
+    /// The oldest delivery that is not filed, as it was at some moment after `since`. All who wait for
+    /// deliveries to be filed share one look at the store.
+    async fn first_unfiled(&self, since: Instant) -> Result<Option<DeliveryId>, StorageError> {
+        let mut last = self.unfiled.lock().await;
+        let filed = self.idle.borrow().filed;
+        if let Some(look) = &*last
+            && look.at >= since
+            && look.filed == filed
+            && look.at.elapsed() < FILED_ELSEWHERE
+        {
+            return Ok(look.first);
+        }
+        let at = Instant::now();
+        let read = self
+            .storage
+            .read(|tx| Box::pin(async { tx.first_unfiled().await }));
+        let first = read.await?;
+        *last = Some(Unfiled { at, filed, first });
+        Ok(first)
     }
 }

@@ -57,8 +57,8 @@ const RELEASE: Sql = Sql::same(
                        ELSE $3 END
      WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
 );
-const HOLDS: Sql = Sql::same(
-    "SELECT 1 AS held FROM chain WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
+const HELD_VERSION: Sql = Sql::same(
+    "SELECT version FROM chain WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
 );
 const LOCK: Sql = Sql::same("SELECT id FROM chain WHERE id = $1 FOR UPDATE");
 const EARLIEST_DUE: Sql = Sql::same(
@@ -190,8 +190,17 @@ impl Tx {
     /// # Errors
     /// If the store fails.
     pub async fn holds_lease(&mut self, lease: &Lease) -> Result<bool, StorageError> {
-        let holds = self.query(HOLDS).bind(lease.chain).bind(lease.fence);
-        Ok(holds.optional().await?.is_some())
+        Ok(self.held_version(lease).await?.is_some())
+    }
+
+    /// The version of a leased chain: goes up with every fact and every merge. `None` if the lease was lost.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn held_version(&mut self, lease: &Lease) -> Result<Option<i64>, StorageError> {
+        let held = self.query(HELD_VERSION).bind(lease.chain).bind(lease.fence);
+        let row = held.optional().await?;
+        row.map(|row| row.get("version")).transpose()
     }
 
     /// When there is something to claim next: the earliest due time of a free chain, or expiry of a

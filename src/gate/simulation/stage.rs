@@ -135,6 +135,7 @@ pub(super) fn gate(
         },
         jobs: Vec::new(),
         jobs_bell: Notify::new(),
+        unfiled: Mutex::new(None),
         takes_over: AtomicBool::new(true),
         journal_refused_at: AtomicI64::new(0),
         intake,

@@ -24,6 +24,8 @@ const LOCK_WAIT_MS: u32 = 2_000;
 const SILENCE_MS_MAX: u32 = 15_000;
 /// Between two tries to reach a server that may just be starting.
 const KNOCK_EVERY: Duration = Duration::from_millis(100);
+/// How long a connection that nobody uses is taken to be well.
+const TRUSTED: Duration = Duration::from_secs(1);
 /// Where instances tell each other of work.
 const CHANNEL: &str = "bookgate_work";
 
@@ -48,9 +50,17 @@ impl Pool {
             .acquire_timeout(patience.max(Duration::from_millis(1)))
             // Who waits in vain says so; the driver need not warn of each who waits.
             .acquire_slow_threshold(patience)
-            // A connection that the server has closed is found out by asking; that is cheaper than
-            // to fail the work that gets it.
-            .test_before_acquire(true)
+            // A connection that the server has closed is found out by asking; that is cheaper than to
+            // fail the work that gets it. One that was in use a moment ago is not asked each time.
+            .test_before_acquire(false)
+            .before_acquire(|connection, about| {
+                Box::pin(async move {
+                    if about.idle_for > TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     let session = session(read_only, statement_timeout_ms);
