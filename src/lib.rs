@@ -14,7 +14,7 @@
 //! | [`provider`] | talks to the outside: trait, signature schemes, one HTTP client, a folder for each provider | domain |
 //! | [`gate`] | joins them: receive, drain, decide, deliver, and the questions admins ask | all above |
 //! | [`http`] | the doors, thin | gate, domain |
-//! | [`standin`] | a stateful stand-in of the provider, for `demo` and the tests | domain |
+//! | [`standin`] | stateful stand-ins of the providers, a folder for each, for `demo` and the tests | domain |
 //! | [`settings`], [`telemetry`] | defaults, file, environment; logs | domain |
 //! | [`app`], [`cli`] | composition root; one file for each command | all |
 //!

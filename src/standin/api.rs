@@ -1,55 +1,32 @@
-//! The HTTP side: all routes on one screen, and what every call passes: the log, and the faults.
+//! What every call to a stand-in passes, whatever it asks for: the log, and the faults.
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::connection::Severance;
 use super::faults::{Fault, When};
-use super::fields::milliseconds;
-use super::refusal::Refusal;
-use super::state::Shared;
-use super::{api_v1, api_v2};
+use super::world::{Shared, World};
 
 /// The largest request body that is read.
 const BODY_BYTES_MAX: usize = 64 * 1_024;
 
-/// Both dialects.
-pub(super) fn router(shared: Arc<Shared>) -> Router {
-    let booking = "/v2/bookings/{uid}";
-    Router::new()
-        .route("/v2/bookings", get(api_v2::list))
-        .route(booking, get(api_v2::read))
-        .route(&format!("{booking}/confirm"), post(api_v2::confirm))
-        .route(&format!("{booking}/decline"), post(api_v2::decline))
-        .route(&format!("{booking}/cancel"), post(api_v2::cancel))
-        .route(
-            &format!("{booking}/seats/confirm"),
-            post(api_v2::confirm_seats),
-        )
-        .route(
-            &format!("{booking}/seats/decline"),
-            post(api_v2::decline_seats),
-        )
-        .route(
-            "/v1/bookings/{id}",
-            get(api_v1::read).patch(api_v1::overwrite),
-        )
-        .route("/v1/bookings/{id}/cancel", delete(api_v1::cancel))
-        .layer(from_fn_with_state(Arc::clone(&shared), attend))
+/// The routes of a provider, attended.
+pub(super) fn attended<W: World>(routes: Router<Arc<Shared<W>>>, shared: Arc<Shared<W>>) -> Router {
+    routes
+        .layer(from_fn_with_state(Arc::clone(&shared), attend::<W>))
         .with_state(shared)
 }
 
 /// Runs the call in a task of its own: a caller that hangs up does not stop the work.
-async fn attend(
-    State(shared): State<Arc<Shared>>,
+async fn attend<W: World>(
+    State(shared): State<Arc<Shared<W>>>,
     ConnectInfo(severance): ConnectInfo<Severance>,
     request: Request,
     next: Next,
@@ -64,14 +41,19 @@ async fn attend(
         .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-async fn work(shared: Arc<Shared>, severance: Severance, request: Request, next: Next) -> Response {
+async fn work<W: World>(
+    shared: Arc<Shared<W>>,
+    severance: Severance,
+    request: Request,
+    next: Next,
+) -> Response {
     let path = request.uri().path().to_owned();
     let call = shared.log_call(request.method(), &path);
     if let Some(fault) = shared.strike(When::BeforeWork, &call).await {
         return spoil(&shared, &severance, call.order, fault, &path);
     }
     let answer = next.run(request).await;
-    if answer.status().is_success() && call.operation.changes() {
+    if answer.status().is_success() && W::changes(call.operation) {
         shared.update_call(call.order, |call| call.effective = true);
     }
     if let Some(fault) = shared.strike(When::AfterWork, &call).await {
@@ -82,8 +64,14 @@ async fn work(shared: Arc<Shared>, severance: Severance, request: Request, next:
     answer
 }
 
-fn spoil(shared: &Shared, severance: &Severance, order: u64, fault: Fault, path: &str) -> Response {
-    let Some(answer) = fault.answer(path) else {
+fn spoil<W: World>(
+    shared: &Shared<W>,
+    severance: &Severance,
+    order: u64,
+    fault: Fault,
+    path: &str,
+) -> Response {
+    let Some(answer) = fault.answer::<W>(path) else {
         severance.sever();
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
@@ -92,22 +80,10 @@ fn spoil(shared: &Shared, severance: &Severance, order: u64, fault: Fault, path:
     answer
 }
 
-/// A request's JSON object. No body counts as an empty one.
-pub(super) fn object(body: &Bytes) -> Result<serde_json::Map<String, Value>, Refusal> {
+/// A request's JSON object, if it is one. No body counts as an empty one.
+pub(super) fn object(body: &Bytes) -> Option<Map<String, Value>> {
     if body.is_empty() {
-        return Ok(serde_json::Map::new());
+        return Some(Map::new());
     }
-    serde_json::from_slice(body).map_err(|_| Refusal::bad_request("the body is not a JSON object"))
-}
-
-/// The v2 envelope of an error.
-pub(super) fn error_envelope(shared: &Shared, path: &str, refusal: &Refusal) -> Response {
-    let status = StatusCode::from_u16(refusal.http_status).unwrap_or(StatusCode::BAD_REQUEST);
-    let envelope = json!({
-        "status": "error",
-        "timestamp": milliseconds(shared.clock.now()),
-        "path": path,
-        "error": { "code": refusal.code, "message": refusal.message },
-    });
-    (status, Json(envelope)).into_response()
+    serde_json::from_slice(body).ok()
 }

@@ -4,39 +4,43 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{Method, Response, StatusCode, header};
-use serde_json::json;
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use tokio::sync::Notify;
 
 use super::StandIn;
-use super::calls::{ApiCall, Operation};
-use super::state::Shared;
+use super::calls::ApiCall;
+use super::world::{Shared, World};
 use crate::domain::ids::Uid;
 
 /// Which calls a fault is meant for. What is not said matches everything.
-#[derive(Debug, Clone, Default)]
-pub struct Matcher {
+#[derive(Debug, Clone)]
+pub struct Matcher<Operation> {
     operation: Option<Operation>,
     uid: Option<Uid>,
     method: Option<Method>,
     path_part: Option<String>,
 }
 
-impl Matcher {
+impl<Operation: PartialEq> Matcher<Operation> {
     /// Every call.
     pub fn any() -> Self {
-        Self::default()
-    }
-
-    /// Calls that ask for `operation`, in either dialect.
-    pub fn operation(operation: Operation) -> Self {
         Self {
-            operation: Some(operation),
-            ..Self::default()
+            operation: None,
+            uid: None,
+            method: None,
+            path_part: None,
         }
     }
 
-    /// Only about this booking.
+    /// Calls that ask for `operation`, in whatever dialect.
+    pub fn operation(operation: Operation) -> Self {
+        Self {
+            operation: Some(operation),
+            ..Self::any()
+        }
+    }
+
+    /// Only about this booking, or whatever else the path names.
     #[must_use]
     pub fn of(mut self, uid: &Uid) -> Self {
         self.uid = Some(uid.clone());
@@ -57,8 +61,10 @@ impl Matcher {
         self
     }
 
-    fn matches(&self, call: &ApiCall) -> bool {
-        self.operation.is_none_or(|wanted| wanted == call.operation)
+    fn matches(&self, call: &ApiCall<Operation>) -> bool {
+        self.operation
+            .as_ref()
+            .is_none_or(|wanted| *wanted == call.operation)
             && (self.uid.is_none() || self.uid == call.uid)
             && self
                 .method
@@ -85,7 +91,7 @@ pub enum When {
 pub enum Fault {
     /// Answers with this status instead.
     Status(u16),
-    /// Answers 429, with or without `Retry-After`.
+    /// Answers 429, with or without the provider's header that tells how long to wait.
     RateLimited {
         /// Seconds to wait, as the header says.
         retry_after_s: Option<u64>,
@@ -97,8 +103,8 @@ pub enum Fault {
 }
 
 /// A fault that waits for its call.
-pub(super) struct Armed {
-    matcher: Matcher,
+pub(super) struct Armed<Operation> {
+    matcher: Matcher<Operation>,
     when: When,
     kind: Kind,
 }
@@ -137,21 +143,21 @@ impl Drop for Pause {
     }
 }
 
-impl StandIn {
+impl<W: World> StandIn<W> {
     /// The next call that matches goes wrong, once. Several faults strike one call each, in the order
     /// in which they were set.
-    pub fn fail_next(&self, matcher: Matcher, when: When, fault: Fault) {
+    pub fn fail_next(&self, matcher: Matcher<W::Operation>, when: When, fault: Fault) {
         self.arm(matcher, when, Kind::Fault(fault));
     }
 
     /// The next call that matches is held before it looks at anything: the moment between a caller's
     /// read and its act. The work goes on after the release even if the caller has hung up.
-    pub fn pause_next(&self, matcher: Matcher) -> Pause {
+    pub fn pause_next(&self, matcher: Matcher<W::Operation>) -> Pause {
         self.pause_next_at(matcher, When::BeforeWork)
     }
 
     /// As [`StandIn::pause_next`], but held at `when`.
-    pub fn pause_next_at(&self, matcher: Matcher, when: When) -> Pause {
+    pub fn pause_next_at(&self, matcher: Matcher<W::Operation>, when: When) -> Pause {
         let gate = Arc::new(Gate::default());
         self.arm(matcher, when, Kind::Pause(Arc::clone(&gate)));
         Pause(gate)
@@ -159,22 +165,22 @@ impl StandIn {
 
     /// Forgets faults that have not struck yet; lets pauses that have not been reached go.
     pub fn clear_faults(&self) {
-        self.shared.state().faults.clear();
+        self.shared.desk().faults.clear();
     }
 
-    fn arm(&self, matcher: Matcher, when: When, kind: Kind) {
+    fn arm(&self, matcher: Matcher<W::Operation>, when: When, kind: Kind) {
         let armed = Armed {
             matcher,
             when,
             kind,
         };
-        self.shared.state().faults.push(armed);
+        self.shared.desk().faults.push(armed);
     }
 }
 
-impl Shared {
+impl<W: World> Shared<W> {
     /// Holds the call at its pauses, then gives the fault that strikes it, if any.
-    pub(super) async fn strike(&self, when: When, call: &ApiCall) -> Option<Fault> {
+    pub(super) async fn strike(&self, when: When, call: &ApiCall<W::Operation>) -> Option<Fault> {
         while let Some(kind) = self.disarm(when, call) {
             match kind {
                 Kind::Fault(fault) => return Some(fault),
@@ -187,23 +193,26 @@ impl Shared {
         None
     }
 
-    fn disarm(&self, when: When, call: &ApiCall) -> Option<Kind> {
-        let mut state = self.state();
-        let strikes = |armed: &Armed| armed.when == when && armed.matcher.matches(call);
-        let place = state.faults.iter().position(strikes)?;
-        Some(state.faults.remove(place).kind)
+    fn disarm(&self, when: When, call: &ApiCall<W::Operation>) -> Option<Kind> {
+        let mut desk = self.desk();
+        let strikes =
+            |armed: &Armed<W::Operation>| armed.when == when && armed.matcher.matches(call);
+        let place = desk.faults.iter().position(strikes)?;
+        Some(desk.faults.remove(place).kind)
     }
 }
 
 impl Fault {
     /// The answer, or `None` if there is none to be.
-    pub(super) fn answer(self, path: &str) -> Option<Response<Body>> {
+    pub(super) fn answer<W: World>(self, path: &str) -> Option<Response<Body>> {
         let (status, media, body) = match self {
             Self::Reset => return None,
-            Self::Status(status) => (status, "application/json", failure(path, "as scripted")),
-            Self::RateLimited { .. } => {
-                (429, "application/json", failure(path, "too many requests"))
-            }
+            Self::Status(status) => (status, "application/json", W::failure(path, "as scripted")),
+            Self::RateLimited { .. } => (
+                429,
+                "application/json",
+                W::failure(path, "too many requests"),
+            ),
             Self::Html(status) => (
                 status,
                 "text/html; charset=utf-8",
@@ -214,21 +223,13 @@ impl Fault {
         *answer.status_mut() =
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = answer.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            header::HeaderValue::from_static(media),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
         if let Self::RateLimited {
             retry_after_s: Some(seconds),
         } = self
         {
-            headers.insert(header::RETRY_AFTER, seconds.into());
+            headers.insert(W::WAIT_HEADER, seconds.into());
         }
         Some(answer)
     }
-}
-
-fn failure(path: &str, message: &str) -> String {
-    let error = json!({ "code": "Error", "message": message });
-    json!({ "status": "error", "path": path, "error": error }).to_string()
 }

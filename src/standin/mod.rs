@@ -1,64 +1,35 @@
-//! A stateful stand-in of Cal.com for `bookgate demo` and for the tests: bookings, people who act on
-//! them, signed webhooks, and both dialects of the API over real HTTP.
-//!
-//! It is as weak as the real one was seen to be, because that is what bookgate has to survive:
-//!
-//! - a confirm revives a rejected, cancelled or moved booking, and only an accepted one is refused;
-//! - a cancel's webhook leaves before the row changes;
-//! - webhooks go out once, inside the call that caused them, and any answer will do;
-//! - a move makes a new booking and tells nothing of the old one; a later confirm tells nothing of the
-//!   move; the same booking can be moved twice;
-//! - an answer to one occurrence answers its whole series and is told once;
-//! - v1's PATCH writes the row and tells nobody;
-//! - the same address subscribed twice hears everything twice.
-//!
-//! Not rebuilt: payments, teams, payload templates, queued delivery, two confirms passing each other's
-//! check, and rescheduling of a shared booking (refused).
-//!
-//! Faults, pauses and held webhooks let a test choose the moment in which things go wrong.
+//! Stateful stand-ins of the providers for `bookgate demo` and for the tests: bookings, people who act on
+//! them, signed webhooks, and the API over real HTTP. A room for each provider, as weak as the real one
+//! was seen to be; what all share is here: connections, the log of calls, the outbox, and faults, pauses
+//! and held webhooks, by which a test chooses the moment in which things go wrong.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use jiff::tz::Offset;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::domain::booking::Status;
-use crate::domain::clock::Clock;
 use crate::domain::ids::Uid;
 
-mod actions;
 mod api;
-mod api_v1;
-mod api_v2;
-mod bodies;
-mod bookings;
+pub mod calcom;
 mod calls;
 mod connection;
-#[cfg(test)]
-mod direct;
 mod faults;
-mod fields;
-mod listing;
-mod people;
-mod refusal;
-mod rows;
+mod ids;
+mod person;
 mod sender;
-mod state;
-#[cfg(test)]
-mod tests;
-mod view_v2;
+mod world;
 
-pub use calls::{ApiCall, Operation};
-#[cfg(test)]
-pub(crate) use direct::CancelBegun;
+pub use calls::ApiCall;
 pub use faults::{Fault, Matcher, Pause, When};
-pub use people::OCCURRENCES_MAX;
-pub use refusal::Refusal;
-pub use rows::{Booking, BookingRequest, EventType, Person, Place, Seat, Subscription, Trigger};
-pub use sender::{BadSubscriber, OutgoingWebhook, SIGNATURE_HEADER};
+pub use person::Person;
+pub use sender::BadSubscriber;
+pub use world::World;
+
+use world::Shared;
 
 /// Whether webhooks are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,74 +40,34 @@ pub enum Delivery {
     Held,
 }
 
-/// What kind of Cal.com it is.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Whose calendar.
-    pub host: Person,
-    /// What can be booked.
-    pub event_types: Vec<EventType>,
-    /// The host's API key, for both dialects.
-    pub api_key: String,
-    /// Ids are the same for the same seed and the same order of actions.
-    pub seed: u64,
-    /// How far apart two webhooks' `createdAt` are at least, in milliseconds; 0 lets copies be
-    /// identical.
-    pub created_at_step_ms: i64,
-    /// The zone the server runs in: a cancel's webhook spells its times there.
-    pub server_offset: Offset,
-    /// How webhooks are delivered at first.
-    pub delivery: Delivery,
-    /// Newer servers refuse plain confirm and decline of shared bookings and have calls of their own
-    /// for seats (which are always there).
-    pub seats_have_own_calls: bool,
-}
-
-impl Default for Options {
-    /// Three event types: `consultation` asks the host, `chat` does not, `workshop` asks and has three
-    /// seats.
-    fn default() -> Self {
-        Self {
-            host: Person::new("Ines Calendar", "ines@studio.example"),
-            event_types: vec![
-                EventType::new(7, "consultation", "Consultation", 30).requiring_confirmation(),
-                EventType::new(8, "chat", "Short chat", 15),
-                EventType::new(9, "workshop", "Workshop", 60)
-                    .requiring_confirmation()
-                    .with_seats(3),
-            ],
-            api_key: "cal_standin".to_owned(),
-            seed: 1,
-            created_at_step_ms: 1,
-            server_offset: Offset::UTC,
-            delivery: Delivery::Live,
-            seats_have_own_calls: false,
-        }
-    }
-}
-
-/// A running stand-in. Copies are handles to the same one; the last to go stops it.
-#[derive(Clone)]
-pub struct StandIn {
-    shared: Arc<state::Shared>,
+/// A running stand-in of one provider. Copies are handles to the same one; the last to go stops it.
+pub struct StandIn<W: World> {
+    shared: Arc<Shared<W>>,
     address: SocketAddr,
     stop: Arc<DropGuard>,
 }
 
-impl StandIn {
+impl<W: World> Clone for StandIn<W> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            address: self.address,
+            stop: Arc::clone(&self.stop),
+        }
+    }
+}
+
+impl<W: World> StandIn<W> {
     /// Serves on `listener` until stopped.
-    ///
-    /// # Errors
-    /// The listener has no local address.
-    pub fn start(
+    fn serve(
         listener: TcpListener,
-        clock: Arc<dyn Clock>,
-        options: Options,
+        shared: Shared<W>,
+        router: impl FnOnce(Arc<Shared<W>>) -> Router,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let shared = Arc::new(state::Shared::new(clock, options));
+        let shared = Arc::new(shared);
         let stop = CancellationToken::new();
-        let service = api::router(Arc::clone(&shared))
+        let service = router(Arc::clone(&shared))
             .into_make_service_with_connect_info::<connection::Severance>();
         let server = axum::serve(connection::SeverableListener(listener), service)
             .with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -152,14 +83,19 @@ impl StandIn {
         })
     }
 
-    /// What the API's paths are relative to: `http://127.0.0.1:4321`, to which `/v2` or `/v1` is added.
-    pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+    /// One that serves nobody.
+    #[cfg(test)]
+    fn detached(shared: Shared<W>) -> Self {
+        Self {
+            shared: Arc::new(shared),
+            address: SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0)),
+            stop: Arc::new(CancellationToken::new().drop_guard()),
+        }
     }
 
-    /// The host's API key.
-    pub fn api_key(&self) -> &str {
-        &self.shared.options.api_key
+    /// What the API's paths are relative to: `http://127.0.0.1:4321`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Takes no more connections; calls that run are still answered. People can go on acting.
@@ -167,32 +103,25 @@ impl StandIn {
         self.stop.token().cancel();
     }
 
-    /// A booking as its row is now.
-    pub fn booking(&self, uid: &Uid) -> Option<Booking> {
-        self.shared.state().find(uid).ok().cloned()
-    }
-
-    /// All bookings in the order in which they were made.
-    pub fn bookings(&self) -> Vec<Booking> {
-        self.shared.state().bookings.clone()
-    }
-
-    /// The bookings that stand.
-    pub fn live(&self) -> Vec<Booking> {
-        let mut bookings = self.bookings();
-        bookings.retain(|booking| booking.status == Status::Accepted);
-        bookings
-    }
-
     /// The API calls so far, in the order in which they came in.
-    pub fn calls(&self) -> Vec<ApiCall> {
-        self.shared.state().calls.iter().cloned().collect()
+    pub fn calls(&self) -> Vec<ApiCall<W::Operation>> {
+        self.shared.desk().calls.kept.iter().cloned().collect()
     }
 
     /// The API calls that changed this booking by name (not through its series), whatever was answered.
-    pub fn effective_calls(&self, uid: &Uid) -> Vec<ApiCall> {
+    pub fn effective_calls(&self, uid: &Uid) -> Vec<ApiCall<W::Operation>> {
         let mut calls = self.calls();
         calls.retain(|call| call.effective && call.uid.as_ref() == Some(uid));
         calls
+    }
+
+    /// Whether webhooks are sent or held from now on. What is held already stays held.
+    pub fn set_delivery(&self, delivery: Delivery) {
+        self.shared.desk().delivery = delivery;
+    }
+
+    /// Takes what was held, oldest first.
+    pub fn take_outbox(&self) -> Vec<W::Webhook> {
+        self.shared.desk().outbox.drain(..).collect()
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bookgate::domain::clock::{Clock, SystemClock, plus_ms};
 use bookgate::provider::client::{HttpClient, Method};
-use bookgate::standin::{BookingRequest, Delivery, Options, Person, StandIn, Subscription};
+use bookgate::standin::calcom::{BookingRequest, Delivery, Options, Person, StandIn, Subscription};
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::net::TcpListener;

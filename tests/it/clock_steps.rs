@@ -2,7 +2,7 @@
 //! expired or look good for an hour, calls look overdue, retries are put off. Nothing is lost by it,
 //! and nothing happens twice.
 
-use bookgate::standin::{Fault, Matcher, Operation, When};
+use bookgate::standin::calcom::{Fault, Matcher, Operation, When};
 
 use crate::harness::{Installation, Setup, run_test};
 use crate::rig::{Random, seed};

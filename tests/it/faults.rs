@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bookgate::domain::ids::Uid;
-use bookgate::standin::{Fault, Matcher, Operation, When};
+use bookgate::standin::calcom::{Fault, Matcher, Operation, When};
 use reqwest::Method;
 use serde_json::Value;
 

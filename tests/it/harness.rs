@@ -10,7 +10,7 @@ use bookgate::domain::clock::{Clock, ManualClock, Timestamp};
 use bookgate::domain::ids::Uid;
 use bookgate::gate::Gate;
 use bookgate::settings::{Environment, Settings};
-use bookgate::standin::{
+use bookgate::standin::calcom::{
     Booking, BookingRequest, Delivery, Options, OutgoingWebhook, Person, StandIn, Subscription,
 };
 use serde_json::{Value, json};

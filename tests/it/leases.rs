@@ -7,7 +7,7 @@ use bookgate::app::{App, Listeners};
 use bookgate::domain::clock::Clock;
 use bookgate::gate::Gate;
 use bookgate::settings::Database;
-use bookgate::standin::{Fault, Matcher, Operation, When};
+use bookgate::standin::calcom::{Fault, Matcher, Operation, When};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

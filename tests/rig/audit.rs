@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bookgate::domain::booking::Status;
-use bookgate::standin::{Booking, Operation};
+use bookgate::standin::calcom::{Booking, Operation};
 use tokio::time::Instant;
 
 use super::POLL;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bookgate::domain::clock::{Clock, SystemClock, Timestamp, plus_ms};
 use bookgate::domain::ids::Uid;
-use bookgate::standin::{Booking, BookingRequest, Person};
+use bookgate::standin::calcom::{Booking, BookingRequest, Person};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;

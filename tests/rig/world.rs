@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bookgate::domain::clock::SystemClock;
-use bookgate::standin::{Delivery, Options, StandIn, Subscription};
+use bookgate::standin::calcom::{Delivery, Options, StandIn, Subscription};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;

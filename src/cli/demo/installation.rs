@@ -22,7 +22,7 @@ use crate::domain::clock::{Clock, ManualClock, Timestamp, plus_ms};
 use crate::gate::Gate;
 use crate::provider::client::{HttpClient, Method};
 use crate::settings::{Environment, Secret, Settings};
-use crate::standin::{Delivery, EventType, Options, Person, StandIn, Subscription};
+use crate::standin::calcom::{Delivery, EventType, Options, Person, StandIn, Subscription};
 
 /// The policy that decides.
 const POLICY_NAME: &str = "executive-book-club.toml";

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use super::installation::{EVENT_TYPE, Installation};
 use super::told::{Account, Booking, Call, Decided, Entry, Page, Step, Verified, Webhook};
 use crate::domain::ids::Uid;
-use crate::standin::{self, BookingRequest, OutgoingWebhook, Person};
+use crate::standin::calcom::{self, BookingRequest, OutgoingWebhook, Person};
 
 /// The booker's address as Cal.com sends it: bookgate makes one account of all spellings.
 const ADA_AS_TYPED: &str = "Ada@Reader.example";
@@ -70,7 +70,7 @@ impl Story<'_> {
 
     async fn a_booking_is_accepted(
         &mut self,
-    ) -> anyhow::Result<(Step, standin::Booking, OutgoingWebhook)> {
+    ) -> anyhow::Result<(Step, calcom::Booking, OutgoingWebhook)> {
         let booking = self.book("Ada", ADA_AS_TYPED, 96).await?;
         let held = self.it.calcom.take_outbox();
         let first = held.first().cloned().context("Cal.com sent no webhook")?;
@@ -216,7 +216,7 @@ impl Story<'_> {
 
     async fn a_booking_is_cancelled_late(
         &mut self,
-        booking: &standin::Booking,
+        booking: &calcom::Booking,
     ) -> anyhow::Result<Step> {
         self.it.pass_hours(66).await;
         let calcom = &self.it.calcom;
@@ -257,7 +257,7 @@ impl Story<'_> {
 
     // What the steps are made of.
 
-    async fn book(&self, name: &str, email: &str, hours: i64) -> anyhow::Result<standin::Booking> {
+    async fn book(&self, name: &str, email: &str, hours: i64) -> anyhow::Result<calcom::Booking> {
         let start = self.it.in_hours(hours);
         let request = BookingRequest::new(EVENT_TYPE, start, Person::new(name, email));
         Ok(self.it.calcom.book(request).await?)

@@ -13,7 +13,7 @@ use crate::domain::decision::Outcome;
 use crate::domain::ids::{SourceName, Uid, UnitKey};
 use crate::domain::owner::Owner;
 use crate::domain::plan::decision_of;
-use crate::standin::Booking;
+use crate::standin::calcom::Booking;
 use crate::storage::records::BookingRow;
 use crate::storage::{Storage, StorageError};
 

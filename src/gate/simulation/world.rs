@@ -13,7 +13,7 @@ use crate::domain::decision::Action;
 use crate::domain::ids::Uid;
 use crate::domain::owner::Owner;
 use crate::provider::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
-use crate::standin::{
+use crate::standin::calcom::{
     Booking, BookingRequest, CancelBegun, Options, OutgoingWebhook, Person, Refusal, StandIn,
 };
 use crate::storage::simulated::{Step, outside_of_transactions, pass};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bookgate::standin::{Fault, Matcher, Operation, Person, When};
+use bookgate::standin::calcom::{Fault, Matcher, Operation, Person, When};
 
 use super::{ask, get, post, refused};
 use crate::harness::{Installation, Setup, run_test};

@@ -1,6 +1,6 @@
 //! The clock is set forwards or backwards by an hour, whatever is under way.
 
-use bookgate::standin::{Fault, When};
+use bookgate::standin::calcom::{Fault, When};
 
 use super::*;
 

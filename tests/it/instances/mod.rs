@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bookgate::domain::ids::Uid;
-use bookgate::standin::{Matcher, Operation, Pause, Subscription};
+use bookgate::standin::calcom::{Matcher, Operation, Pause, Subscription};
 use serde_json::Value;
 
 use self::second::{Second, leased, settle_both};

@@ -1,6 +1,6 @@
 //! The webhook as the first guides to Cal.com print it, and the calls they ask for: API v1.
 
-use bookgate::standin::Booking;
+use bookgate::standin::calcom::Booking;
 use serde_json::json;
 
 use super::post_signed;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bookgate::domain::clock::plus_ms;
-use bookgate::standin::OutgoingWebhook;
+use bookgate::standin::calcom::OutgoingWebhook;
 
 use crate::harness::{Installation, Setup, noon};
 

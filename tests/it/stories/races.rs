@@ -1,7 +1,7 @@
 //! What happens between our look and our call.
 
 use bookgate::domain::clock::plus_ms;
-use bookgate::standin::{Matcher, Operation};
+use bookgate::standin::calcom::{Matcher, Operation};
 
 use crate::harness::{Installation, Setup, noon, run_test};
 

@@ -6,7 +6,7 @@
 
 use bookgate::domain::clock::plus_ms;
 use bookgate::domain::ids::Uid;
-use bookgate::standin::OutgoingWebhook;
+use bookgate::standin::calcom::OutgoingWebhook;
 
 use crate::harness::{Installation, Setup, noon};
 

@@ -2,7 +2,7 @@
 
 use bookgate::domain::clock::plus_ms;
 use bookgate::domain::ids::Uid;
-use bookgate::standin::OutgoingWebhook;
+use bookgate::standin::calcom::OutgoingWebhook;
 use serde_json::Value;
 
 use crate::harness::{Installation, Setup, noon, run_test};

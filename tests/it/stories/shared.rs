@@ -1,6 +1,6 @@
 //! Series and seats.
 
-use bookgate::standin::{BookingRequest, Person};
+use bookgate::standin::calcom::{BookingRequest, Person};
 
 use crate::harness::{Installation, Setup, noon, run_test};
 

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Person;
 use super::fields::{extend, milliseconds, row_responses, username};
-use super::rows::{Booking, HOST_ID, Person};
+use super::rows::{Booking, HOST_ID};
 use super::state::{Shared, State};
 use crate::domain::booking::Status;
 

@@ -8,34 +8,10 @@ use serde_json::Value;
 use crate::domain::booking::Status;
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::{SeatId, Uid};
+use crate::standin::Person;
 
 /// The host's numeric user id.
 pub(super) const HOST_ID: i64 = 1;
-
-/// Someone with a calendar or an appointment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// Name as typed.
-    pub name: String,
-    /// Address as typed: its case is not normalised.
-    pub email: String,
-    /// IANA time zone; an unknown one counts as UTC.
-    pub time_zone: String,
-    /// Language tag.
-    pub locale: String,
-}
-
-impl Person {
-    /// An English speaker in UTC.
-    pub fn new(name: impl Into<String>, email: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            email: email.into(),
-            time_zone: "UTC".to_owned(),
-            locale: "en".to_owned(),
-        }
-    }
-}
 
 /// Where an appointment takes place.
 #[derive(Debug, Clone, PartialEq, Eq)]

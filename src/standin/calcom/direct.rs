@@ -1,14 +1,11 @@
 //! The stand-in without its HTTP: for simulations, which are a step of somebody else's at a time.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-
-use tokio_util::sync::CancellationToken;
 
 use super::actions::Cancel;
 use super::bodies::Cancellation;
 use super::rows::Trigger;
-use super::state::Shared;
+use super::state::{Shared, State};
 use super::{Booking, Delivery, Options, Refusal, StandIn, Subscription};
 use crate::domain::clock::Clock;
 use crate::domain::ids::Uid;
@@ -23,24 +20,13 @@ pub(crate) struct CancelBegun {
 impl StandIn {
     /// One that serves nobody; its webhooks are held, so that nothing it does ever waits.
     pub(crate) fn unserved(clock: Arc<dyn Clock>, options: Options) -> Self {
-        let delivery = Delivery::Held;
-        let shared = Shared::new(
-            clock,
-            Options {
-                delivery,
-                ..options
-            },
-        );
+        let shared = Shared::new(State::new(options.seed), clock, options, Delivery::Held);
         let nobody = Subscription {
             secret: None,
             ..Subscription::to_everything("http://gate.invalid/", "")
         };
         shared.state().subscriptions.push(nobody);
-        Self {
-            shared: Arc::new(shared),
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            stop: Arc::new(CancellationToken::new().drop_guard()),
-        }
+        Self::detached(shared)
     }
 
     /// Cancels as the API does for the host's key: the webhook does not say by whom.

@@ -1,63 +1,30 @@
-//! The stand-in's memory: tables, logs, and the making of ids. Held under one lock that is never kept
-//! across an `await`: Cal.com holds none either, which is where most of its weaknesses come from.
+//! The stand-in's memory: tables, and the making of ids. Held under one lock that is never kept across an
+//! `await`: Cal.com holds none either, which is where most of its weaknesses come from.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use axum::http::{HeaderName, Method, header};
+use serde_json::json;
 
-use sha2::{Digest, Sha256};
-
-use super::calls::ApiCall;
-use super::faults::Armed;
+use super::calls::Operation;
 use super::refusal::Refusal;
-use super::rows::{Booking, BookingRequest, EventType, Person, Seat, Subscription};
+use super::rows::{Booking, BookingRequest, EventType, Seat, Subscription};
 use super::sender::OutgoingWebhook;
-use super::{Delivery, Options};
+use super::{Options, Person};
 use crate::domain::booking::Status;
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SeatId, Uid};
+use crate::standin::ids::Ids;
+use crate::standin::world::{self, World};
 
 /// The first numeric booking id.
 const FIRST_NUMBER: i64 = 1_000;
-
-/// Most calls and most held webhooks that are kept; the oldest go first.
-pub(super) const KEPT_MAX: usize = 100_000;
 
 /// The letters of a uid: no 0, O, I and l, which people mix up.
 const UID_LETTERS: &[u8; 58] = b"123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ";
 
 /// What the handle, the API and the people share.
-pub(super) struct Shared {
-    state: Mutex<State>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) options: Options,
-}
+pub(super) type Shared = world::Shared<State>;
 
 impl Shared {
-    pub(super) fn new(clock: Arc<dyn Clock>, options: Options) -> Self {
-        let state = State {
-            bookings: Vec::new(),
-            subscriptions: Vec::new(),
-            delivery: options.delivery,
-            outbox: VecDeque::new(),
-            calls: VecDeque::new(),
-            calls_seen: 0,
-            faults: Vec::new(),
-            last_sent_ms: i64::MIN,
-            ids_drawn: 0,
-            seed: options.seed,
-        };
-        Self {
-            state: Mutex::new(state),
-            clock,
-            options,
-        }
-    }
-
-    /// The tables. A panic elsewhere leaves them usable: every change is made in one go.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The event type of a booking.
     pub(super) fn event_type(&self, booking: &Booking) -> &EventType {
         self.options
@@ -77,21 +44,46 @@ impl Shared {
     }
 }
 
-/// Tables and logs.
-pub(super) struct State {
+/// Cal.com's tables.
+pub struct State {
     pub(super) bookings: Vec<Booking>,
     pub(super) subscriptions: Vec<Subscription>,
-    pub(super) delivery: Delivery,
-    pub(super) outbox: VecDeque<OutgoingWebhook>,
-    pub(super) calls: VecDeque<ApiCall>,
-    pub(super) calls_seen: u64,
-    pub(super) faults: Vec<Armed>,
     pub(super) last_sent_ms: i64,
-    ids_drawn: u64,
-    seed: u64,
+    ids: Ids,
+}
+
+impl World for State {
+    type Options = Options;
+    type Operation = Operation;
+    type Webhook = OutgoingWebhook;
+
+    const WAIT_HEADER: HeaderName = header::RETRY_AFTER;
+
+    fn classify(&self, method: &Method, path: &str) -> (Operation, Option<Uid>) {
+        self.asked(method, path)
+    }
+
+    fn changes(operation: Operation) -> bool {
+        operation.changes()
+    }
+
+    fn failure(path: &str, message: &str) -> String {
+        let error = json!({ "code": "Error", "message": message });
+        json!({ "status": "error", "path": path, "error": error }).to_string()
+    }
 }
 
 impl State {
+    /// Empty tables.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            bookings: Vec::new(),
+            subscriptions: Vec::new(),
+            last_sent_ms: i64::MIN,
+            ids: Ids::new(seed),
+        }
+    }
+
     /// A booking by uid.
     pub(super) fn find(&self, uid: &Uid) -> Result<&Booking, Refusal> {
         self.bookings
@@ -192,33 +184,11 @@ impl State {
     /// A booking's text id.
     pub(super) fn new_uid(&mut self) -> Uid {
         let letter = |byte: &u8| char::from(UID_LETTERS[usize::from(*byte) % UID_LETTERS.len()]);
-        Uid::new(self.draw()[..22].iter().map(letter).collect::<String>())
+        Uid::new(self.ids.draw()[..22].iter().map(letter).collect::<String>())
     }
 
     /// A UUID: of a seat, a series, or a one-time password.
     pub(super) fn new_uuid(&mut self) -> String {
-        let drawn = self.draw();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&drawn[..16]);
-        uuid::Builder::from_random_bytes(bytes)
-            .into_uuid()
-            .to_string()
+        self.ids.uuid()
     }
-
-    /// The next 32 bytes: the same for the same seed and the same number of draws before.
-    fn draw(&mut self) -> [u8; 32] {
-        self.ids_drawn += 1;
-        let mut digest = Sha256::new();
-        digest.update(self.seed.to_be_bytes());
-        digest.update(self.ids_drawn.to_be_bytes());
-        digest.finalize().into()
-    }
-}
-
-/// Appends and forgets the oldest beyond [`KEPT_MAX`].
-pub(super) fn keep<T>(kept: &mut VecDeque<T>, item: T) {
-    if kept.len() == KEPT_MAX {
-        kept.pop_front();
-    }
-    kept.push_back(item);
 }

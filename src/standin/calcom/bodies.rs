@@ -6,11 +6,12 @@ use jiff::tz::Offset;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::Person;
 use super::fields::{
     extend, field, in_server_zone, milliseconds, requested_attendee, row_metadata, row_responses,
     seconds, stored_attendee, upper, username, utc_offset_min,
 };
-use super::rows::{Booking, EventType, HOST_ID, Person};
+use super::rows::{Booking, EventType, HOST_ID};
 use super::state::Shared;
 use crate::domain::booking::Status;
 use crate::domain::clock::Timestamp;

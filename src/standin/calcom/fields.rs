@@ -3,7 +3,8 @@
 use jiff::tz::{Offset, TimeZone};
 use serde_json::{Map, Value, json};
 
-use super::rows::{Booking, Person, Place};
+use super::Person;
+use super::rows::{Booking, Place};
 use crate::domain::booking::Status;
 use crate::domain::clock::Timestamp;
 
