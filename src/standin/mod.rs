@@ -15,6 +15,7 @@ use crate::domain::ids::Uid;
 
 mod api;
 pub mod calcom;
+pub mod calendly;
 mod calls;
 mod connection;
 mod faults;
