@@ -20,11 +20,11 @@ use crate::gate::{self, Gate, GateSettings, Parts, RetentionSettings, Source};
 use crate::http::{self, HttpSettings, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
-use crate::provider::registry;
-use crate::provider::signature::Verifier;
+use crate::provider::signature::{Scheme, Verifier};
+use crate::provider::{Provider, registry};
 use crate::settings::{
-    Acknowledge, Created, Database, HostConfirm, Role, Settings, SourceSettings, Tls,
-    UnknownCanceller, Verification, WhenStoreIsDown,
+    Acknowledge, Created, Database, HostConfirm, Role, Settings, SharedRefusal, SourceSettings,
+    Tls, UnknownCanceller, Verification, WhenStoreIsDown,
 };
 use crate::storage::{self, PostgresSettings, Storage, StorageError, StorageSettings, TlsMode};
 
@@ -297,14 +297,14 @@ fn open_source(
 ) -> anyhow::Result<Source> {
     let context = || format!("sources.{name}");
     let entry = registry::find(source.provider.as_str()).with_context(context)?;
-    let provider = (entry.build)(source.api.to_table(), Arc::clone(clock)).with_context(context)?;
+    let provider = open_provider(source, clock).with_context(context)?;
     let verifier = match &source.verification {
         Verification::None => {
             tracing::warn!(source.name = %name, "webhooks of this source are not verified: verification = \"none\"");
             None
         }
         Verification::Signed(secrets) => {
-            Some(Verifier::new(entry.signature.clone(), secrets).with_context(context)?)
+            Some(Verifier::new(schemes(entry, source), secrets).with_context(context)?)
         }
     };
     let rules = timeline::Rules {
@@ -323,11 +323,58 @@ fn open_source(
         settle_ms: source.settle_ms,
         series_settle_ms: source.series_settle_ms,
         attempt_grace_ms: settings.worker.attempt_grace_ms,
-        refusal_of_pending: provider.refusal_of_pending(),
-        names_series: provider.names_series(),
-        reads_created: provider.reads_created(),
+        shared_refusal: match source.shared_refusal {
+            SharedRefusal::Defer => timeline::SharedRefusal::Defer,
+            SharedRefusal::CancelAll => timeline::SharedRefusal::CancelAll,
+        },
+        provider: provider.capabilities(),
     };
     Ok(Source::new(name.clone(), provider, verifier, rules))
+}
+
+/// The provider of one source.
+///
+/// # Errors
+/// A setting is out of its bounds, or the HTTP client cannot be made.
+pub fn open_provider(
+    source: &SourceSettings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Provider>, registry::BuildError> {
+    let entry = registry::find(source.provider.as_str())?;
+    let key = match &source.verification {
+        Verification::Signed(secrets) => secrets.first().cloned(),
+        Verification::None => None,
+    };
+    let wanted = source.subscription.as_ref().zip(key);
+    let subscription = wanted.map(|(wanted, signing_key)| registry::SubscriptionSetup {
+        url: wanted.url.clone(),
+        scope: wanted.scope.as_str().to_owned(),
+        user: wanted.user.clone(),
+        group: wanted.group.clone(),
+        signing_key,
+    });
+    (entry.build)(registry::Setup {
+        api: source.api.to_table(),
+        subscription,
+        clock: Arc::clone(clock),
+    })
+}
+
+/// How the webhooks of a source may be signed: the provider's own way first.
+fn schemes(entry: &registry::Entry, source: &SourceSettings) -> Vec<Scheme> {
+    let words = source.legacy_signatures.iter().map(|word| word.as_str());
+    let older = words.filter_map(|word| {
+        let mut known = entry.legacy_signatures.iter();
+        known.find(|(name, _)| *name == word)
+    });
+    let older = older.map(|(_, scheme)| scheme.clone());
+    let all = std::iter::once(entry.signature.clone()).chain(older);
+    let tolerance_ms = source.signature_tolerance_ms;
+    all.map(|scheme| match tolerance_ms {
+        Some(ms) => scheme.with_tolerance(ms),
+        None => scheme,
+    })
+    .collect()
 }
 
 fn gate_settings(settings: &Settings) -> GateSettings {

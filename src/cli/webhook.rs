@@ -143,7 +143,7 @@ fn signed(args: &WebhookArgs, context: &Context<'_>) -> anyhow::Result<SignedWeb
         None => args.sample.body(context.clock.now())?,
     };
     let entry = registry::find(PROVIDER)?;
-    let verifier = Verifier::new(entry.signature.clone(), &[secret])
+    let verifier = Verifier::new(vec![entry.signature.clone()], &[secret])
         .map_err(|error| UsageError(format!("--secret: {error}")))?;
     let mut headers = BTreeMap::from([
         ("content-type", "application/json".to_owned()),

@@ -88,6 +88,9 @@ pub struct Details {
     pub event_type_id: Option<i64>,
     /// The event type's slug.
     pub event_type_slug: Option<String>,
+    /// Whatever else a policy may call the event type by: its address, its title.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event_type_aliases: Vec<String>,
     /// Who booked.
     pub booker: Booker,
     /// Further people the booker invited, normalised; those without an address are left out.
@@ -130,6 +133,9 @@ pub struct Reading {
     pub moved_to: Option<Uid>,
     /// The booking it replaced.
     pub moved_from: Option<Uid>,
+    /// Who moved it, where it was moved and the provider says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_by: Option<Party>,
     /// The series it belongs to.
     pub series: Option<String>,
     /// When the provider made the booking, by its own clock.

@@ -21,6 +21,8 @@ pub enum EventKind {
     Created,
     /// It stands at a new time, under a new id.
     Rescheduled,
+    /// Another booking has taken its place: the other half of a move, told of the old id.
+    Moved,
     /// Another host has it.
     Reassigned,
     /// It takes place elsewhere.
@@ -42,6 +44,7 @@ impl EventKind {
             Self::Paid => "paid",
             Self::Created => "created",
             Self::Rescheduled => "rescheduled",
+            Self::Moved => "moved",
             Self::Reassigned => "reassigned",
             Self::LocationUpdated => "location_updated",
             Self::NoShow => "no_show",
@@ -80,6 +83,9 @@ pub struct BookingEvent {
     pub after_confirm: bool,
     /// The booking this one replaces.
     pub predecessor: Option<Predecessor>,
+    /// The booking that replaces this one, where the provider tells of a move under the old id, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<Uid>,
     /// Who moved it. `None` if the body does not tell.
     pub moved_by: Option<Party>,
     /// Who cancelled it. `None` if the body does not tell.
@@ -93,6 +99,12 @@ pub struct BookingEvent {
 }
 
 impl BookingEvent {
+    /// Whether both tell of the same thing happening: to one booking or seat, at one time of the provider.
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        let what = |event: &Self| (event.kind, event.sent_at);
+        what(self) == what(other) && self.uid == other.uid && self.seat == other.seat
+    }
+
     /// What the event is about: the booking, or one seat of it.
     pub fn unit(&self) -> UnitKey {
         UnitKey {

@@ -15,7 +15,7 @@ use super::ids::{
     AttemptId, ChainId, CommandId, DecisionId, HoldId, SeatId, SourceName, Uid, UnitKey,
 };
 use super::owner::Owner;
-use super::timeline::{Created, HostConfirm, Rules};
+use super::timeline::{Capabilities, Created, HostConfirm, Rules, SharedRefusal};
 
 /// `s` seconds after an arbitrary noon.
 pub(super) fn at(s: i64) -> Timestamp {
@@ -30,9 +30,14 @@ pub(super) fn rules() -> Rules {
         settle_ms: 10_000,
         series_settle_ms: 5_000,
         attempt_grace_ms: 5_000,
-        refusal_of_pending: Action::Decline,
-        names_series: true,
-        reads_created: false,
+        shared_refusal: SharedRefusal::Defer,
+        provider: Capabilities {
+            refusal_of_pending: Action::Decline,
+            names_series: true,
+            reads_created: false,
+            reads_who_moved: false,
+            reads_event_type: false,
+        },
     }
 }
 
@@ -54,6 +59,7 @@ pub(super) fn details() -> Details {
         title: String::new(),
         event_type_id: Some(7),
         event_type_slug: None,
+        event_type_aliases: Vec::new(),
         booker: Booker {
             email: Owner::parse("ada@example.org").ok(),
             name: "Ada".to_owned(),
@@ -81,6 +87,7 @@ pub(super) fn event(kind: EventKind, uid: &str, sent: i64) -> BookingEvent {
         status: None,
         after_confirm: false,
         predecessor: None,
+        successor: None,
         moved_by: None,
         cancelled_by: None,
         reschedule_requested: false,
@@ -97,6 +104,14 @@ pub(super) fn moved_from(mut event: BookingEvent, uid: &str) -> BookingEvent {
     event
 }
 
+/// The other half of a move, as it is told of the old booking.
+pub(super) fn moved_to(uid: &str, to: &str, sent: i64) -> BookingEvent {
+    BookingEvent {
+        successor: Some(Uid::new(to)),
+        ..event(EventKind::Moved, uid, sent)
+    }
+}
+
 pub(super) fn reading(uid: &str, status: Status) -> Reading {
     Reading {
         uid: Uid::new(uid),
@@ -106,6 +121,7 @@ pub(super) fn reading(uid: &str, status: Status) -> Reading {
         end: at(103_600),
         moved_to: None,
         moved_from: None,
+        moved_by: None,
         series: None,
         created_at: None,
         seats: None,

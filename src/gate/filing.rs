@@ -135,6 +135,17 @@ async fn post(tx: &mut Tx, letter: &Understood, now: Timestamp) -> Result<(), St
     if let Some(fact) = &letter.fact {
         let chain = tx.chain_for(&letter.source, &letter.names, now).await?;
         let (id, received_at) = (Some(letter.delivery), letter.received_at);
+        if let FactBody::Event(event) = fact
+            && tx.was_told(chain, event).await?
+        {
+            let copy = Filing {
+                state: DeliveryState::Ignored,
+                note: Some("an earlier delivery has told the same".to_owned()),
+                ..letter.filing.clone()
+            };
+            let id = letter.delivery;
+            return tx.file_delivery(id, &copy, Some(chain), now).await;
+        }
         tx.append_fact(chain, id, fact, received_at, Some(now))
             .await?;
         filed_under = Some(chain);

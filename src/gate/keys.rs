@@ -27,6 +27,9 @@ pub(super) fn of_event(event: &BookingEvent) -> Vec<String> {
         uid(&mut keys, &from.uid);
         number(&mut keys, from.number);
     }
+    if let Some(to) = &event.successor {
+        uid(&mut keys, to);
+    }
     keys.dedup();
     keys
 }

@@ -149,7 +149,7 @@ pub struct Matching {
     pub sources: Vec<String>,
     /// Any of these event types, by id.
     pub event_type_ids: Vec<i64>,
-    /// Any of these event types, by slug.
+    /// Any of these event types, by slug or by whatever else the provider calls them.
     pub event_type_slugs: Vec<String>,
     /// All of these metadata.
     pub metadata: Vec<(String, String)>,
@@ -215,8 +215,9 @@ impl Matching {
         let id = details
             .event_type_id
             .is_some_and(|id| self.event_type_ids.contains(&id));
-        let slug = details.event_type_slug.as_ref();
-        id || slug.is_some_and(|slug| self.event_type_slugs.contains(slug))
+        let slug = details.event_type_slug.iter();
+        let mut names = slug.chain(&details.event_type_aliases);
+        id || names.any(|name| self.event_type_slugs.contains(name))
     }
 }
 

@@ -1,21 +1,28 @@
 //! The outside: what a scheduling provider is to bookgate. One folder each, one line in
 //! [`registry`], and nothing else in the crate knows a provider's name.
 
+mod api;
 pub mod calcom;
 pub mod client;
+mod lenient;
 pub mod limiter;
 pub mod registry;
 #[cfg(test)]
 mod scripted_server;
 pub mod signature;
+pub mod subscriptions;
+pub mod survey;
 
 use async_trait::async_trait;
 
+use self::subscriptions::Subscriptions;
+use self::survey::Survey;
 use crate::domain::booking::Reading;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
 use crate::domain::event::BookingEvent;
 use crate::domain::ids::{SeatId, Uid};
+use crate::domain::timeline::Capabilities;
 
 /// A webhook as it came in: verified, not yet understood.
 #[derive(Debug, Clone, Copy)]
@@ -132,17 +139,18 @@ pub trait Provider: Send + Sync {
     /// reads the booking back and sees.
     async fn act(&self, call: &Call) -> Result<Answer, CallError>;
 
-    /// How a booking that is refused while pending is told so: `Decline`, or `Cancel` where the
-    /// dialect has no decline.
-    fn refusal_of_pending(&self) -> Action;
+    /// What the API can do, and what webhooks leave out.
+    fn capabilities(&self) -> Capabilities;
 
-    /// Whether the API names the series that an occurrence belongs to. Where it does not, a series
-    /// is left to a person.
-    fn names_series(&self) -> bool;
+    /// Its way to manage webhook subscriptions, if it has one.
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        None
+    }
 
-    /// Whether a webhook may call a booking accepted that still waits for its host, so that it must
-    /// be read before it is decided.
-    fn reads_created(&self) -> bool;
+    /// Its way to go through everything it has, if there is one.
+    fn survey(&self) -> Option<&dyn Survey> {
+        None
+    }
 
     /// Longest time one call may take, in milliseconds: a call without an answer is unknown until
     /// then.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use super::client::ClientError;
 use super::signature::Scheme;
 use super::{Provider, calcom};
 use crate::domain::clock::Clock;
+use crate::domain::secret::Secret;
 
 /// All providers, one line each.
 pub const PROVIDERS: &[Entry] = &[calcom::ENTRY];
@@ -17,14 +20,41 @@ pub struct Entry {
     pub name: &'static str,
     /// The table within a source's settings that `build` takes.
     pub settings_section: &'static str,
-    /// How it signs unless a source's settings say otherwise.
+    /// How it signs.
     pub signature: Scheme,
+    /// Older forms of its signature, by the word with which a source's settings ask for them.
+    pub legacy_signatures: &'static [(&'static str, Scheme)],
     /// Makes the provider of one source.
     pub build: Build,
 }
 
-/// Makes a provider from its settings table, in which references to secrets are resolved.
-pub type Build = fn(toml::Table, Arc<dyn Clock>) -> Result<Arc<dyn Provider>, BuildError>;
+/// What a provider is made from.
+pub struct Setup {
+    /// Its settings table, in which references to secrets are resolved.
+    pub api: toml::Table,
+    /// The webhook subscription that it is to keep, if any.
+    pub subscription: Option<SubscriptionSetup>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The webhook subscription that a source asks for.
+#[derive(Debug, Clone)]
+pub struct SubscriptionSetup {
+    /// Where the provider reaches the source from outside.
+    pub url: Url,
+    /// Whose bookings it tells of: `organization`, `user` or `group`.
+    pub scope: String,
+    /// The user's address at the provider; the key's own user without it.
+    pub user: Option<String>,
+    /// The group's address at the provider.
+    pub group: Option<String>,
+    /// What webhooks are to be signed with.
+    pub signing_key: Secret,
+}
+
+/// Makes a provider.
+pub type Build = fn(Setup) -> Result<Arc<dyn Provider>, BuildError>;
 
 /// A provider could not be made from its settings.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +100,12 @@ mod tests {
 
     fn check(api: &str, expected: &Expect) {
         let api = toml::from_str(api).unwrap();
-        let told = match (find("calcom").unwrap().build)(api, Arc::new(SystemClock)) {
+        let setup = Setup {
+            api,
+            subscription: None,
+            clock: Arc::new(SystemClock),
+        };
+        let told = match (find("calcom").unwrap().build)(setup) {
             Ok(provider) => format!("ok, {} ms", provider.call_timeout_ms()),
             Err(error) => error.to_string(),
         };

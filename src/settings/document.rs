@@ -9,9 +9,9 @@ use config::{Config, ConfigError, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    Created, Dialect, HostConfirm, JournalSettings, LogSettings, PoliciesSettings, ProviderKind,
-    RetentionSettings, Role, ServerSettings, Tls, UnknownCanceller, VerificationWord,
-    WorkerSettings,
+    Created, Dialect, HostConfirm, JournalSettings, LegacySignature, LogSettings, PoliciesSettings,
+    ProviderKind, RetentionSettings, Role, ServerSettings, SharedRefusal, SubscriptionScope, Tls,
+    UnknownCanceller, VerificationWord, WorkerSettings,
 };
 use crate::domain::amount::UnitCode;
 
@@ -84,7 +84,11 @@ pub(super) struct SourceTable {
     pub(super) unknown_canceller: UnknownCanceller,
     pub(super) settle_ms: i64,
     pub(super) series_settle_ms: i64,
+    pub(super) shared_refusal: SharedRefusal,
+    pub(super) signature_tolerance_ms: Option<i64>,
+    pub(super) legacy_signatures: Option<Vec<LegacySignature>>,
     pub(super) api: ApiTable,
+    pub(super) subscription: Option<SubscriptionTable>,
 }
 
 impl Default for SourceTable {
@@ -98,34 +102,47 @@ impl Default for SourceTable {
             unknown_canceller: UnknownCanceller::Organizer,
             settle_ms: 10_000,
             series_settle_ms: 5_000,
+            shared_refusal: SharedRefusal::Defer,
+            signature_tolerance_ms: None,
+            legacy_signatures: None,
             api: ApiTable::default(),
+            subscription: None,
         }
     }
 }
 
-/// `[sources.NAME.api]`.
-#[derive(Debug, Serialize, Deserialize)]
+/// `[sources.NAME.api]`. What is left out is the provider's own default (`resolve`).
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ApiTable {
-    pub(super) base_url: String,
-    pub(super) dialect: Dialect,
+    pub(super) base_url: Option<String>,
+    pub(super) dialect: Option<Dialect>,
     pub(super) key: Option<String>,
-    pub(super) version_header: String,
-    pub(super) requests_per_minute: u32,
-    pub(super) connect_timeout_ms: i64,
-    pub(super) call_timeout_ms: i64,
+    pub(super) version_header: Option<String>,
+    pub(super) requests_per_minute: Option<u32>,
+    pub(super) connect_timeout_ms: Option<i64>,
+    pub(super) call_timeout_ms: Option<i64>,
 }
 
-impl Default for ApiTable {
+/// `[sources.NAME.subscription]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SubscriptionTable {
+    pub(super) url: Option<String>,
+    pub(super) ensure: bool,
+    pub(super) scope: SubscriptionScope,
+    pub(super) user: Option<String>,
+    pub(super) group: Option<String>,
+}
+
+impl Default for SubscriptionTable {
     fn default() -> Self {
         Self {
-            base_url: "https://api.cal.com".to_owned(),
-            dialect: Dialect::V2,
-            key: None,
-            version_header: "2024-08-13".to_owned(),
-            requests_per_minute: 120,
-            connect_timeout_ms: 5_000,
-            call_timeout_ms: 10_000,
+            url: None,
+            ensure: true,
+            scope: SubscriptionScope::Organization,
+            user: None,
+            group: None,
         }
     }
 }
@@ -140,6 +157,41 @@ impl Document {
                 toml::to_string(layer).map_err(|error| ConfigError::Foreign(Box::new(error)))?;
             builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
         }
-        builder.build()?.try_deserialize()
+        let mut document: Self = builder.build()?.try_deserialize()?;
+        document
+            .sources
+            .values_mut()
+            .for_each(SourceTable::complete);
+        Ok(document)
+    }
+}
+
+impl SourceTable {
+    /// Fills in what differs from provider to provider. Nothing is known of a source without one.
+    fn complete(&mut self) {
+        let Some(provider) = self.provider else {
+            return;
+        };
+        let api = &mut self.api;
+        let fill = |value: &mut Option<String>, text: &str| {
+            value.get_or_insert_with(|| text.to_owned());
+        };
+        api.connect_timeout_ms.get_or_insert(5_000);
+        api.call_timeout_ms.get_or_insert(10_000);
+        match provider {
+            ProviderKind::Calcom => {
+                fill(&mut api.base_url, "https://api.cal.com");
+                fill(&mut api.version_header, "2024-08-13");
+                api.dialect.get_or_insert(Dialect::V2);
+                api.requests_per_minute.get_or_insert(120);
+            }
+            ProviderKind::Calendly => {
+                fill(&mut api.base_url, "https://api.calendly.com");
+                // What the free plan allows; a paid one allows 500.
+                api.requests_per_minute.get_or_insert(50);
+                self.signature_tolerance_ms.get_or_insert(180_000);
+                self.legacy_signatures.get_or_insert_default();
+            }
+        }
     }
 }

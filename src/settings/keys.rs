@@ -3,7 +3,9 @@
 //! `settings.default.toml` (a test compares the three).
 
 use super::kind::Kind;
-use super::kind::Kind::{Address, BaseUrl, Choice, HeaderValue, Path, Secret, StorageUrl, Whole};
+use super::kind::Kind::{
+    Address, BaseUrl, Choice, HeaderValue, Path, Secret, StorageUrl, Switch, Whole,
+};
 use super::sections as section;
 use crate::domain::amount::{SCALE_MAX, UnitCode};
 
@@ -145,6 +147,12 @@ static SOURCE: Node = Table(&[
     ),
     ("settle_ms", One(Whole(0, 10 * MINUTE))),
     ("series_settle_ms", One(Whole(0, 10 * MINUTE))),
+    ("shared_refusal", One(Choice(section::SharedRefusal::WORDS))),
+    ("signature_tolerance_ms", One(Whole(SECOND, DAY))),
+    (
+        "legacy_signatures",
+        Many(Choice(section::LegacySignature::WORDS), 2),
+    ),
     (
         "api",
         Table(&[
@@ -155,6 +163,16 @@ static SOURCE: Node = Table(&[
             ("requests_per_minute", One(Whole(0, 100_000))),
             ("connect_timeout_ms", One(Whole(10, MINUTE))),
             ("call_timeout_ms", One(Whole(10, 5 * MINUTE))),
+        ]),
+    ),
+    (
+        "subscription",
+        Table(&[
+            ("url", One(BaseUrl)),
+            ("ensure", One(Switch)),
+            ("scope", One(Choice(section::SubscriptionScope::WORDS))),
+            ("user", One(BaseUrl)),
+            ("group", One(BaseUrl)),
         ]),
     ),
 ]);

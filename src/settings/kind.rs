@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
     /// A whole number between two limits, both allowed.
     Whole(i64, i64),
+    /// Yes or no.
+    Switch,
     /// An IP address and a port.
     Address,
     /// The database's URL.
@@ -95,6 +97,7 @@ impl Kind {
                     Err(_) => Err(self.fault(format!("{digits} is out of range"))),
                 }
             }
+            DeValue::Boolean(value) if matches!(self, Self::Switch) => Ok(Value::Boolean(*value)),
             other => Err(self.fault(format!("this is {}", type_name(other)))),
         }
     }
@@ -105,6 +108,10 @@ impl Kind {
             Self::Whole(..) => match text.trim().parse() {
                 Ok(number) => self.whole(number),
                 Err(_) => Err(self.fault(format!("`{text}` is not a whole number"))),
+            },
+            Self::Switch => match text.trim().parse() {
+                Ok(value) => Ok(Value::Boolean(value)),
+                Err(_) => Err(self.fault(format!("`{text}` is neither"))),
             },
             _ => self.text(text),
         }
@@ -123,6 +130,7 @@ impl Kind {
                 }
             }
             Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Switch => "true or false".to_owned(),
             Self::Address => "an IP address and a port, such as \"127.0.0.1:8080\"".to_owned(),
             Self::StorageUrl => "a URL, such as \"sqlite://bookgate.db\" or \
                                  \"postgres://bookgate@db.example.org/bookgate\", or a reference to one"
@@ -156,6 +164,7 @@ impl Kind {
                 })
             }
             Self::Whole(..) => Some("this is a text: write the number without quotes".to_owned()),
+            Self::Switch => Some("this is a text: write true or false without quotes".to_owned()),
             Self::Address => text
                 .parse::<SocketAddr>()
                 .is_err()

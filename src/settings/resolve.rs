@@ -7,14 +7,17 @@ use std::path::Path;
 use url::Url;
 
 use super::Settings;
-use super::document::{ApiTable, Document, SourceTable, StorageTable, TokenTable, UnitTable};
+use super::document::{
+    ApiTable, Document, SourceTable, StorageTable, SubscriptionTable, TokenTable, UnitTable,
+};
 use super::environment::Environment;
 use super::keys;
 use super::kind::StorageUrl;
 use super::report::Report;
 use super::secret::{Secret, SecretRef};
 use super::sections::{
-    AdminSettings, AdminToken, ApiSettings, Database, SourceSettings, StorageSettings, Verification,
+    AdminSettings, AdminToken, ApiSettings, Database, ProviderKind, SourceSettings,
+    StorageSettings, SubscriptionScope, SubscriptionSettings, Verification,
 };
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::ids::SourceName;
@@ -87,14 +90,59 @@ fn across_keys(document: &Document, report: &mut Report) {
         );
     }
     for (name, source) in &document.sources {
-        if source.api.connect_timeout_ms > source.api.call_timeout_ms {
+        if let (Some(connect), Some(call)) =
+            (source.api.connect_timeout_ms, source.api.call_timeout_ms)
+            && connect > call
+        {
             report.with_key(
                 &format!("sources.{name}.api.connect_timeout_ms"),
                 "connecting cannot take longer than the whole call".to_owned(),
-                format!("at most `call_timeout_ms`, {}", source.api.call_timeout_ms),
+                format!("at most `call_timeout_ms`, {call}"),
                 None,
             );
         }
+        foreign_keys(name, source, report);
+    }
+}
+
+/// Keys that this source's provider has no use for: whoever wrote one expects something of it.
+fn foreign_keys(name: &str, source: &SourceTable, report: &mut Report) {
+    let Some(provider) = source.provider else {
+        return;
+    };
+    let of = |owner: ProviderKind, key: &'static str, written: bool| {
+        (written && owner != provider).then_some((owner, key))
+    };
+    let (api, calendly) = (&source.api, ProviderKind::Calendly);
+    let foreign = [
+        of(ProviderKind::Calcom, "api.dialect", api.dialect.is_some()),
+        of(
+            ProviderKind::Calcom,
+            "api.version_header",
+            api.version_header.is_some(),
+        ),
+        of(
+            calendly,
+            "signature_tolerance_ms",
+            source.signature_tolerance_ms.is_some(),
+        ),
+        of(
+            calendly,
+            "legacy_signatures",
+            source.legacy_signatures.is_some(),
+        ),
+        of(calendly, "subscription", source.subscription.is_some()),
+    ];
+    for (owner, key) in foreign.into_iter().flatten() {
+        report.with_key(
+            &format!("sources.{name}.{key}"),
+            format!(
+                "`{key}` means nothing to a source of `{}`",
+                provider.as_str()
+            ),
+            format!("only sources of `{}` have it", owner.as_str()),
+            None,
+        );
     }
 }
 
@@ -170,9 +218,16 @@ impl Resolver<'_> {
         all(tables, |name, table| {
             let path = format!("sources.{name}");
             let provider_key = keys::join(&path, "provider");
-            let provider = self.needed(&provider_key, table.provider, "provider = \"calcom\"");
+            let provider = self.needed(
+                &provider_key,
+                table.provider,
+                "provider = \"calcom\" or \"calendly\"",
+            );
             let verification = self.verification(&path, &name, &table);
             let api = self.api(&keys::join(&path, "api"), &name, table.api);
+            let subscription = table
+                .subscription
+                .map(|table| self.subscription(&keys::join(&path, "subscription"), table));
             let source = SourceSettings {
                 provider: provider?,
                 verification: verification?,
@@ -181,7 +236,14 @@ impl Resolver<'_> {
                 unknown_canceller: table.unknown_canceller,
                 settle_ms: table.settle_ms,
                 series_settle_ms: table.series_settle_ms,
+                shared_refusal: table.shared_refusal,
+                signature_tolerance_ms: table.signature_tolerance_ms,
+                legacy_signatures: table.legacy_signatures.unwrap_or_default(),
                 api: api?,
+                subscription: match subscription {
+                    Some(subscription) => Some(subscription?),
+                    None => None,
+                },
             };
             Some((SourceName::new(name), source))
         })
@@ -221,23 +283,51 @@ impl Resolver<'_> {
         }
     }
 
+    /// `None` without a word if the provider is missing: that is said elsewhere, and hides the rest.
     fn api(&mut self, path: &str, name: &str, table: ApiTable) -> Option<ApiSettings> {
         let key = self.needed_secret(path, "key", table.key, &format!("{name}_API"));
-        let base_url = Url::parse(&table.base_url).inspect_err(|error| {
-            let title = format!("`{path}.base_url` is not a URL");
-            let url_key = keys::join(path, "base_url");
-            self.report
-                .with_key(&url_key, title, error.to_string(), None);
-        });
+        let base_url = self.url(&keys::join(path, "base_url"), &table.base_url?);
         Some(ApiSettings {
-            base_url: base_url.ok()?,
+            base_url: base_url?,
             dialect: table.dialect,
             key: key?,
             version_header: table.version_header,
-            requests_per_minute: table.requests_per_minute,
-            connect_timeout_ms: table.connect_timeout_ms,
-            call_timeout_ms: table.call_timeout_ms,
+            requests_per_minute: table.requests_per_minute?,
+            connect_timeout_ms: table.connect_timeout_ms?,
+            call_timeout_ms: table.call_timeout_ms?,
         })
+    }
+
+    fn subscription(
+        &mut self,
+        path: &str,
+        table: SubscriptionTable,
+    ) -> Option<SubscriptionSettings> {
+        let url_key = keys::join(path, "url");
+        let example = "url = \"https://gate.example.org/webhooks/calendly\"";
+        let url = self.needed(&url_key, table.url, example);
+        let url = url.and_then(|text| self.url(&url_key, &text));
+        if table.scope == SubscriptionScope::Group && table.group.is_none() {
+            let example = "group = \"https://api.calendly.com/groups/ID\"";
+            self.report.missing(&keys::join(path, "group"), example);
+            return None;
+        }
+        Some(SubscriptionSettings {
+            url: url?,
+            ensure: table.ensure,
+            scope: table.scope,
+            user: table.user,
+            group: table.group,
+        })
+    }
+
+    fn url(&mut self, key: &str, text: &str) -> Option<Url> {
+        Url::parse(text)
+            .inspect_err(|error| {
+                let title = format!("`{key}` is not a URL");
+                self.report.with_key(key, title, error.to_string(), None);
+            })
+            .ok()
     }
 
     fn needed<T>(&mut self, key: &str, value: Option<T>, example: &str) -> Option<T> {

@@ -86,6 +86,8 @@ choice! {
     ProviderKind {
         /// Cal.com.
         Calcom = "calcom",
+        /// Calendly.
+        Calendly = "calendly",
     }
 }
 
@@ -124,6 +126,38 @@ choice! {
         Organizer = "organizer",
         /// The booker's.
         Booker = "booker",
+    }
+}
+
+choice! {
+    /// What becomes of a refusal that would refuse others, too.
+    SharedRefusal {
+        /// A person must decide.
+        Defer = "defer",
+        /// The whole appointment is called off.
+        CancelAll = "cancel_all",
+    }
+}
+
+choice! {
+    /// A form of signature that guides still show, and that a source has to ask for.
+    LegacySignature {
+        /// `t=<unix s>,s=sha256=<hex>`.
+        SSha256 = "s-sha256",
+        /// The bare hex of the body's HMAC.
+        BodyHex = "body-hex",
+    }
+}
+
+choice! {
+    /// Whose bookings a webhook subscription tells of.
+    SubscriptionScope {
+        /// Everybody's in the organization.
+        Organization = "organization",
+        /// One user's.
+        User = "user",
+        /// One group's.
+        Group = "group",
     }
 }
 
@@ -275,8 +309,31 @@ pub struct SourceSettings {
     pub settle_ms: i64,
     /// The quiet time after which a series is complete.
     pub series_settle_ms: i64,
+    /// What becomes of a refusal that would refuse others, too.
+    pub shared_refusal: SharedRefusal,
+    /// How far the time in a signature may be from now; `None` where signatures carry none.
+    pub signature_tolerance_ms: Option<i64>,
+    /// Older forms of signature that are taken beside the provider's own.
+    pub legacy_signatures: Vec<LegacySignature>,
     /// How the provider is called.
     pub api: ApiSettings,
+    /// How the provider is told where to send webhooks; `None` if an admin does that by hand.
+    pub subscription: Option<SubscriptionSettings>,
+}
+
+/// `[sources.NAME.subscription]`: the webhook subscription that bookgate keeps at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionSettings {
+    /// Where the provider reaches this source from outside.
+    pub url: Url,
+    /// Whether it is made, and mended, when the daemon starts and while it runs.
+    pub ensure: bool,
+    /// Whose bookings it tells of.
+    pub scope: SubscriptionScope,
+    /// The user's address at the provider; the key's own user without it.
+    pub user: Option<String>,
+    /// The group's address at the provider, for the scope `group`.
+    pub group: Option<String>,
 }
 
 /// `[sources.NAME.api]`: how the provider is called.
@@ -284,12 +341,12 @@ pub struct SourceSettings {
 pub struct ApiSettings {
     /// The address that paths are added to.
     pub base_url: Url,
-    /// Which version of the API.
-    pub dialect: Dialect,
+    /// Which version of the API, where there are several.
+    pub dialect: Option<Dialect>,
     /// The key.
     pub key: Secret,
-    /// The version asked for in a header, where the dialect has one.
-    pub version_header: String,
+    /// The version asked for in a header, where there is one.
+    pub version_header: Option<String>,
     /// Calls a minute; 0 is no limit.
     pub requests_per_minute: u32,
     /// The longest wait for a connection.
@@ -302,11 +359,9 @@ impl ApiSettings {
     /// The section as a provider takes it, with the key itself: for the provider's eyes only.
     pub fn to_table(&self) -> toml::Table {
         let text = |value: &str| toml::Value::from(value);
-        toml::Table::from_iter([
+        let mut table = toml::Table::from_iter([
             ("base_url".to_owned(), text(self.base_url.as_str())),
-            ("dialect".to_owned(), text(self.dialect.as_str())),
             ("key".to_owned(), text(self.key.expose())),
-            ("version_header".to_owned(), text(&self.version_header)),
             (
                 "requests_per_minute".to_owned(),
                 i64::from(self.requests_per_minute).into(),
@@ -316,7 +371,14 @@ impl ApiSettings {
                 self.connect_timeout_ms.into(),
             ),
             ("call_timeout_ms".to_owned(), self.call_timeout_ms.into()),
-        ])
+        ]);
+        if let Some(dialect) = self.dialect {
+            table.insert("dialect".to_owned(), text(dialect.as_str()));
+        }
+        if let Some(version) = &self.version_header {
+            table.insert("version_header".to_owned(), text(version));
+        }
+        table
     }
 }
 

@@ -12,6 +12,7 @@ use super::nul::without_nul;
 use super::records::{ChainRecord, Fact, FactBody};
 use super::words::{earlier, from_json, json};
 use crate::domain::clock::Timestamp;
+use crate::domain::event::BookingEvent;
 use crate::domain::ids::{ChainId, DeliveryId, SourceName};
 
 const FIND: Sql = Sql::same("SELECT chain_id FROM chain_key WHERE source = $1 AND key = $2");
@@ -220,6 +221,29 @@ impl Tx {
             1 => Ok(()),
             _ => Err(missing(chain)),
         }
+    }
+
+    /// Whether this was told of the chain before: the same thing, of the same booking, at the same time
+    /// of the provider. A provider may tell everything twice, in bodies that are not the same.
+    ///
+    /// # Errors
+    /// If the store fails, or has something this version cannot read.
+    pub async fn was_told(
+        &mut self,
+        chain: ChainId,
+        event: &BookingEvent,
+    ) -> Result<bool, StorageError> {
+        if event.sent_at.is_none() {
+            return Ok(false);
+        }
+        for row in self.query(FACTS).bind(chain).all().await? {
+            if let FactBody::Event(known) = fact(&row)?.body
+                && known.is_copy_of(event)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// All that is stored of a chain. `None` if there is none, or it was merged away.

@@ -9,7 +9,7 @@ use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::decision::Outcome;
 use crate::domain::ids::{DecisionId, HoldId, UnitKey};
 use crate::domain::timeline::{
-    AcceptedBy, AskedBy, EndedBy, HostConfirm, Rules, Standing, Timeline, Unit,
+    AcceptedBy, AskedBy, EndedBy, HostConfirm, Rules, SharedRefusal, Standing, Timeline, Unit,
 };
 
 const NO_SERIES: &str = "it is one occurrence of a series, and the provider's API does not tell which: \
@@ -32,13 +32,14 @@ pub(super) fn plan(
         let Some(round) = next_round(record, unit, rules) else {
             continue;
         };
-        let only_told = unit.accepted == Some(AcceptedBy::Provider) && !unit.was_read;
-        if rules.reads_created && only_told {
-            plan.read = plan.read.take().or_else(|| Some(unit.key.clone()));
+        if let Some(unclear) = to_read_first(timeline, unit, rules) {
+            plan.read = plan.read.take().or_else(|| Some(unclear.clone()));
+        } else if unit.details.is_none() {
+            // Neither webhook nor API tells when it is: there is nothing to decide on.
         } else if !unit.details.is_some_and(|details| details.recurring) {
             plan.decide
                 .push(alone(record, timeline, unit, rules, round));
-        } else if !rules.names_series || (unit.was_read && unit.series.is_none()) {
+        } else if !rules.provider.names_series || (unit.was_read && unit.series.is_none()) {
             let mut deciding = alone(record, timeline, unit, rules, round);
             deciding.how = How::Defer(NO_SERIES);
             plan.decide.push(deciding);
@@ -61,10 +62,32 @@ fn read_when_due(plan: &mut Plan, unit: &Unit<'_>, read_at: Timestamp, now: Time
     }
 }
 
+/// The booking that must be read before this one can be decided, because webhooks leave out what the
+/// decision depends on. Each is read once: what the API does not tell either is done without.
+fn to_read_first<'t>(
+    timeline: &'t Timeline<'_>,
+    unit: &'t Unit<'_>,
+    rules: &Rules,
+) -> Option<&'t UnitKey> {
+    let provider = &rules.provider;
+    let says_accepted = provider.reads_created && unit.accepted == Some(AcceptedBy::Provider);
+    let untyped = provider.reads_event_type
+        && unit
+            .details
+            .is_none_or(|details| details.event_type_slug.is_none());
+    if !unit.was_read && (says_accepted || untyped || unit.details.is_none()) {
+        return Some(&unit.key);
+    }
+    if !provider.reads_who_moved || unit.moved_by.is_some() {
+        return None;
+    }
+    let mut forebears = unit.forebears.iter();
+    forebears.find(|old| timeline.unit(old).is_some_and(|old| !old.was_read))
+}
+
 /// The number of the decision that the unit asks for now, if it asks for one.
 fn next_round(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> Option<i64> {
     let ask = unit.ask?;
-    unit.details?;
     let open = match unit.standing {
         Standing::At(Status::Pending | Status::Accepted) => true,
         // It stood, and was called off before we came to decide it: decided all the same, because a
@@ -136,7 +159,8 @@ fn alone(
         how,
         round,
         carry_from: carried(record, timeline, &unit.key),
-        refusal_defers: unnamed_seat.then_some(NO_SEAT),
+        refusal_defers: (unnamed_seat && rules.shared_refusal == SharedRefusal::Defer)
+            .then_some(NO_SEAT),
     }
 }
 

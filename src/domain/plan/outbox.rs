@@ -189,7 +189,7 @@ fn wanted(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> Option<Action
     }
     match (decision.outcome, status) {
         (Outcome::Accept, Status::Pending) => Some(Action::Confirm),
-        (Outcome::Reject, Status::Pending) => Some(rules.refusal_of_pending),
+        (Outcome::Reject, Status::Pending) => Some(rules.provider.refusal_of_pending),
         (Outcome::Reject, Status::Accepted) => {
             let by_hand = unit.accepted == Some(AcceptedBy::Host);
             let stands = by_hand && rules.host_confirm == HostConfirm::Respect;

@@ -4,6 +4,7 @@ use crate::domain::chain::{AttemptResult, CommandState, HoldState, Purpose};
 use crate::domain::decision::Outcome;
 use crate::domain::event::EventKind;
 use crate::domain::testing::*;
+use crate::domain::timeline::SharedRefusal;
 
 fn plan_at(record: &ChainRecord, now: i64) -> Plan {
     let rules = rules();
@@ -273,4 +274,71 @@ fn a_dead_letter_is_settled_once_nobody_asks_for_it() {
     let plan = plan_at(&record, 100);
     assert_eq!(plan.changes[0].state, CommandState::Obsolete);
     assert_eq!(plan.credit, [CreditStep::Release(HoldId(1))]);
+}
+
+#[test]
+fn what_webhooks_leave_out_is_read_before_a_decision() {
+    let plan_of = |record: &ChainRecord, rules: &Rules| {
+        let timeline = Timeline::fold(record, rules);
+        Plan::make(record, &timeline, rules, at(100))
+    };
+    let mut rules = rules();
+    rules.provider.reads_who_moved = true;
+    let new = moved_from(event(EventKind::Rescheduled, "b", 20), "a");
+    let mut record = chain([(0, new.clone())]);
+    let plan = plan_of(&record, &rules);
+    assert_eq!(
+        (plan.read, plan.decide.len()),
+        (Some(key("a")), 0),
+        "who moved it?"
+    );
+    read(&mut record, 1, reading("a", Status::Cancelled));
+    assert_eq!(
+        plan_of(&record, &rules).decide[0].units,
+        [key("b")],
+        "once is enough"
+    );
+
+    rules.provider.reads_who_moved = false;
+    rules.provider.reads_event_type = true;
+    let mut record = chain([(0, event(EventKind::Created, "a", 0))]);
+    assert_eq!(
+        plan_of(&record, &rules).read,
+        Some(key("a")),
+        "which event type?"
+    );
+    let mut seen = reading("a", Status::Accepted);
+    let mut with_slug = details();
+    with_slug.event_type_slug = Some("intro".to_owned());
+    seen.details = Some(Box::new(with_slug));
+    read(&mut record, 1, seen);
+    let timeline = Timeline::fold(&record, &rules);
+    let known = timeline.unit(&key("a")).unwrap().details.unwrap();
+    assert_eq!(known.event_type_slug.as_deref(), Some("intro"));
+    assert_eq!(plan_of(&record, &rules).decide.len(), 1);
+
+    rules.provider.reads_event_type = false;
+    let mut bare = event(EventKind::Created, "a", 0);
+    bare.details = None;
+    let record = chain([(0, bare)]);
+    assert_eq!(plan_of(&record, &rules).read, Some(key("a")), "when is it?");
+}
+
+#[test]
+fn a_refusal_that_would_hit_others_is_left_to_a_person_unless_the_source_says_otherwise() {
+    let mut shared = event(EventKind::Created, "a", 0);
+    if let Some(details) = &mut shared.details {
+        details.seated = true;
+    }
+    let record = chain([(0, shared)]);
+    let mut rules = rules();
+    let defers = |rules: &Rules| {
+        let timeline = Timeline::fold(&record, rules);
+        Plan::make(&record, &timeline, rules, at(1)).decide[0]
+            .refusal_defers
+            .is_some()
+    };
+    assert!(defers(&rules));
+    rules.shared_refusal = SharedRefusal::CancelAll;
+    assert!(!defers(&rules));
 }

@@ -50,7 +50,7 @@ impl<'a> Timeline<'a> {
             }
             timeline.units.insert(key, unit);
         }
-        link_moves(&mut timeline, &events, &readings);
+        link_moves(&mut timeline, &events, &readings, rules);
         timeline
     }
 }
@@ -69,6 +69,9 @@ fn unit_keys(events: &[Told<'_>], readings: &[Read<'_>], closed: &[&Closed]) -> 
         }
         if let Some(from) = &event.predecessor {
             whole.push(UnitKey::booking(from.uid.clone()));
+        }
+        if let Some(to) = &event.successor {
+            whole.push(UnitKey::booking(to.clone()));
         }
     }
     for (_, reading) in readings {
@@ -110,7 +113,8 @@ fn fold_unit<'a>(
         .copied()
         .collect();
     let calls = our_calls(commands, key, rules);
-    let accepted = accepted_by(&told, &read, &calls);
+    let moved_by = moved_by(key, events, readings);
+    let accepted = accepted_by(&told, &read, &calls, moved_by);
     let ends = ends(&told, &read, &calls, key);
     let (revived, read_at) = revival(&ends, &told, &read, &calls, rules);
     let status = if let (Some(end), false) = (first_end(&ends), revived) {
@@ -120,7 +124,7 @@ fn fold_unit<'a>(
     } else {
         waiting(&told, &read)
     };
-    let asking = asking(&told, &read, accepted, rules);
+    let asking = asking(&told, &read, accepted, moved_by, rules);
     Unit {
         key: key.clone(),
         number: told
@@ -128,19 +132,11 @@ fn fold_unit<'a>(
             .find_map(|(_, event)| event.number)
             .or_else(|| read.iter().find_map(|(_, reading)| reading.number)),
         standing: status.map_or(Standing::Unknown, Standing::At),
-        details: asking
-            .as_ref()
-            .and_then(|(_, details)| *details)
-            .or_else(|| {
-                told.iter()
-                    .rev()
-                    .find_map(|(_, event)| event.details.as_deref())
-            })
-            .or_else(|| {
-                read.iter()
-                    .rev()
-                    .find_map(|(_, reading)| reading.details.as_deref())
-            }),
+        details: details(
+            asking.as_ref().and_then(|(_, details)| *details),
+            &told,
+            &read,
+        ),
         ask: asking.map(|(ask, _)| ask),
         accepted: if revived {
             Some(AcceptedBy::Host)
@@ -150,6 +146,7 @@ fn fold_unit<'a>(
         end: first_end(&ends),
         heir: None,
         forebears: Vec::new(),
+        moved_by,
         gone_heard_at: ends
             .iter()
             .filter(|end| end.by != EndedBy::Us)
@@ -167,6 +164,53 @@ fn fold_unit<'a>(
             .max(),
         closed: false,
     }
+}
+
+/// What the booking is about: as the event that asks has it, else the latest that tells. A reading may
+/// know more of the event type.
+fn details<'a>(
+    asking: Option<&'a Details>,
+    told: &[Told<'a>],
+    read: &[Read<'a>],
+) -> Option<&'a Details> {
+    let by_event = || {
+        let events = told.iter().rev();
+        events
+            .map(|(_, event)| *event)
+            .find_map(|event| event.details.as_deref())
+    };
+    let all_read = read.iter().rev().map(|(_, reading)| *reading);
+    let mut all_read = all_read.filter_map(|reading| reading.details.as_deref());
+    match asking.or_else(by_event) {
+        Some(told) if told.event_type_slug.is_none() => Some(
+            all_read
+                .find(|read| read.event_type_slug.is_some())
+                .unwrap_or(told),
+        ),
+        Some(told) => Some(told),
+        None => all_read.next(),
+    }
+}
+
+/// Who moved another booking here: the new half may tell, or the old one, or a look at the old one.
+fn moved_by(key: &UnitKey, events: &[Told<'_>], readings: &[Read<'_>]) -> Option<Party> {
+    let new = events
+        .iter()
+        .filter(|(_, event)| event.kind == EventKind::Rescheduled && event.uid == key.uid)
+        .find_map(|(_, event)| event.moved_by);
+    let old = || {
+        let halves = events.iter().map(|(_, event)| *event);
+        halves
+            .filter(|event| event.successor.as_ref() == Some(&key.uid))
+            .find_map(|event| event.moved_by)
+    };
+    let seen = || {
+        let looks = readings.iter().map(|(_, reading)| *reading);
+        looks
+            .filter(|reading| reading.moved_to.as_ref() == Some(&key.uid))
+            .find_map(|reading| reading.moved_by)
+    };
+    new.or_else(old).or_else(seen)
 }
 
 /// A closed booking asks for nothing and has not come to any end that could still matter. Only what it
@@ -208,7 +252,12 @@ pub(super) fn stands(event: &BookingEvent) -> bool {
 }
 
 /// Whether and by whom the booking was ever accepted.
-fn accepted_by(told: &[Told<'_>], read: &[Read<'_>], calls: &[OurCall<'_>]) -> Option<AcceptedBy> {
+fn accepted_by(
+    told: &[Told<'_>],
+    read: &[Read<'_>],
+    calls: &[OurCall<'_>],
+    moved_by: Option<Party>,
+) -> Option<AcceptedBy> {
     let confirms = calls.iter().filter(|call| call.action == Action::Confirm);
     let (mut sent, mut done) = (false, false);
     for call in confirms {
@@ -233,7 +282,7 @@ fn accepted_by(told: &[Told<'_>], read: &[Read<'_>], calls: &[OurCall<'_>]) -> O
         .any(|(_, event)| event.kind == EventKind::Requested);
     let by_hand = told.iter().any(|(_, event)| {
         (event.kind == EventKind::Created && event.after_confirm)
-            || (event.kind == EventKind::Rescheduled && event.moved_by == Some(Party::Host))
+            || (event.kind == EventKind::Rescheduled && moved_by == Some(Party::Host))
     });
     let pending_once = read
         .iter()
@@ -278,6 +327,7 @@ fn asking<'a>(
     told: &[Told<'a>],
     read: &[Read<'a>],
     accepted: Option<AcceptedBy>,
+    moved_by: Option<Party>,
     rules: &Rules,
 ) -> Option<(Ask, Option<&'a Details>)> {
     let of = |wanted: &dyn Fn(&BookingEvent) -> bool, by: AskedBy| {
@@ -300,7 +350,7 @@ fn asking<'a>(
     };
 
     let moved_by_host = |event: &BookingEvent| {
-        event.kind == EventKind::Rescheduled && event.moved_by == Some(Party::Host)
+        event.kind == EventKind::Rescheduled && moved_by == Some(Party::Host)
     };
     if let Some(found) = of(&moved_by_host, AskedBy::HostMove) {
         return Some(found);
@@ -329,7 +379,10 @@ fn asking<'a>(
             }
     })?;
     let ask = Ask {
-        by: asked_by(AskedBy::Booker),
+        by: match moved_by {
+            Some(Party::Host) => AskedBy::HostMove,
+            _ => asked_by(AskedBy::Booker),
+        },
         provider_time: reading.created_at,
         heard_at: *at,
     };

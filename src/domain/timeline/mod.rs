@@ -49,6 +49,37 @@ pub enum HostConfirm {
     Enforce,
 }
 
+/// What becomes of the refusal of a booking that cannot be called off alone: calling it off would call
+/// off everybody who shares the appointment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedRefusal {
+    /// A person must decide.
+    Defer,
+    /// The whole appointment is called off.
+    CancelAll,
+}
+
+/// What a provider's API can do, and what its webhooks leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// How a booking that is refused while pending is told so: `Decline`, or `Cancel` where there is no
+    /// decline.
+    pub refusal_of_pending: Action,
+    /// Whether the API names the series that an occurrence belongs to. Where it does not, a series is
+    /// left to a person.
+    pub names_series: bool,
+    /// Whether a webhook may call a booking accepted that still waits for its host, so that it must be
+    /// read before it is decided.
+    pub reads_created: bool,
+    /// Whether it takes a look at the old booking to know who moved it, unless a webhook has told:
+    /// then that is read before the new one is decided.
+    pub reads_who_moved: bool,
+    /// Whether webhooks may leave out the event type's slug, by which policies name it, so that the
+    /// booking must be read before it is decided.
+    pub reads_event_type: bool,
+}
+
 /// How one source wants its bookings treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
@@ -64,13 +95,10 @@ pub struct Rules {
     pub series_settle_ms: i64,
     /// How long after its deadline a call without an answer may still take effect, in ms.
     pub attempt_grace_ms: i64,
-    /// How the provider's dialect refuses a pending booking.
-    pub refusal_of_pending: Action,
-    /// Whether the provider's API names the series of an occurrence.
-    pub names_series: bool,
-    /// Whether a booking that was told as created must be read before it is decided, because the
-    /// provider may say so of one that still waits for its host.
-    pub reads_created: bool,
+    /// What becomes of a refusal that would refuse others, too.
+    pub shared_refusal: SharedRefusal,
+    /// What the provider can do and what it tells.
+    pub provider: Capabilities,
 }
 
 /// Where a booking (or a seat of it) stands.
@@ -203,6 +231,8 @@ pub struct Unit<'a> {
     pub heir: Option<UnitKey>,
     /// The bookings whose place it took and whose credit it carries.
     pub forebears: Vec<UnitKey>,
+    /// Who moved it here, where it took another's place and somebody told.
+    pub moved_by: Option<Party>,
     /// When we first heard that it is gone (ended by others, or moved away), by our clock.
     pub gone_heard_at: Option<Timestamp>,
     /// The series it belongs to, as the API says.

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::fold::{Read, Told};
-use super::{Standing, Timeline};
-use crate::domain::clock::Timestamp;
+use super::{Rules, Standing, Timeline};
+use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::UnitKey;
 
 /// Joins moved bookings: who took whose place.
-pub(super) fn link_moves(timeline: &mut Timeline<'_>, events: &[Told<'_>], readings: &[Read<'_>]) {
+pub(super) fn link_moves(
+    timeline: &mut Timeline<'_>,
+    events: &[Told<'_>],
+    readings: &[Read<'_>],
+    rules: &Rules,
+) {
     // (old, provider time of the move, new, when we heard)
     let mut moves: Vec<(UnitKey, Option<Timestamp>, UnitKey, Timestamp)> = Vec::new();
     for (heard_at, event) in events {
@@ -23,6 +28,10 @@ pub(super) fn link_moves(timeline: &mut Timeline<'_>, events: &[Told<'_>], readi
                 UnitKey::booking(from.uid.clone())
             };
             moves.push((old, event.sent_at, event.unit(), *heard_at));
+        }
+        if let Some(to) = &event.successor {
+            let new = UnitKey::booking(to.clone());
+            moves.push((event.unit(), event.sent_at, new, *heard_at));
         }
     }
     for (heard_at, reading) in readings {
@@ -57,6 +66,11 @@ pub(super) fn link_moves(timeline: &mut Timeline<'_>, events: &[Told<'_>], readi
     for (old, (_, heir, heard_at)) in heirs {
         if let Some(unit) = timeline.units.get_mut(&heir) {
             unit.forebears.push(old.clone());
+            // The half of the move that tells of it is late, or lost.
+            if unit.standing == Standing::Unknown && !unit.was_read && !unit.closed {
+                let overdue_at = plus_ms(heard_at, rules.settle_ms);
+                unit.read_at = Some(unit.read_at.map_or(overdue_at, |at| at.min(overdue_at)));
+            }
         }
         if let Some(unit) = timeline.units.get_mut(&old) {
             unit.standing = Standing::Superseded;

@@ -326,3 +326,106 @@ proptest! {
         prop_assert!(timeline.unit(&UnitKey::booking(Uid::new("nobody"))).is_none());
     }
 }
+
+#[test]
+fn a_move_told_under_the_old_id_supersedes_it_and_waits_for_the_new_one() {
+    let mut record = chain([
+        (0, event(EventKind::Created, "a", 10)),
+        (5, moved_to("a", "b", 20)),
+    ]);
+    assert_eq!(
+        standings(&record),
+        [("a".to_owned(), "superseded"), ("b".to_owned(), "unknown")]
+    );
+    let read_at = |record: &ChainRecord| {
+        let timeline = Timeline::fold(record, &rules());
+        timeline.unit(&key("b")).unwrap().read_at
+    };
+    assert_eq!(
+        read_at(&record),
+        Some(at(15)),
+        "fetched, should it not come"
+    );
+
+    let mut told = record.clone();
+    let new = moved_from(event(EventKind::Rescheduled, "b", 20), "a");
+    told.facts.push(crate::domain::chain::Fact {
+        received_at: at(6),
+        body: crate::domain::chain::FactBody::Event(Box::new(new)),
+    });
+    assert_eq!(read_at(&told), None);
+    assert_eq!(standing(&told, &key("b")), "accepted");
+
+    read(&mut record, 15, reading("b", Status::Accepted));
+    assert_eq!(
+        (read_at(&record), standing(&record, &key("b"))),
+        (None, "accepted")
+    );
+}
+
+#[test]
+fn who_moved_a_booking_may_be_told_of_either_half_or_read() {
+    let new = moved_from(event(EventKind::Rescheduled, "b", 20), "a");
+    let asked_by = |record: &ChainRecord| {
+        let timeline = Timeline::fold(record, &rules());
+        timeline.unit(&key("b")).unwrap().ask.unwrap().by
+    };
+    let by_host = |mut event: BookingEvent| {
+        event.moved_by = Some(Party::Host);
+        event
+    };
+    assert_eq!(asked_by(&chain([(0, new.clone())])), AskedBy::Booker);
+    assert_eq!(
+        asked_by(&chain([(0, by_host(new.clone()))])),
+        AskedBy::HostMove
+    );
+    let old = by_host(moved_to("a", "b", 20));
+    assert_eq!(
+        asked_by(&chain([(0, new.clone()), (1, old.clone())])),
+        AskedBy::HostMove
+    );
+    assert_eq!(
+        asked_by(&chain([(0, old), (1, new.clone())])),
+        AskedBy::HostMove
+    );
+
+    let mut record = chain([(0, new)]);
+    let mut seen = reading("a", Status::Cancelled);
+    seen.moved_to = Some(Uid::new("b"));
+    seen.moved_by = Some(Party::Host);
+    read(&mut record, 1, seen);
+    assert_eq!(asked_by(&record), AskedBy::HostMove);
+}
+
+/// A booking that is moved three times and then called off, in the two halves that each move is told in.
+fn a_restless_booking() -> Vec<BookingEvent> {
+    let moved = |uid, from, sent| moved_from(event(EventKind::Rescheduled, uid, sent), from);
+    vec![
+        event(EventKind::Created, "a", 10),
+        moved_to("a", "b", 20),
+        moved("b", "a", 20),
+        moved_to("b", "c", 30),
+        moved("c", "b", 30),
+        moved_to("c", "d", 40),
+        moved("d", "c", 40),
+        event(EventKind::Cancelled, "d", 50),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_booking_moved_in_two_halves_ends_the_same_in_every_order(
+        order in Just((0..8).collect::<Vec<usize>>()).prop_shuffle(),
+        again in prop::collection::vec(0..8_usize, 0..8),
+    ) {
+        let events = a_restless_booking();
+        let received = order.iter().chain(&again).zip(0..);
+        let record = chain(received.map(|(which, at)| (at, events[*which].clone())));
+        let expected = [("a", "superseded"), ("b", "superseded"), ("c", "superseded"), ("d", "cancelled")];
+        let expected = expected.map(|(uid, standing)| (uid.to_owned(), standing));
+        prop_assert_eq!(standings(&record), expected);
+        let timeline = Timeline::fold(&record, &rules());
+        let (first, last) = (key("a"), key("d"));
+        prop_assert_eq!(timeline.final_heir(&first), &last);
+    }
+}

@@ -12,7 +12,7 @@ use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::booking::Party;
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::ids::SourceName;
-use crate::domain::timeline::{Created, HostConfirm, Rules};
+use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::give_way::GiveWay;
 use crate::gate::{Acknowledge, Activity, Desk, GateSettings, Inner, Source, TopUpRequest};
 use crate::gate::{RetentionSettings, inbox};
@@ -85,7 +85,12 @@ impl Stage {
         let journal = crate::journal::JournalSettings::new(folder.join("journal"));
         Self {
             policies,
-            parser: (entry.build)(api, clock).unwrap(),
+            parser: (entry.build)(registry::Setup {
+                api,
+                subscription: None,
+                clock,
+            })
+            .unwrap(),
             journal: Arc::new(Journal::open(&journal).unwrap().0),
             image: storage.image().await.unwrap(),
         }
@@ -108,9 +113,8 @@ pub(super) fn gate(
         settle_ms: SETTLE_MS,
         series_settle_ms: 5_000,
         attempt_grace_ms: GRACE_MS,
-        refusal_of_pending: provider.refusal_of_pending(),
-        names_series: provider.names_series(),
-        reads_created: provider.reads_created(),
+        shared_refusal: SharedRefusal::Defer,
+        provider: provider.capabilities(),
     };
     let source = Source::new(SourceName::new(SOURCE), provider, None, rules);
     let (intake, arrivals) = inbox::intake();

@@ -12,6 +12,7 @@ use crate::domain::clock::{Clock, ManualClock, Timestamp, plus_ms};
 use crate::domain::decision::Action;
 use crate::domain::ids::Uid;
 use crate::domain::owner::Owner;
+use crate::domain::timeline::Capabilities;
 use crate::provider::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
 use crate::standin::calcom::{
     Booking, BookingRequest, CancelBegun, Options, OutgoingWebhook, Person, Refusal, StandIn,
@@ -243,6 +244,7 @@ impl World {
             end: row.end,
             moved_to: successor.flatten(),
             moved_from: row.from_reschedule.clone(),
+            moved_by: None,
             series: None,
             created_at: Some(row.created_at),
             seats: None,
@@ -253,6 +255,7 @@ impl World {
                 title: row.title.clone(),
                 event_type_id: Some(row.event_type_id),
                 event_type_slug: None,
+                event_type_aliases: Vec::new(),
                 booker: Booker {
                     email: owner(&row.booker.email),
                     name: row.booker.name.clone(),
@@ -387,16 +390,8 @@ impl Provider for World {
         }
     }
 
-    fn refusal_of_pending(&self) -> Action {
-        self.parser.refusal_of_pending()
-    }
-
-    fn names_series(&self) -> bool {
-        self.parser.names_series()
-    }
-
-    fn reads_created(&self) -> bool {
-        self.parser.reads_created()
+    fn capabilities(&self) -> Capabilities {
+        self.parser.capabilities()
     }
 
     fn call_timeout_ms(&self) -> i64 {

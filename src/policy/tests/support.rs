@@ -77,6 +77,7 @@ pub(in crate::policy) fn facts() -> Facts {
             title: "Session".to_owned(),
             event_type_id: Some(7),
             event_type_slug: Some("session".to_owned()),
+            event_type_aliases: Vec::new(),
             booker: Booker {
                 email: Some(Owner::parse("ada@example.org").unwrap()),
                 name: "Ada".to_owned(),

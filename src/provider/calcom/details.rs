@@ -51,6 +51,7 @@ impl Source<'_, '_> {
             title: self.title.kept().unwrap_or_default(),
             event_type_id: self.event_type_id,
             event_type_slug: self.event_type_slug.map(kept),
+            event_type_aliases: Vec::new(),
             booker,
             guests,
             answers: answers(&fields),

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use url::Url;
 
 use self::api::Api;
+use super::api::Limits;
 use super::registry::{BuildError, Entry};
 use super::signature::Scheme;
 use super::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
@@ -24,6 +25,7 @@ use crate::domain::booking::Reading;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::decision::Action;
 use crate::domain::secret::Secret;
+use crate::domain::timeline::Capabilities;
 
 /// The registry's line.
 pub const ENTRY: Entry = Entry {
@@ -32,16 +34,15 @@ pub const ENTRY: Entry = Entry {
     signature: Scheme::HexHmacBody {
         header: "x-cal-signature-256",
     },
-    build: |api, clock| {
-        let settings = api
+    legacy_signatures: &[],
+    build: |setup| {
+        let settings = setup
+            .api
             .try_into()
             .map_err(|error: toml::de::Error| BuildError::Settings(error.message().to_owned()))?;
-        Ok(Arc::new(Calcom::new(settings, clock)?))
+        Ok(Arc::new(Calcom::new(settings, setup.clock)?))
     },
 };
-
-/// The longest time any call may be given, in milliseconds.
-const CALL_TIMEOUT_MS_MAX: u32 = 5 * 60 * 1_000;
 
 /// Which API a Cal.com server serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -123,13 +124,15 @@ impl CalcomSettings {
         if !is_header(&self.version_header) {
             return wrong("version_header must be a date such as 2024-08-13");
         }
-        if !(1..=CALL_TIMEOUT_MS_MAX).contains(&self.call_timeout_ms) {
-            return wrong("call_timeout_ms must be between 1 and 300000");
+        self.limits().check()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            requests_per_minute: self.requests_per_minute,
+            connect_timeout_ms: self.connect_timeout_ms,
+            call_timeout_ms: self.call_timeout_ms,
         }
-        if !(1..=self.call_timeout_ms).contains(&self.connect_timeout_ms) {
-            return wrong("connect_timeout_ms must be between 1 and call_timeout_ms");
-        }
-        Ok(())
     }
 }
 
@@ -171,21 +174,17 @@ impl Provider for Calcom {
         }
     }
 
-    fn refusal_of_pending(&self) -> Action {
-        match self.api.settings.dialect {
-            Dialect::V1 => Action::Cancel,
-            Dialect::V2 => Action::Decline,
-        }
-    }
-
-    fn names_series(&self) -> bool {
-        self.api.settings.dialect == Dialect::V2
-    }
-
     /// Servers that still have v1 may be as old as the guide whose webhook says ACCEPTED of a booking
     /// that its reader is then told to accept.
-    fn reads_created(&self) -> bool {
-        self.api.settings.dialect == Dialect::V1
+    fn capabilities(&self) -> Capabilities {
+        let v1 = self.api.settings.dialect == Dialect::V1;
+        Capabilities {
+            refusal_of_pending: if v1 { Action::Cancel } else { Action::Decline },
+            names_series: !v1,
+            reads_created: v1,
+            reads_who_moved: false,
+            reads_event_type: false,
+        }
     }
 
     fn call_timeout_ms(&self) -> i64 {

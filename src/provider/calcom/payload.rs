@@ -1,108 +1,19 @@
-//! The shapes Cal.com sends, read loosely: a field that is absent, null or of another type than
-//! expected is `None` and spoils nothing else. Only the envelope must be well-formed JSON.
+//! The shapes Cal.com sends, read loosely. Only the envelope must be well-formed JSON.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::domain::booking::Status;
-use crate::domain::clock::Timestamp;
-use crate::domain::ids::{SeatId, Uid};
+pub(super) use crate::provider::lenient::{List, Loose, RawMap, Text, kept};
 
-/// The longest id taken, in bytes. A longer one is no id: cutting it could make two bookings one.
-const ID_BYTES_MAX: usize = 200;
-/// The longest text kept, in bytes; the rest is cut off.
-const TEXT_BYTES_MAX: usize = 4 * 1024;
-
-/// A value that is there only if it has the expected type.
-#[derive(Debug)]
-pub(super) struct Loose<T>(pub(super) Option<T>);
-
-impl<T> Default for Loose<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Loose<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_str(raw.get()).ok()))
-    }
-}
-
-/// A text, borrowed from the body where it needs no unescaping.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
-#[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
-
-impl Loose<Text<'_>> {
-    /// The text without surrounding white space; `None` if nothing is left.
-    pub(super) fn text(&self) -> Option<&str> {
-        let text = self.0.as_ref()?.0.trim();
-        (!text.is_empty()).then_some(text)
-    }
-
-    /// The text as it is kept: see [`kept`].
-    pub(super) fn kept(&self) -> Option<String> {
-        self.text().map(kept)
-    }
-
-    /// A time in any of Cal.com's three spellings.
-    pub(super) fn time(&self) -> Option<Timestamp> {
-        self.text()?.parse().ok()
-    }
-
-    /// The id of a booking.
-    pub(super) fn uid(&self) -> Option<Uid> {
-        self.text().filter(|text| is_id(text)).map(Uid::new)
-    }
-
-    /// The id of a seat.
-    pub(super) fn seat(&self) -> Option<SeatId> {
-        self.text().filter(|text| is_id(text)).map(SeatId::new)
-    }
-
-    /// A booking's state: upper case in webhooks and API v1, lower case in API v2.
-    pub(super) fn status(&self) -> Option<Status> {
-        match self.text()?.to_ascii_lowercase().as_str() {
-            "pending" => Some(Status::Pending),
-            "accepted" => Some(Status::Accepted),
-            "rejected" => Some(Status::Rejected),
-            "cancelled" => Some(Status::Cancelled),
-            _ => None,
-        }
-    }
-}
-
-/// Whether a text can stand in a URL's path as the id of something.
-fn is_id(text: &str) -> bool {
-    text.len() <= ID_BYTES_MAX
-        && text.bytes().any(|byte| byte.is_ascii_alphanumeric())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"/\\?#%".contains(&byte))
-}
-
-/// A stranger's text as it is kept: without NUL (PostgreSQL takes none), at most
-/// [`TEXT_BYTES_MAX`] long.
-pub(super) fn kept(text: &str) -> String {
-    text[..text.floor_char_boundary(TEXT_BYTES_MAX)].replace('\0', "")
-}
-
-/// An object whose values are looked at one by one.
-pub(super) type RawMap<'a> = BTreeMap<Text<'a>, &'a RawValue>;
-
-/// A list whose odd entries are skipped.
-pub(super) type List<T> = Loose<Vec<Loose<T>>>;
-
-impl<T> List<T> {
-    /// The entries that could be read.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flatten().filter_map(|entry| entry.0.as_ref())
+/// A booking's state: upper case in webhooks and API v1, lower case in API v2.
+pub(super) fn status(text: &Loose<Text<'_>>) -> Option<Status> {
+    match text.text()?.to_ascii_lowercase().as_str() {
+        "pending" => Some(Status::Pending),
+        "accepted" => Some(Status::Accepted),
+        "rejected" => Some(Status::Rejected),
+        "cancelled" => Some(Status::Cancelled),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::details::Source;
-use super::payload::{List, Loose, Person, RawMap, Text};
+use super::payload::{List, Loose, Person, RawMap, Text, status};
 use crate::domain::booking::{Details, Reading};
 use crate::domain::ids::SeatId;
 
@@ -23,11 +23,12 @@ pub(super) fn reading(raw: &RawValue, asked: Option<&SeatId>) -> Option<Reading>
     Some(Reading {
         uid: booking.uid.uid()?,
         number: booking.id.0,
-        status: booking.status.status()?,
+        status: status(&booking.status)?,
         start: booking.start.time()?,
         end: booking.end.time()?,
         moved_to: booking.rescheduled_to_uid.uid(),
         moved_from: booking.rescheduled_from_uid.uid(),
+        moved_by: None,
         series: booking.recurring_booking_uid.kept(),
         created_at: booking.created_at.time(),
         cancellation_reason: booking.cancellation_reason.kept(),

@@ -5,7 +5,7 @@
 mod tests;
 
 use super::details::Source;
-use super::payload::{Envelope, Loose, Payload, Person, Text};
+use super::payload::{self, Envelope, Loose, Payload, Person, Text};
 use crate::domain::booking::{Details, Party, Status};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::event::{BookingEvent, EventKind, Predecessor};
@@ -141,6 +141,7 @@ fn event(
         status: status(kind, payload),
         after_confirm: kind == EventKind::Created && has_confirm_shape(payload),
         predecessor,
+        successor: None,
         moved_by,
         cancelled_by: party(payload, &payload.cancelled_by),
         reschedule_requested: payload.request_reschedule.0 == Some(true),
@@ -156,7 +157,7 @@ fn event(
 fn status(kind: EventKind, payload: &Payload<'_>) -> Option<Status> {
     match kind {
         EventKind::PaymentInitiated => Some(Status::PendingPayment),
-        _ => payload.status.status(),
+        _ => payload::status(&payload.status),
     }
 }
 

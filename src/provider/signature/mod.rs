@@ -31,6 +31,8 @@ pub enum Scheme {
     TimestampedHmac {
         /// The header, lower case.
         header: &'static str,
+        /// What stands before a signature: `v1=`.
+        mark: &'static str,
         /// How far `t` may be from now, either way, in ms.
         tolerance_ms: i64,
     },
@@ -47,8 +49,9 @@ pub enum Scheme {
     },
 }
 
-/// Why a signature was refused. Says nothing about the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a signature was refused. Says nothing about the secret. A later variant tells more than an
+/// earlier one, where several forms of signature are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Refusal {
     /// A header is missing.
     #[error("no signature header")]
@@ -78,60 +81,82 @@ pub enum KeyError {
     NotBase64,
 }
 
-/// A scheme with its keys, made ready once.
+/// The schemes of a source with their keys, made ready once.
 #[derive(Clone)]
 pub struct Verifier {
-    scheme: Scheme,
-    keys: Vec<HmacSha256>,
+    /// The provider's own first, then older forms that the source still takes.
+    ways: Vec<(Scheme, Vec<HmacSha256>)>,
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier")
-            .field("scheme", &self.scheme)
-            .field("keys", &self.keys.len())
-            .finish()
+        let ways = self.ways.iter().map(|(scheme, keys)| (scheme, keys.len()));
+        f.debug_map().entries(ways).finish()
     }
 }
 
 impl Verifier {
-    /// Makes the keys ready.
+    /// Makes the keys ready for each scheme; the first is the one to sign with.
     ///
     /// # Errors
-    /// There is no secret, or one cannot be a key of this scheme.
-    pub fn new(scheme: Scheme, secrets: &[Secret]) -> Result<Self, KeyError> {
+    /// There is no secret, or one cannot be a key of a scheme.
+    pub fn new(schemes: Vec<Scheme>, secrets: &[Secret]) -> Result<Self, KeyError> {
         if secrets.is_empty() {
             return Err(KeyError::NoSecret);
         }
-        let keys = secrets.iter().map(|secret| scheme.key(secret.expose()));
-        let keys = keys.collect::<Result<_, _>>()?;
-        Ok(Self { scheme, keys })
+        let ways = schemes.into_iter().map(|scheme| {
+            let keys = secrets.iter().map(|secret| scheme.key(secret.expose()));
+            let keys = keys.collect::<Result<_, _>>()?;
+            Ok((scheme, keys))
+        });
+        let ways = ways.collect::<Result<_, _>>()?;
+        Ok(Self { ways })
     }
 
     /// Checks a delivery against every secret, whichever matches, so that time tells nothing.
     ///
     /// # Errors
-    /// See [`Refusal`].
+    /// See [`Refusal`]; of several schemes, the refusal that tells most.
     pub fn verify(
         &self,
         headers: Headers<'_, '_>,
         body: &[u8],
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        self.scheme.verify(&self.keys, headers, body, now)
+        let mut refused = Refusal::Missing;
+        for (scheme, keys) in &self.ways {
+            match scheme.verify(keys, headers, body, now) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refused = refused.max(refusal),
+            }
+        }
+        Err(refused)
     }
 
     /// The headers that sign a body with the first secret, for the stand-in, the command line and
     /// tests. `id` is the delivery's id where the scheme has one.
     pub fn sign(&self, id: &str, body: &[u8], now: Timestamp) -> Vec<(&'static str, String)> {
-        match self.keys.first() {
-            Some(key) => self.scheme.sign(key, id, body, now),
+        let first = self.ways.first();
+        let first = first.and_then(|(scheme, keys)| Some((scheme, keys.first()?)));
+        match first {
+            Some((scheme, key)) => scheme.sign(key, id, body, now),
             None => Vec::new(),
         }
     }
 }
 
 impl Scheme {
+    /// The scheme with another tolerance, in ms, if its signatures carry a time.
+    #[must_use]
+    pub fn with_tolerance(mut self, ms: i64) -> Self {
+        match &mut self {
+            Self::TimestampedHmac { tolerance_ms, .. }
+            | Self::StandardWebhooks { tolerance_ms } => *tolerance_ms = ms,
+            Self::HexHmacBody { .. } | Self::SharedHeaderSecret { .. } => {}
+        }
+        self
+    }
+
     fn key(&self, secret: &str) -> Result<HmacSha256, KeyError> {
         if secret.is_empty() {
             return Err(KeyError::Empty);

@@ -32,10 +32,11 @@ impl Scheme {
             }
             Self::TimestampedHmac {
                 header,
+                mark,
                 tolerance_ms,
             } => {
                 let text = headers(header).ok_or(Refusal::Missing)?;
-                let (time, signatures) = timestamped(text).ok_or(Refusal::Malformed)?;
+                let (time, signatures) = timestamped(text, mark).ok_or(Refusal::Malformed)?;
                 matches(keys, &[time.as_bytes(), b".", body], &signatures)?;
                 in_time(time, *tolerance_ms, now)
             }
@@ -71,9 +72,9 @@ impl Scheme {
         let signed = |parts: &[&[u8]]| digest(key, parts);
         match self {
             Self::HexHmacBody { header } => vec![(header, hex::encode(signed(&[body])))],
-            Self::TimestampedHmac { header, .. } => {
+            Self::TimestampedHmac { header, mark, .. } => {
                 let signature = hex::encode(signed(&[time.as_bytes(), b".", body]));
-                vec![(header, format!("t={time},v1={signature}"))]
+                vec![(header, format!("t={time},{mark}{signature}"))]
             }
             Self::StandardWebhooks { .. } => {
                 let parts = [id.as_bytes(), b".", time.as_bytes(), b".", body];
@@ -138,21 +139,21 @@ fn hex_signature(text: &[u8]) -> Option<Signature> {
 }
 
 /// `t=…,v1=…[,v1=…]`: one time, at least one signature; other parts are for other schemes.
-fn timestamped(text: &[u8]) -> Option<(&str, Vec<Signature>)> {
+fn timestamped<'t>(text: &'t [u8], mark: &str) -> Option<(&'t str, Vec<Signature>)> {
     let text = std::str::from_utf8(text).ok()?;
     let (mut time, mut signatures) = (None, Vec::new());
-    for part in text.split(',') {
-        match part.trim().split_once('=')? {
-            ("t", value) => {
-                let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-                if time.replace(value).is_some() || !digits {
-                    return None;
-                }
+    for part in text.split(',').map(str::trim) {
+        if let Some(value) = part.strip_prefix("t=") {
+            let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+            if time.replace(value).is_some() || !digits {
+                return None;
             }
-            ("v1", value) if signatures.len() < SIGNATURES_MAX => {
+        } else if let Some(value) = part.strip_prefix(mark) {
+            if signatures.len() < SIGNATURES_MAX {
                 signatures.push(hex_signature(value.as_bytes())?);
             }
-            _ => {}
+        } else if !part.contains('=') {
+            return None;
         }
     }
     Some((time?, signatures)).filter(|(_, signatures)| !signatures.is_empty())

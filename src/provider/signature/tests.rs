@@ -7,6 +7,7 @@ const CALCOM: Scheme = Scheme::HexHmacBody {
 };
 const CALENDLY: Scheme = Scheme::TimestampedHmac {
     header: "calendly-webhook-signature",
+    mark: "v1=",
     tolerance_ms: 180_000,
 };
 const STANDARD: Scheme = Scheme::StandardWebhooks {
@@ -26,7 +27,7 @@ fn now() -> Timestamp {
 
 fn verifier(scheme: Scheme, secrets: &[&str]) -> Verifier {
     let secrets: Vec<Secret> = secrets.iter().map(|secret| Secret::new(*secret)).collect();
-    Verifier::new(scheme, &secrets).unwrap()
+    Verifier::new(vec![scheme], &secrets).unwrap()
 }
 
 fn check(
@@ -202,13 +203,16 @@ fn a_matching_signature_from_another_time_is_stale() {
 
 #[test]
 fn secrets_are_checked_and_never_printed() {
-    assert_eq!(Verifier::new(CALCOM, &[]).unwrap_err(), KeyError::NoSecret);
     assert_eq!(
-        Verifier::new(CALCOM, &[Secret::new("")]).unwrap_err(),
+        Verifier::new(vec![CALCOM], &[]).unwrap_err(),
+        KeyError::NoSecret
+    );
+    assert_eq!(
+        Verifier::new(vec![CALCOM], &[Secret::new("")]).unwrap_err(),
         KeyError::Empty
     );
     assert_eq!(
-        Verifier::new(STANDARD, &[Secret::new("plain")]).unwrap_err(),
+        Verifier::new(vec![STANDARD], &[Secret::new("plain")]).unwrap_err(),
         KeyError::NotBase64
     );
     let shown = format!(

@@ -23,7 +23,9 @@ fn with_examples() -> String {
     switched_on.join("\n")
 }
 
-const EXAMPLE_SECRETS: [(&str, &str); 3] = [
+const EXAMPLE_SECRETS: [(&str, &str); 5] = [
+    ("BOOKGATE_CALENDLY_SECRET", "hook-secret-value"),
+    ("BOOKGATE_CALENDLY_API_KEY", "api-key-value"),
     ("BOOKGATE_ADMIN_TOKEN", "token-value"),
     ("BOOKGATE_CALCOM_SECRET", "hook-secret-value"),
     ("BOOKGATE_CALCOM_API_KEY", "api-key-value"),
@@ -37,8 +39,18 @@ fn writing_the_default_file_changes_nothing() {
 #[test]
 fn the_examples_in_the_default_file_are_the_defaults_of_a_source() {
     let shown = load(&with_examples(), &EXAMPLE_SECRETS).unwrap();
-    let defaults = load(ONE_SOURCE, &[]).unwrap();
-    assert_eq!(shown.sources, defaults.sources);
+    let calendly = ONE_SOURCE.replace("calcom", "calendly");
+    let with_subscription = format!(
+        "{calendly}[sources.calendly.subscription]\nurl = \"https://gate.example.org/webhooks/calendly\"\n"
+    );
+    let mut defaults = load(ONE_SOURCE, &[]).unwrap().sources;
+    defaults.extend(load(&with_subscription, &[]).unwrap().sources);
+    let named = defaults.values_mut().last().unwrap().subscription.as_mut();
+    let named = named.unwrap();
+    // Shown as examples: both have no default.
+    named.user = Some("https://api.calendly.com/users/ID".to_owned());
+    named.group = Some("https://api.calendly.com/groups/ID".to_owned());
+    assert_eq!(shown.sources, defaults);
     assert_eq!(shown.admin.tokens.len(), 1);
 }
 
@@ -52,6 +64,11 @@ fn the_default_file_names_every_key_and_no_other() {
         .parse()
         .unwrap();
     leaves(&toml::Value::Table(table), "", &mut shown);
+    // What is different for a source of another provider stands in an example of its own.
+    let mut shown: BTreeSet<String> = shown
+        .iter()
+        .map(|key| key.replace("sources.calendly.", "sources.calcom."))
+        .collect();
     shown.insert("sources.calcom.verification".to_owned());
     assert!(DEFAULTS.contains("\n#verification = \"none\""));
     assert_eq!(expected, shown);
@@ -65,6 +82,8 @@ fn every_key_of_the_tree_has_its_place_in_the_document() {
     leaves(&toml::Value::Table(table), "", &mut expected);
     let mut kept = BTreeSet::new();
     leaves(&toml::Value::try_from(&document).unwrap(), "", &mut kept);
+    // A source has the defaults, too, that its example leaves out.
+    kept.retain(|key| expected.contains(key) || !key.starts_with("sources."));
     assert_eq!(expected, kept);
 }
 
@@ -177,6 +196,9 @@ fn the_defaults_of_a_source_are_the_pinned_ones() {
                 unknown_canceller: Organizer,
                 settle_ms: 10000,
                 series_settle_ms: 5000,
+                shared_refusal: Defer,
+                signature_tolerance_ms: None,
+                legacy_signatures: [],
                 api: ApiSettings {
                     base_url: Url {
                         scheme: "https",
@@ -193,13 +215,18 @@ fn the_defaults_of_a_source_are_the_pinned_ones() {
                         query: None,
                         fragment: None,
                     },
-                    dialect: V2,
+                    dialect: Some(
+                        V2,
+                    ),
                     key: Secret(…),
-                    version_header: "2024-08-13",
+                    version_header: Some(
+                        "2024-08-13",
+                    ),
                     requests_per_minute: 120,
                     connect_timeout_ms: 5000,
                     call_timeout_ms: 10000,
                 },
+                subscription: None,
             },
         }
     "#]]

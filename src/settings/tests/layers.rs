@@ -182,6 +182,7 @@ fn effective_settings_say_where_they_come_from() {
         sources.calcom.provider = "calcom" (bookgate.toml:3) []
         sources.calcom.series_settle_ms = 5000 (default) []
         sources.calcom.settle_ms = 10000 (default) []
+        sources.calcom.shared_refusal = "defer" (default) []
         sources.calcom.signing_secrets = ["env:HOOK_SECRET"] (bookgate.toml:4) [true]
         sources.calcom.unknown_canceller = "organizer" (default) []
         storage.busy_timeout_ms = 5000 (default) []

@@ -67,7 +67,7 @@ fn an_inline_secret_is_refused_and_not_shown() {
             2 | calcom = { provider = "calcom", signing_secrets = ["*******"], key = ******* }
               |                                                                ^^^ there is no such key
               |
-              = help: known here: provider, signing_secrets, verification, created, host_confirm, unknown_canceller, settle_ms, series_settle_ms, api
+              = help: known here: provider, signing_secrets, verification, created, host_confirm, unknown_canceller, settle_ms, series_settle_ms, shared_refusal, signature_tolerance_ms, legacy_signatures, api, subscription
 
             error: 3 problems in the settings"#]],
     );

@@ -46,7 +46,7 @@ fn an_empty_source_is_told_all_it_needs() {
              --> bookgate.toml:1:10
               |
             1 | [sources.calcom]
-              |          ^^^^^^ write provider = "calcom" under [sources.calcom]
+              |          ^^^^^^ write provider = "calcom" or "calendly" under [sources.calcom]
 
             error: `sources.calcom.signing_secrets` is missing
              --> bookgate.toml:1:10
@@ -215,7 +215,7 @@ fn problems_of_all_sorts_are_reported_at_once() {
             3 | body_bytes_max = 1
               |                  ^ 1 is too small
 
-            error: `sources.calcom.provider` must be "calcom"
+            error: `sources.calcom.provider` must be "calcom" or "calendly"
              --> bookgate.toml:6:12
               |
             6 | provider = "calcon"
@@ -227,7 +227,7 @@ fn problems_of_all_sorts_are_reported_at_once() {
             7 | signing_secret = ["***************"]
               | ^^^^^^^^^^^^^^ did you mean `signing_secrets`?
               |
-              = help: known here: provider, signing_secrets, verification, created, host_confirm, unknown_canceller, settle_ms, series_settle_ms, api
+              = help: known here: provider, signing_secrets, verification, created, host_confirm, unknown_canceller, settle_ms, series_settle_ms, shared_refusal, signature_tolerance_ms, legacy_signatures, api, subscription
 
             error: the secret for `sources.calcom.api.key` cannot be had
               --> bookgate.toml:10:7

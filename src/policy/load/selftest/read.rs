@@ -102,6 +102,7 @@ impl Reader<'_> {
                 title: "Test".to_owned(),
                 event_type_id: self.matching.event_type_ids.first().copied(),
                 event_type_slug: slug.cloned(),
+                event_type_aliases: Vec::new(),
                 booker: Booker {
                     email: Owner::parse("booker@example.org").ok(),
                     name: "Test Booker".to_owned(),

@@ -8,7 +8,7 @@ use crate::domain::clock::SystemClock;
 use crate::domain::decision::Action;
 use crate::domain::ids::{SeatId, Uid};
 use crate::domain::secret::Secret;
-use crate::provider::calcom::Calcom;
+use crate::provider::calcom::{Calcom, Dialect};
 use crate::provider::scripted_server::{ScriptedServer, Step};
 use crate::provider::{Answer, Call, Provider};
 
@@ -424,7 +424,10 @@ async fn after_a_429_everyone_waits() {
 
 #[test]
 fn the_version_is_in_the_path_once() {
-    let told = |base: &str, dialect| versioned(&Url::parse(base).unwrap(), dialect);
+    let told = |base: &str, dialect: Dialect| {
+        let address = Url::parse(base).unwrap();
+        api::base(&address, Some(dialect.version()), "https://api.cal.com/v2")
+    };
     let v2 = "https://api.example/v2";
     for base in [
         "https://api.example",

@@ -1,0 +1,57 @@
+//! Going through everything a provider has, page by page: how bookings whose webhook never came are
+//! found, and what was changed there without our hearing of it.
+
+use async_trait::async_trait;
+
+use super::CallError;
+use crate::domain::booking::Reading;
+use crate::domain::clock::Timestamp;
+
+/// One page of a survey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurveyPage {
+    /// What is on it.
+    pub found: Vec<Surveyed>,
+    /// How to ask for the next page; `None` on the last one.
+    pub next: Option<String>,
+}
+
+/// One entry of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Surveyed {
+    /// A booking.
+    Booking(Box<Reading>),
+    /// An appointment whose bookings have to be asked for one by one, with [`Survey::open`]. Mostly
+    /// there is no need to: how many there are tells whether any is news.
+    Appointment(Appointment),
+}
+
+/// An appointment that one or more bookings share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appointment {
+    /// What [`Survey::open`] takes.
+    pub reference: String,
+    /// What the ids of its bookings begin with.
+    pub uid_prefix: String,
+    /// Its bookings that stand.
+    pub active: i64,
+    /// All its bookings, those that were called off, too.
+    pub total: i64,
+}
+
+/// A provider whose API can be gone through.
+#[async_trait]
+pub trait Survey: Send + Sync {
+    /// A page of all appointments that end after `from`, standing or not; `cursor` is the `next` of the
+    /// page before.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    async fn page(&self, from: Timestamp, cursor: Option<&str>) -> Result<SurveyPage, CallError>;
+
+    /// All bookings of one appointment.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    async fn open(&self, reference: &str) -> Result<Vec<Reading>, CallError>;
+}
