@@ -3,6 +3,7 @@
 
 mod api;
 pub mod calcom;
+pub mod calendly;
 pub mod client;
 mod lenient;
 pub mod limiter;

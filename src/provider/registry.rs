@@ -6,12 +6,12 @@ use url::Url;
 
 use super::client::ClientError;
 use super::signature::Scheme;
-use super::{Provider, calcom};
+use super::{Provider, calcom, calendly};
 use crate::domain::clock::Clock;
 use crate::domain::secret::Secret;
 
 /// All providers, one line each.
-pub const PROVIDERS: &[Entry] = &[calcom::ENTRY];
+pub const PROVIDERS: &[Entry] = &[calcom::ENTRY, calendly::ENTRY];
 
 /// What the rest of the crate has to know of a provider before it has a source of it.
 #[derive(Debug, Clone)]
@@ -120,7 +120,7 @@ mod tests {
             assert_eq!(same.count(), 1);
         }
         let error = find("calcum").unwrap_err().to_string();
-        expect!["no provider `calcum`: known are `calcom`"].assert_eq(&error);
+        expect!["no provider `calcum`: known are `calcom`, `calendly`"].assert_eq(&error);
     }
 
     #[test]
