@@ -16,7 +16,9 @@ use crate::domain::booking::Party;
 use crate::domain::clock::Clock;
 use crate::domain::ids::SourceName;
 use crate::domain::timeline;
-use crate::gate::{self, Gate, GateSettings, Parts, RetentionSettings, Source};
+use crate::gate::{
+    self, Gate, GateSettings, Keeping, Parts, ReconcileSettings, RetentionSettings, Source,
+};
 use crate::http::{self, HttpSettings, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
@@ -329,7 +331,16 @@ fn open_source(
         },
         provider: provider.capabilities(),
     };
-    Ok(Source::new(name.clone(), provider, verifier, rules))
+    let keeping = source
+        .subscription
+        .as_ref()
+        .map(|wanted| match wanted.ensure {
+            true => Keeping::Ensured,
+            false => Keeping::Watched,
+        });
+    let mut opened = Source::new(name.clone(), provider, verifier, rules);
+    opened.keeping = keeping;
+    Ok(opened)
 }
 
 /// The provider of one source.
@@ -395,6 +406,10 @@ fn gate_settings(settings: &Settings) -> GateSettings {
         drain_batch_max: settings.worker.batch_max as usize,
         retry_schedule_ms: settings.worker.retry_schedule_ms.clone(),
         retention: retention_settings(settings),
+        reconcile: ReconcileSettings {
+            interval_ms: settings.reconcile.interval_ms,
+            days_back: settings.reconcile.days_back,
+        },
         worker_name: instance_name(),
     }
 }

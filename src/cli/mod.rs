@@ -11,6 +11,7 @@ mod demo;
 mod import;
 mod init;
 mod instances;
+mod jobs;
 mod journal;
 mod ledger;
 mod migrate;
@@ -19,6 +20,7 @@ mod reach;
 mod retention;
 mod serve;
 mod settings_show;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -97,6 +99,12 @@ enum Command {
     DeadLetters(dead_letters::DeadLettersCommand),
     /// Which daemons there are on this database, and which of them live
     Instances(instances::InstancesArgs),
+    /// What runs on a schedule
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
+    /// Where Calendly sends webhooks
+    #[command(subcommand)]
+    Calendly(subscriptions::ProviderCommand),
     /// Check the ledger
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -175,6 +183,10 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Bookings(command) => bookings::run(command, json, context),
         Command::DeadLetters(command) => dead_letters::run(&command, json, context),
         Command::Instances(instances::InstancesArgs {}) => instances::run(json, context),
+        Command::Jobs(command) => jobs::run(&command, json, context),
+        Command::Calendly(command) => {
+            subscriptions::run(settings::ProviderKind::Calendly, &command, json, context)
+        }
         Command::Ledger(command) => ledger::run(&command, json, context),
         Command::Journal(command) => journal::run(&command, json, context),
         Command::Backup(args) => backup::run(&args, json, context),

@@ -136,6 +136,9 @@ pub struct Reading {
     /// Who moved it, where it was moved and the provider says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_by: Option<Party>,
+    /// Who called it off, where it was called off and the provider says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<Party>,
     /// The series it belongs to.
     pub series: Option<String>,
     /// When the provider made the booking, by its own clock.

@@ -122,6 +122,7 @@ pub(super) fn reading(uid: &str, status: Status) -> Reading {
         moved_to: None,
         moved_from: None,
         moved_by: None,
+        cancelled_by: None,
         series: None,
         created_at: None,
         seats: None,

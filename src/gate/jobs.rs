@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::error::put_off;
-use super::{GateSettings, Inner, retention};
+use super::{GateSettings, Inner, Source, reconcile, retention, subscriptions};
 use crate::domain::clock::{ms_between, plus_ms};
 use crate::storage::StorageError;
 use crate::storage::records::JobLease;
@@ -44,6 +44,11 @@ pub(super) struct Run {
     pub(super) lease: JobLease,
     /// For the report.
     pub(super) tally: Tally,
+    /// For the report, too: what cannot be counted, by what it is about.
+    pub(super) notes: BTreeMap<String, serde_json::Value>,
+    /// Where a step that goes through something outside has got to. Whoever takes the run over begins
+    /// that anew.
+    pub(super) cursor: Option<String>,
 }
 
 /// What a step leaves to do.
@@ -83,6 +88,8 @@ pub(super) struct Job {
     /// From the end of one run to the beginning of the next, in ms. The first begins so long after the
     /// job became known.
     pub(super) interval_ms: i64,
+    /// Whether it is due whenever a daemon starts, too.
+    at_start: bool,
     /// Does a part of it.
     step: Box<StepFn>,
 }
@@ -90,13 +97,26 @@ pub(super) struct Job {
 impl Run {
     /// A run at its lease's position.
     pub(super) fn new(lease: JobLease) -> Self {
-        let tally = Tally::new();
-        Self { lease, tally }
+        Self {
+            lease,
+            tally: Tally::new(),
+            notes: BTreeMap::new(),
+            cursor: None,
+        }
+    }
+
+    /// Counts something for the report.
+    pub(super) fn count(&mut self, what: &'static str, more: i64) {
+        *self.tally.entry(what).or_default() += more;
     }
 
     /// What it has done, for the store.
     pub(super) fn report(&self) -> String {
-        json!(self.tally).to_string()
+        let mut report = json!(self.tally);
+        for (about, note) in &self.notes {
+            report[about] = note.clone();
+        }
+        report.to_string()
     }
 }
 
@@ -108,18 +128,34 @@ impl Job {
         interval_ms: i64,
         step: impl for<'r> Fn(&'r Inner, &'r mut Run) -> Stepping<'r> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let step = Box::new(step);
-        Arc::new(Self {
+        Arc::new(Self::of(name, interval_ms, false, Box::new(step)))
+    }
+
+    /// A job that is due whenever a daemon starts, too: something may have been missed meanwhile.
+    pub(super) fn at_start(
+        name: &'static str,
+        interval_ms: i64,
+        step: impl for<'r> Fn(&'r Inner, &'r mut Run) -> Stepping<'r> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self::of(name, interval_ms, true, Box::new(step)))
+    }
+
+    fn of(name: &'static str, interval_ms: i64, at_start: bool, step: Box<StepFn>) -> Self {
+        Self {
             name,
             interval_ms,
+            at_start,
             step,
-        })
+        }
     }
 }
 
 /// Every job there is.
-pub(super) fn all(settings: &GateSettings) -> Vec<Arc<Job>> {
-    retention::jobs(&settings.retention)
+pub(super) fn all(settings: &GateSettings, sources: &BTreeMap<String, Source>) -> Vec<Arc<Job>> {
+    let mut jobs = retention::jobs(&settings.retention);
+    jobs.extend(reconcile::job(&settings.reconcile, sources));
+    jobs.extend(subscriptions::job(sources));
+    jobs
 }
 
 /// Runs the jobs that are due until `shutdown` is cancelled.
@@ -134,7 +170,11 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
 }
 
 async fn keep_time(gate: Arc<Inner>, job: Arc<Job>, shutdown: CancellationToken) {
+    let mut called = !job.at_start;
     while !shutdown.is_cancelled() {
+        if !called {
+            called = call(&gate, &job).await.is_ok();
+        }
         let rest_ms = match turn(&gate, &job, &shutdown).await {
             Ok(rest_ms) => rest_ms,
             Err(error) => {
@@ -149,6 +189,19 @@ async fn keep_time(gate: Arc<Inner>, job: Arc<Job>, shutdown: CancellationToken)
             () = tokio::time::sleep(rest) => {}
         }
     }
+}
+
+/// Makes the job due now, unless an instance is at it.
+async fn call(gate: &Arc<Inner>, job: &Arc<Job>) -> Result<(), StorageError> {
+    let (name, now) = (job.name, gate.now());
+    gate.storage
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.add_job(name, now).await?;
+                tx.job_due_no_later_than(name, now).await
+            })
+        })
+        .await
 }
 
 /// Runs the job if it is its time; returns for how many ms there is nothing to do.

@@ -18,11 +18,14 @@ mod jobs;
 mod keys;
 mod query;
 mod receive;
+mod reconcile;
 mod report;
 mod retention;
+mod schedule;
 #[cfg(test)]
 mod simulation;
 mod source;
+mod subscriptions;
 mod views;
 mod worker;
 
@@ -51,8 +54,11 @@ pub use heartbeat::set_clock;
 pub use instances::InstanceView;
 pub use query::{BookingsAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
+pub use reconcile::ReconcileSettings;
 pub use retention::{RetentionLine, RetentionSettings};
+pub use schedule::JobView;
 pub use source::Source;
+pub use subscriptions::Keeping;
 pub use views::{
     AccountView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView, EntryView,
     HoldView, Page,
@@ -84,6 +90,8 @@ pub struct GateSettings {
     pub retry_schedule_ms: Vec<i64>,
     /// What is removed once it is old.
     pub retention: RetentionSettings,
+    /// How often what the provider has is compared with what is known here.
+    pub reconcile: ReconcileSettings,
     /// This process, in leases and attempts.
     pub worker_name: String,
 }
@@ -174,18 +182,16 @@ impl Gate {
     pub fn new(parts: Parts) -> Self {
         let desk = Desk::new(parts.storage.clone(), parts.units, Arc::clone(&parts.clock));
         let (intake, arrivals) = inbox::intake();
+        let by_name = |source: Source| (source.name.as_str().to_owned(), source);
+        let sources: BTreeMap<String, Source> = parts.sources.into_iter().map(by_name).collect();
         Self(Arc::new(Inner {
             desk,
             storage: parts.storage,
             journal: parts.journal,
             policies: ArcSwap::from_pointee(parts.policies),
-            sources: parts
-                .sources
-                .into_iter()
-                .map(|source| (source.name.as_str().to_owned(), source))
-                .collect(),
+            jobs: jobs::all(&parts.settings, &sources),
+            sources,
             clock: parts.clock,
-            jobs: jobs::all(&parts.settings),
             jobs_bell: Notify::new(),
             settings: parts.settings,
             journal_refused_at: AtomicI64::new(0),

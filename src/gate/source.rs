@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Keeping;
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::SourceName;
 use crate::domain::timeline::Rules;
@@ -23,6 +24,8 @@ pub struct Source {
     pub verifier: Option<Verifier>,
     /// How its bookings are treated.
     pub rules: Rules,
+    /// What is done about its webhook subscription; `None` if an admin looks after that.
+    pub keeping: Option<Keeping>,
     /// The last turn that was promised to an attempt that had to wait for the rate limit.
     promised: Mutex<Timestamp>,
 }
@@ -40,6 +43,7 @@ impl Source {
             provider,
             verifier,
             rules,
+            keeping: None,
             promised: Mutex::new(Timestamp::MIN),
         }
     }

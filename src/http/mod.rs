@@ -9,6 +9,7 @@ mod deliveries;
 mod extract;
 mod health;
 mod instances;
+mod jobs;
 mod problem;
 mod retention;
 mod serve;
@@ -78,6 +79,8 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))
         .route("/v1/instances", get(instances::list))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{name}/runs", post(jobs::run))
         .route("/v1/ledger/verify", get(accounts::verify))
         .route("/v1/retention", get(retention::preview))
         .route("/v1/retention/runs", post(retention::run))

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sections::{
     Created, Dialect, HostConfirm, JournalSettings, LegacySignature, LogSettings, PoliciesSettings,
-    ProviderKind, RetentionSettings, Role, ServerSettings, SharedRefusal, SubscriptionScope, Tls,
-    UnknownCanceller, VerificationWord, WorkerSettings,
+    ProviderKind, ReconcileSettings, RetentionSettings, Role, ServerSettings, SharedRefusal,
+    SubscriptionScope, Tls, UnknownCanceller, VerificationWord, WorkerSettings,
 };
 use crate::domain::amount::UnitCode;
 
@@ -32,6 +32,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) sources: BTreeMap<String, SourceTable>,
     pub(super) worker: WorkerSettings,
+    pub(super) reconcile: ReconcileSettings,
     pub(super) retention: RetentionSettings,
     pub(super) log: LogSettings,
 }

@@ -107,6 +107,13 @@ pub(super) static KEYS: Node = Table(&[
         ]),
     ),
     (
+        "reconcile",
+        Table(&[
+            ("interval_ms", One(Whole(0, 30 * DAY))),
+            ("days_back", One(Whole(0, 365))),
+        ]),
+    ),
+    (
         "retention",
         Table(&[
             ("interval_ms", One(Whole(MINUTE, 30 * DAY))),

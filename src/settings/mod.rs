@@ -63,6 +63,8 @@ pub struct Settings {
     pub sources: BTreeMap<SourceName, SourceSettings>,
     /// How stored webhooks become decisions and calls.
     pub worker: WorkerSettings,
+    /// Comparing what the provider has with what is known here.
+    pub reconcile: ReconcileSettings,
     /// What is removed once it is old.
     pub retention: RetentionSettings,
     /// What goes to stderr.

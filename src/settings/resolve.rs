@@ -51,6 +51,7 @@ pub(super) fn resolve(
         admin: AdminSettings { tokens: tokens? },
         sources: sources?,
         worker: document.worker,
+        reconcile: document.reconcile,
         retention: document.retention,
         log: document.log,
     })

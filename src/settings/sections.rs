@@ -398,6 +398,16 @@ pub struct WorkerSettings {
     pub retry_schedule_ms: Vec<i64>,
 }
 
+/// `[reconcile]`: comparing what the provider has with what is known here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileSettings {
+    /// From one run to the next; 0 is never.
+    pub interval_ms: i64,
+    /// How long ago an appointment may have begun.
+    pub days_back: i64,
+}
+
 /// `[retention]`: what is removed once it is old. An age of 0 days is for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use super::backend::{Query, Row, Sql, Tx};
 use super::error::StorageError;
-use super::records::{BookingCursor, BookingFilter, BookingRow};
+use super::records::{BookingCount, BookingCursor, BookingFilter, BookingRow};
 use super::words::from_word_or_null;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, SourceName};
@@ -26,6 +26,11 @@ const BY_NUMBER: Sql = Sql::same(
     "SELECT * FROM booking WHERE source = $1 AND number = $2
      ORDER BY updated_at DESC, uid, seat LIMIT 1",
 );
+const COUNT: Sql = Sql::same(
+    "SELECT COUNT(*) AS all_of_them,
+         COUNT(CASE WHEN status = 'accepted' THEN 1 END) AS standing
+     FROM booking WHERE source = $1 AND uid >= $2 AND uid < $3",
+);
 const OF_CHAIN: Sql =
     Sql::same("SELECT * FROM booking WHERE chain_id = $1 ORDER BY start_at, uid, seat");
 // The list of one booker is read from its own index, so it has a statement of its own.
@@ -47,6 +52,25 @@ const LIST_OF_BOOKER: Sql = Sql::same(
 );
 
 impl Tx {
+    /// How many bookings of a source have an id that begins so, and how many of them stand.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn count_bookings(
+        &mut self,
+        source: &SourceName,
+        uid_prefix: &str,
+    ) -> Result<BookingCount, StorageError> {
+        // Behind every id that begins so: no id has this sign.
+        let behind = format!("{uid_prefix}\u{10ffff}");
+        let count = self.query(COUNT).bind(source).bind(uid_prefix);
+        let row = count.bind(behind).one().await?;
+        Ok(BookingCount {
+            standing: row.get("standing")?,
+            all: row.get("all_of_them")?,
+        })
+    }
+
     /// Writes the lines of these bookings, new or changed. Other lines of the chain stay.
     ///
     /// # Errors

@@ -95,6 +95,15 @@ pub struct Understood {
     pub names: Vec<String>,
 }
 
+/// How many bookings there are of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BookingCount {
+    /// Those that stand.
+    pub standing: i64,
+    /// All of them.
+    pub all: i64,
+}
+
 /// What a delivery turned out to be.
 #[derive(Debug, Clone)]
 pub struct Filing {

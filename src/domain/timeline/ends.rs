@@ -75,9 +75,7 @@ pub(super) fn ends(
         let by = match (ours, event.cancelled_by) {
             (Some(_), _) => EndedBy::Us,
             (None, _) if event.reschedule_requested || status == Status::Rejected => EndedBy::Host,
-            (None, Some(Party::Booker)) => EndedBy::Booker,
-            (None, Some(Party::Host)) => EndedBy::Host,
-            (None, None) => EndedBy::Unknown,
+            (None, by) => ended_by(by),
         };
         ends.push(End {
             status,
@@ -107,7 +105,7 @@ pub(super) fn ends(
         if reading.status.is_over() && key.seat.is_none() && reading.moved_to.is_none() {
             ends.push(End {
                 status: reading.status,
-                by: EndedBy::Unknown,
+                by: ended_by(reading.cancelled_by),
                 provider_time: None,
                 heard_at: *heard_at,
                 only_read: true,
@@ -115,6 +113,14 @@ pub(super) fn ends(
         }
     }
     ends
+}
+
+fn ended_by(party: Option<Party>) -> EndedBy {
+    match party {
+        Some(Party::Booker) => EndedBy::Booker,
+        Some(Party::Host) => EndedBy::Host,
+        None => EndedBy::Unknown,
+    }
 }
 
 /// Whether our own call caused this webhook: same act, and the reason we gave (if it shows one).

@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, from_us};
-use crate::gate::{Acknowledge, Gate, Parts, RetentionSettings};
+use crate::gate::{Acknowledge, Gate, Parts, ReconcileSettings, RetentionSettings};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::policy::{self, LoadContext};
 use crate::storage::records::JobRow;
@@ -71,6 +71,10 @@ impl Place {
             sources: Vec::new(),
             clock: Arc::<ManualClock>::clone(&self.clock),
             settings: GateSettings {
+                reconcile: ReconcileSettings {
+                    interval_ms: 0,
+                    days_back: 0,
+                },
                 acknowledge: Acknowledge::Journal,
                 journal_when_store_is_down: true,
                 journal_age_max_ms: 60_000,

@@ -15,7 +15,7 @@ use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::give_way::GiveWay;
 use crate::gate::{Acknowledge, Activity, Desk, GateSettings, Inner, Source, TopUpRequest};
-use crate::gate::{RetentionSettings, inbox};
+use crate::gate::{ReconcileSettings, RetentionSettings, inbox};
 use crate::journal::Journal;
 use crate::policy::{self, LoadContext, PolicySet, SourceFile};
 use crate::provider::{Provider, registry};
@@ -134,6 +134,10 @@ pub(super) fn gate(
             drain_batch_max: 1,
             journal_age_max_ms: 0,
             retention: RetentionSettings::for_ever(),
+            reconcile: ReconcileSettings {
+                interval_ms: 0,
+                days_back: 0,
+            },
             retry_schedule_ms: vec![CALL_TIMEOUT_MS, 60_000, 300_000],
             worker_name: format!("w{number}"),
         },

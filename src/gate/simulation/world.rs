@@ -245,6 +245,7 @@ impl World {
             moved_to: successor.flatten(),
             moved_from: row.from_reschedule.clone(),
             moved_by: None,
+            cancelled_by: None,
             series: None,
             created_at: Some(row.created_at),
             seats: None,

@@ -125,6 +125,7 @@ pub(super) fn reading(
         moved_to: link(invitee.new_invitee.text()).filter(|_| moved),
         moved_from: link(invitee.old_invitee.text()),
         moved_by: canceller(cancellation).filter(|_| moved),
+        cancelled_by: canceller(cancellation).filter(|_| !moved),
         series: None,
         created_at: invitee.created_at.time(),
         seats: None,

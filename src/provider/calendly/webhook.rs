@@ -79,7 +79,7 @@ fn event(name: &str, invitee: &Invitee<'_>, types: &EventTypes) -> Result<Bookin
         (_, false) if old.is_some() => EventKind::Rescheduled,
         (_, false) => EventKind::Created,
     };
-    let cancellation = invitee.cancellation.0.as_ref();
+    let cancellation = invitee.cancellation.0.as_ref().filter(|_| cancelled);
     let scheduled = invitee.scheduled_event.0.as_ref();
     let details = scheduled.and_then(|event| details(invitee, event, types.slug_of(event)));
     Ok(BookingEvent {
