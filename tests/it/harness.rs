@@ -1,5 +1,9 @@
 //! A whole installation in a temporary folder: settings, policies, journal, store, the two doors on
-//! loopback, and a stand-in Cal.com that knows the way to them.
+//! loopback, and a stand-in Cal.com that knows the way to them. Beside it a stand-in of Calendly, for the
+//! stories that ask for one.
+
+mod calendly;
+mod settings;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +24,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::rig::postgres::Postgres;
+
+pub(crate) use calendly::{Calendly, SIGNING_KEY, reference, start_of};
 
 pub(crate) const SECRET: &str = "a signing secret for tests";
 pub(crate) const ADMIN_TOKEN: &str = "an admin token for tests";
@@ -60,6 +66,8 @@ pub(crate) struct Setup {
     pub(crate) requests_per_minute: u32,
     pub(crate) call_timeout_ms: u32,
     pub(crate) stand_in: Options,
+    /// A source `calendly` as well.
+    pub(crate) calendly: Option<Calendly>,
     pub(crate) store: Store,
 }
 
@@ -86,6 +94,7 @@ impl Default for Setup {
             requests_per_minute: 0,
             call_timeout_ms: 5_000,
             stand_in: Options::default(),
+            calendly: None,
             store: Store::File,
         }
     }
@@ -104,6 +113,7 @@ struct Running {
 pub(crate) struct Installation {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) cal: StandIn,
+    calendly: Option<bookgate::standin::calendly::StandIn>,
     folder: TempDir,
     settings: Settings,
     running: Option<Running>,
@@ -190,19 +200,32 @@ impl Installation {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let cal = StandIn::start(listener, as_clock, setup.stand_in.clone()).unwrap();
-        let text = settings_text(&setup, &cal);
+        let calendly = match &setup.calendly {
+            Some(calendly) => Some(calendly.start(Arc::<ManualClock>::clone(&clock)).await),
+            None => None,
+        };
+        let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let public_address = public.local_addr().unwrap();
+        let text = settings::text(&setup, &cal, calendly.as_ref(), public_address);
         let env = Environment::from_iter([
             ("SECRET".to_owned(), SECRET.to_owned()),
             ("ADMIN".to_owned(), ADMIN_TOKEN.to_owned()),
             ("READ".to_owned(), READ_TOKEN.to_owned()),
             ("KEY".to_owned(), cal.api_key().to_owned()),
+            (
+                "CALENDLY_SECRET".to_owned(),
+                calendly::SIGNING_KEY.to_owned(),
+            ),
+            (
+                "CALENDLY_KEY".to_owned(),
+                calendly.as_ref().map_or("", |it| it.token()).to_owned(),
+            ),
         ]);
         let settings = Settings::from_toml_str(&text, folder.path(), &env).unwrap();
-        let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let public_address = public.local_addr().unwrap();
         let mut installation = Self {
             clock,
             cal,
+            calendly,
             folder,
             settings,
             running: None,
@@ -213,6 +236,10 @@ impl Installation {
         let url = format!("{}/webhooks/calcom", installation.public());
         let subscription = Subscription::to_everything(url, SECRET);
         installation.cal.subscribe(subscription).unwrap();
+        if installation.calendly.is_some() {
+            // Until the daemon has subscribed, nobody hears of anything.
+            installation.settle().await;
+        }
         installation
     }
 
@@ -404,7 +431,13 @@ impl Installation {
     }
 
     pub(crate) async fn booking(&self, uid: &Uid) -> Value {
-        let (status, booking) = self.get(&format!("/v1/bookings/calcom/{uid}")).await;
+        self.booking_of("calcom", uid.as_str()).await
+    }
+
+    pub(crate) async fn booking_of(&self, source: &str, reference: &str) -> Value {
+        let (status, booking) = self
+            .get(&format!("/v1/bookings/{source}/{reference}"))
+            .await;
         assert_eq!(status, 200, "{booking}");
         booking
     }
@@ -439,55 +472,5 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     (
         status,
         serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    )
-}
-
-fn settings_text(setup: &Setup, cal: &StandIn) -> String {
-    let url = match setup.store {
-        Store::File => "sqlite://bookgate.db".to_owned(),
-        Store::Server => {
-            let server = Postgres::shared().expect("asked before");
-            server.url(&server.create_database())
-        }
-        Store::At(url) => url.to_owned(),
-    };
-    format!(
-        r#"
-[storage]
-url = "{url}"
-tls = "disable"
-{storage}
-[server]
-listen = "127.0.0.1:1"
-admin_listen = "127.0.0.1:2"
-{server}
-[admin.tokens.ops]
-role = "admin"
-secret = "env:ADMIN"
-[admin.tokens.looker]
-role = "read"
-secret = "env:READ"
-[worker]
-{worker}
-[sources.calcom]
-provider = "calcom"
-signing_secrets = ["env:SECRET"]
-{source}
-[sources.calcom.api]
-base_url = "{base}"
-dialect = "{dialect}"
-key = "env:KEY"
-requests_per_minute = {requests_per_minute}
-connect_timeout_ms = {call_timeout_ms}
-call_timeout_ms = {call_timeout_ms}
-"#,
-        server = setup.server,
-        storage = setup.storage,
-        worker = setup.worker,
-        source = setup.source,
-        base = cal.base_url(),
-        dialect = setup.dialect,
-        requests_per_minute = setup.requests_per_minute,
-        call_timeout_ms = setup.call_timeout_ms,
     )
 }

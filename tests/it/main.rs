@@ -3,6 +3,7 @@
 
 mod admin;
 mod architecture;
+mod calendly;
 mod cli;
 mod clock_steps;
 mod demo;
