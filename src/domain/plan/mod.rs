@@ -6,6 +6,8 @@
 mod closed_tests;
 mod credit;
 mod decide;
+#[cfg(test)]
+mod halves_tests;
 mod outbox;
 #[cfg(test)]
 mod tests;
