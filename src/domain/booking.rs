@@ -139,6 +139,9 @@ pub struct Reading {
     /// Who called it off, where it was called off and the provider says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<Party>,
+    /// When it was called off, by the provider's own clock, where it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// The series it belongs to.
     pub series: Option<String>,
     /// When the provider made the booking, by its own clock.

@@ -37,6 +37,7 @@ pub(super) fn rules() -> Rules {
             reads_created: false,
             reads_who_moved: false,
             reads_event_type: false,
+            stands_at_once: false,
         },
     }
 }
@@ -123,6 +124,7 @@ pub(super) fn reading(uid: &str, status: Status) -> Reading {
         moved_from: None,
         moved_by: None,
         cancelled_by: None,
+        ended_at: None,
         series: None,
         created_at: None,
         seats: None,

@@ -121,18 +121,28 @@ async fn compare_page(
             Surveyed::Appointment(appointment) => appointments.push(appointment),
         }
     }
-    run.count("checked", to_i64(readings.len() + appointments.len()));
+    let listed = to_i64(readings.len() + appointments.len());
+    let mut failed = None;
     for appointment in unlike(gate, &source.name, appointments).await? {
-        run.count("opened", 1);
         match survey.open(&appointment.reference).await {
             Ok(bookings) => readings.extend(bookings),
             // It is gone since the page was made.
             Err(CallError::NotFound { .. }) => {}
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
         }
+        run.count("opened", 1);
     }
+    // What was opened before an error is no news the next time: so there is an end to it even if a page
+    // takes more calls than the provider allows in a minute.
     let news = file(gate, source, readings, asked_at).await?;
     run.count("news", news);
+    if let Some(error) = failed {
+        return Ok(Err(error));
+    }
+    run.count("checked", listed);
     Ok(Ok(page.next))
 }
 

@@ -1,5 +1,6 @@
 //! What the credit set aside for a chain's bookings should become, given where they stand.
 
+use super::decide::is_open;
 use super::{CreditStep, Plan, decision_of, revived_by_us};
 use crate::domain::amount::percent_of;
 use crate::domain::booking::{Party, Status};
@@ -16,7 +17,10 @@ pub(super) fn plan(
     rules: &Rules,
     now: Timestamp,
 ) {
-    let deciding = |key: &UnitKey| plan.decide.iter().any(|one| one.units.contains(key));
+    let undecided = |key: &UnitKey| {
+        let unit = timeline.unit(key);
+        unit.is_some_and(|unit| is_open(record, unit, rules))
+    };
     let mut steps = Vec::new();
     let mut wake = None;
     for hold in &record.holds {
@@ -27,8 +31,8 @@ pub(super) fn plan(
             continue;
         }
         let head = timeline.final_heir(&unit.key);
-        // A decision about to be made carries what its forebears hold; nothing is done before it.
-        if deciding(&unit.key) || deciding(head) {
+        // A decision that is to be made carries what its forebears hold; nothing is done before it.
+        if undecided(&unit.key) || undecided(head) {
             continue;
         }
         match next_step(record, timeline, unit, hold, rules, now) {

@@ -78,11 +78,31 @@ fn to_read_first<'t>(
     if !unit.was_read && (says_accepted || untyped || unit.details.is_none()) {
         return Some(&unit.key);
     }
+    // What an earlier time of this booking has paid must not be asked for again: nobody knows yet whose
+    // place such a one took.
+    let unheard = |old: &&UnitKey| {
+        let old = timeline.unit(old);
+        old.is_some_and(|old| old.last_asked_at.is_none() && !old.was_read && !old.closed)
+    };
+    if let Some(old) = timeline.ancestry(&unit.key).into_iter().find(unheard) {
+        return Some(old);
+    }
     if !provider.reads_who_moved || unit.moved_by.is_some() {
         return None;
     }
     let mut forebears = unit.forebears.iter();
-    forebears.find(|old| timeline.unit(old).is_some_and(|old| !old.was_read))
+    forebears.find(|old| timeline.unit(old).is_some_and(|old| !old.move_was_read))
+}
+
+/// Whether the unit will still be decided, at once or when more is known of it.
+pub(super) fn is_open(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> bool {
+    let nothing_to_go_by = unit.was_read && unit.details.is_none();
+    let beginning_unknown = unit.ask.is_none()
+        && rules.provider.stands_at_once
+        && matches!(unit.standing, Standing::At(Status::Cancelled))
+        && !unit.was_read
+        && !unit.closed;
+    beginning_unknown || (next_round(record, unit, rules).is_some() && !nothing_to_go_by)
 }
 
 /// The number of the decision that the unit asks for now, if it asks for one.
@@ -94,9 +114,9 @@ fn next_round(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> Option<i6
         // late cancel may cost something. Whatever order the two were received in, the same is owed.
         Standing::At(Status::Cancelled) => {
             matches!(unit.accepted, Some(AcceptedBy::Provider | AcceptedBy::Host))
-                && unit
-                    .end
-                    .is_some_and(|end| end.by != EndedBy::Us && !end.only_read)
+                && unit.end.is_some_and(|end| {
+                    end.by != EndedBy::Us && (!end.only_read || rules.provider.stands_at_once)
+                })
         }
         _ => false,
     };

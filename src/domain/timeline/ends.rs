@@ -56,8 +56,8 @@ pub(in crate::domain) fn our_calls<'a>(
         .collect()
 }
 
-/// Everything that says the booking is over, in the order of provider time; readings and our own
-/// calls, which have none, come last.
+/// Everything that says the booking is over: what was told, in the order of provider time, our own
+/// calls, and at last what was read.
 pub(super) fn ends(
     told: &[Told<'_>],
     read: &[Read<'_>],
@@ -106,7 +106,7 @@ pub(super) fn ends(
             ends.push(End {
                 status: reading.status,
                 by: ended_by(reading.cancelled_by),
-                provider_time: None,
+                provider_time: reading.ended_at,
                 heard_at: *heard_at,
                 only_read: true,
             });

@@ -5,7 +5,7 @@ use super::moves::link_moves;
 use super::{AcceptedBy, Ask, AskedBy, Created, EndedBy, Rules, Standing, Timeline, Unit};
 use crate::domain::booking::{Details, Party, Reading, Status};
 use crate::domain::chain::{ChainRecord, Closed, Command, FactBody};
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::decision::Action;
 use crate::domain::event::{BookingEvent, EventKind};
 use crate::domain::ids::{Uid, UnitKey};
@@ -43,6 +43,7 @@ impl<'a> Timeline<'a> {
             if missing.contains(&&key.uid) {
                 // Asking again will not tell more.
                 unit.was_read = true;
+                unit.move_was_read = true;
                 unit.read_at = None;
             }
             if let Some(left) = closed.iter().find(|left| left.unit == key) {
@@ -114,7 +115,7 @@ fn fold_unit<'a>(
         .collect();
     let calls = our_calls(commands, key, rules);
     let moved_by = moved_by(key, events, readings);
-    let accepted = accepted_by(&told, &read, &calls, moved_by);
+    let accepted = accepted_by(&told, &read, &calls, moved_by, rules);
     let ends = ends(&told, &read, &calls, key);
     let (revived, read_at) = revival(&ends, &told, &read, &calls, rules);
     let status = if let (Some(end), false) = (first_end(&ends), revived) {
@@ -125,6 +126,12 @@ fn fold_unit<'a>(
         waiting(&told, &read)
     };
     let asking = asking(&told, &read, accepted, moved_by, rules);
+    let only_its_end = asking.is_none() && rules.provider.stands_at_once && read.is_empty();
+    let read_at = read_at.or_else(|| {
+        // Its beginning is late or lost, and with it what it is about and what it costs.
+        let end = first_end(&ends).filter(|_| only_its_end)?;
+        Some(plus_ms(end.heard_at, rules.settle_ms))
+    });
     Unit {
         key: key.clone(),
         number: told
@@ -156,6 +163,7 @@ fn fold_unit<'a>(
             .iter()
             .find_map(|(_, reading)| reading.series.as_deref()),
         was_read: !read.is_empty(),
+        move_was_read: false,
         read_at,
         last_asked_at: told
             .iter()
@@ -257,6 +265,7 @@ fn accepted_by(
     read: &[Read<'_>],
     calls: &[OurCall<'_>],
     moved_by: Option<Party>,
+    rules: &Rules,
 ) -> Option<AcceptedBy> {
     let confirms = calls.iter().filter(|call| call.action == Action::Confirm);
     let (mut sent, mut done) = (false, false);
@@ -271,7 +280,12 @@ fn accepted_by(
     let read_so = read
         .iter()
         .any(|(_, reading)| reading.status == Status::Accepted);
-    if !(done || told_so || read_so) {
+    let ended_so = rules.provider.stands_at_once
+        && (told
+            .iter()
+            .any(|(_, event)| event.kind == EventKind::Cancelled)
+            || !read.is_empty());
+    if !(done || told_so || read_so || ended_so) {
         return None;
     }
     if sent {
@@ -370,11 +384,14 @@ fn asking<'a>(
         }
     }
     // Only the API speaks of it: its webhook never came.
+    let at_once = rules.provider.stands_at_once;
+    let decided = rules.created == Created::Decide && (told.is_empty() || at_once);
     let (at, reading) = read.iter().find(|(_, reading)| {
         reading.details.is_some()
             && match reading.status {
                 Status::Pending => true,
-                Status::Accepted => rules.created == Created::Decide && told.is_empty(),
+                Status::Accepted => decided,
+                Status::Cancelled => decided && at_once && reading.moved_to.is_none(),
                 _ => false,
             }
     })?;

@@ -78,6 +78,9 @@ pub struct Capabilities {
     /// Whether webhooks may leave out the event type's slug, by which policies name it, so that the
     /// booking must be read before it is decided.
     pub reads_event_type: bool,
+    /// Whether a booking stands from the moment it is made, so that one that is over stood before, and
+    /// may owe something, also if only its end is heard of.
+    pub stands_at_once: bool,
 }
 
 /// How one source wants its bookings treated.
@@ -239,7 +242,11 @@ pub struct Unit<'a> {
     pub series: Option<&'a str>,
     /// Whether the API was asked about it at all.
     pub was_read: bool,
-    /// When it must be read to settle a contradiction: it ended, and then somebody confirmed it.
+    /// Whether the API was asked about it since it was moved away: who moved it is known by then, if
+    /// the API tells at all.
+    pub move_was_read: bool,
+    /// When it must be read: it ended, and then somebody confirmed it; or what should have told of it
+    /// does not come.
     pub read_at: Option<Timestamp>,
     /// The latest time we heard of it asking, by our clock.
     pub last_asked_at: Option<Timestamp>,

@@ -76,6 +76,9 @@ pub(super) fn link_moves(
             unit.standing = Standing::Superseded;
             unit.heir = Some(heir);
             unit.read_at = None;
+            unit.move_was_read |= readings.iter().any(|(at, reading)| {
+                reading.uid == old.uid && (reading.moved_to.is_some() || *at > heard_at)
+            });
             if unit.closed {
                 continue;
             }

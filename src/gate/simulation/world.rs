@@ -246,6 +246,7 @@ impl World {
             moved_from: row.from_reschedule.clone(),
             moved_by: None,
             cancelled_by: None,
+            ended_at: None,
             series: None,
             created_at: Some(row.created_at),
             seats: None,

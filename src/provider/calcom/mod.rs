@@ -184,6 +184,7 @@ impl Provider for Calcom {
             reads_created: v1,
             reads_who_moved: false,
             reads_event_type: false,
+            stands_at_once: false,
         }
     }
 

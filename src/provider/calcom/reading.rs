@@ -30,6 +30,7 @@ pub(super) fn reading(raw: &RawValue, asked: Option<&SeatId>) -> Option<Reading>
         moved_from: booking.rescheduled_from_uid.uid(),
         moved_by: None,
         cancelled_by: None,
+        ended_at: None,
         series: booking.recurring_booking_uid.kept(),
         created_at: booking.created_at.time(),
         cancellation_reason: booking.cancellation_reason.kept(),

@@ -126,6 +126,7 @@ pub(super) fn reading(
         moved_from: link(invitee.old_invitee.text()),
         moved_by: canceller(cancellation).filter(|_| moved),
         cancelled_by: canceller(cancellation).filter(|_| !moved),
+        ended_at: cancellation.and_then(|cancellation| cancellation.created_at.time()),
         series: None,
         created_at: invitee.created_at.time(),
         seats: None,

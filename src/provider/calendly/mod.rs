@@ -186,6 +186,7 @@ impl Provider for Calendly {
             reads_created: false,
             reads_who_moved: true,
             reads_event_type: true,
+            stands_at_once: true,
         }
     }
 

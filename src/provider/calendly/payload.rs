@@ -103,6 +103,8 @@ impl Tracking<'_> {
 pub(super) struct Cancellation<'a> {
     #[serde(borrow)]
     pub(super) reason: Loose<Text<'a>>,
+    /// Not in captures of 2023 and before.
+    pub(super) created_at: Loose<Text<'a>>,
     /// `host` or `invitee`.
     pub(super) canceler_type: Loose<Text<'a>>,
 }
