@@ -146,6 +146,21 @@ pub enum AttemptResult {
     Unknown,
 }
 
+impl AttemptResult {
+    /// The result as it is written in the database and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Settled => "settled",
+            Self::NotNeeded => "not_needed",
+            Self::Limited => "limited",
+            Self::Transient => "transient",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// One call to the provider, written down before it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {

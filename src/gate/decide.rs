@@ -83,6 +83,8 @@ pub(super) async fn decide(
         let Posted::New(id) = tx.insert_decision(&decision).await? else {
             continue;
         };
+        gate.metrics
+            .decided(&record.source, judgement.outcome.as_str());
         tracing::info!(
             booking.r#ref = %format_args!("{}/{}", record.source, unit.key),
             decision.outcome = judgement.outcome.as_str(),

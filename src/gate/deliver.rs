@@ -20,7 +20,14 @@ const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// Makes the attempt.
 pub(super) async fn deliver(gate: &Arc<Inner>, source: &Source, job: &Job) -> Report {
-    Report::Attempt(Box::new(attempt(gate, source, job).await))
+    let report = attempt(gate, source, job).await;
+    let number = job.command.attempts.len() + 1;
+    gate.metrics
+        .attempted(&source.name, number, report.result.as_str());
+    if report.change.state == CommandState::Dead {
+        gate.metrics.dead_letter(&source.name);
+    }
+    Report::Attempt(Box::new(report))
 }
 
 async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::put_off;
 use super::{Inner, keys};
 use crate::domain::chain::FactBody;
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::{Timestamp, ms_between};
 use crate::domain::ids::DeliveryId;
 use crate::provider::{Parsed, RawDelivery};
 use crate::storage::records::{DeliveryState, Filing, Understood, UnfiledDelivery};
@@ -59,7 +59,7 @@ pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> 
         false => BATCH_MAX,
     };
     let (this, now) = (Arc::clone(gate), gate.now());
-    let filed: Result<usize, StorageError> = gate
+    let filed: Result<Vec<Understood>, StorageError> = gate
         .storage
         .write(move |tx| {
             Box::pin(async move {
@@ -72,11 +72,14 @@ pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> 
                 for place in tx.file_together(&letters, now).await? {
                     post(tx, &letters[place], now).await?;
                 }
-                Ok(letters.len())
+                Ok(letters)
             })
         })
         .await;
-    match filed {
+    if let Ok(letters) = &filed {
+        letters.iter().for_each(|letter| gate.count(letter, now));
+    }
+    match filed.map(|letters| letters.len()) {
         Err(error) if !error.is_transient() => {
             tracing::warn!(error = %error, "a batch was refused; filing each delivery alone");
             file_each(gate, now).await
@@ -155,6 +158,20 @@ async fn post(tx: &mut Tx, letter: &Understood, now: Timestamp) -> Result<(), St
 }
 
 impl Inner {
+    /// Counts what was filed. Events that are not for us are one kind: their names are a stranger's.
+    fn count(&self, letter: &Understood, now: Timestamp) {
+        let (event, state) = match (letter.filing.state, &letter.fact) {
+            (DeliveryState::Event, Some(FactBody::Event(event))) => (event.kind.as_str(), "event"),
+            (DeliveryState::Unparsed, _) => ("other", "unparsed"),
+            _ => ("other", "ignored"),
+        };
+        let waited_ms = ms_between(letter.received_at, now).max(0);
+        #[expect(clippy::cast_precision_loss, reason = "it goes into buckets")]
+        let seconds = waited_ms as f64 / 1_000.0;
+        let metrics = &self.metrics;
+        metrics.filed(&letter.source, event, state, seconds);
+    }
+
     fn understand(&self, delivery: UnfiledDelivery) -> Understood {
         let parsed = match self.sources.get(delivery.source.as_str()) {
             Some(source) => source.provider.parse(RawDelivery {

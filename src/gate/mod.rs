@@ -16,6 +16,7 @@ mod inbox;
 mod instances;
 mod jobs;
 mod keys;
+mod metrics;
 mod query;
 mod receive;
 mod reconcile;
@@ -45,6 +46,7 @@ use crate::storage::{Storage, StorageError};
 
 use give_way::GiveWay;
 use heartbeat::Heart;
+use metrics::Metrics;
 
 pub use crate::storage::records::DeliveryRow;
 pub use accounts::{BalanceView, TopUpAnswer, TopUpRequest};
@@ -117,6 +119,7 @@ pub(crate) struct Inner {
     sources: BTreeMap<String, Source>,
     clock: Arc<dyn Clock>,
     settings: GateSettings,
+    metrics: Metrics,
     /// Work on a schedule.
     jobs: Vec<Arc<jobs::Job>>,
     /// Rung when a job may have become due.
@@ -194,6 +197,7 @@ impl Gate {
             clock: parts.clock,
             jobs_bell: Notify::new(),
             settings: parts.settings,
+            metrics: Metrics::new(),
             journal_refused_at: AtomicI64::new(0),
             intake,
             arrivals: Mutex::new(arrivals),
@@ -208,6 +212,11 @@ impl Gate {
                 ..Activity::default()
             }),
         }))
+    }
+
+    /// What was counted since this process began, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        self.0.metrics.text()
     }
 
     /// Works until `shutdown` is cancelled: stores deliveries, drains the journal into the inbox, files

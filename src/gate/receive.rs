@@ -54,11 +54,17 @@ impl Gate {
         body: Bytes,
     ) -> Result<Received, Refused> {
         let source = self.0.sources.get(source).ok_or(Refused::UnknownSource)?;
-        let now = self.0.now();
+        let (now, began) = (self.0.now(), Instant::now());
         if let Some(verifier) = &source.verifier {
-            verifier
-                .verify(header, &body, now)
-                .map_err(Refused::Signature)?;
+            verifier.verify(header, &body, now).map_err(|refusal| {
+                let result = match refusal {
+                    // The sender knows the secret: a clock is wrong, or it is an old webhook again.
+                    Refusal::Stale => "stale_signature",
+                    Refusal::Missing | Refusal::Malformed | Refusal::Mismatch => "bad_signature",
+                };
+                self.0.metrics.received(&source.name, result, 0.0);
+                Refused::Signature(refusal)
+            })?;
         }
         let content_type = header("content-type")
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
@@ -71,7 +77,15 @@ impl Gate {
         };
         let inner = Arc::clone(&self.0);
         let stored = tokio::spawn(async move { inner.store(record).await }).await;
-        stored.unwrap_or(Err(Refused::Unavailable))
+        let stored = stored.unwrap_or(Err(Refused::Unavailable));
+        let result = if stored.is_ok() {
+            "stored"
+        } else {
+            "not_stored"
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        self.0.metrics.received(&source.name, result, seconds);
+        stored
     }
 
     /// Whether a source of this name is configured.

@@ -1,6 +1,9 @@
 //! Reconciliation: what the provider has is gone through and compared with what is known here. A
 //! booking whose webhook never came is filed as if it had, and a difference is followed. It costs as
 //! many calls as there are pages, and one more for each appointment that is news.
+//!
+//! What was booked before bookgate came to a source is left alone, unless a webhook tells of it: nobody
+//! who tries bookgate shall see a full calendar refused.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -109,6 +112,12 @@ async fn compare_page(
     run: &mut Run,
 ) -> Result<Result<Option<String>, CallError>, JobError> {
     let asked_at = gate.now();
+    let name = source.name.clone();
+    let met: Result<Timestamp, StorageError> = gate
+        .storage
+        .write(move |tx| Box::pin(async move { tx.meet_source(&name, asked_at).await }))
+        .await;
+    let since = met?;
     let page = match survey.page(from, run.cursor.as_deref()).await {
         Ok(page) => page,
         Err(error) => return Ok(Err(error)),
@@ -137,8 +146,11 @@ async fn compare_page(
     }
     // What was opened before an error is no news the next time: so there is an end to it even if a page
     // takes more calls than the provider allows in a minute.
-    let news = file(gate, source, readings, asked_at).await?;
-    run.count("news", news);
+    run.count("news", 0);
+    for reading in readings {
+        let what = file(gate, source, reading, since, asked_at).await?;
+        run.count(what.as_str(), 1);
+    }
     if let Some(error) = failed {
         return Ok(Err(error));
     }
@@ -169,57 +181,96 @@ async fn unlike(
         .await
 }
 
-/// Files what is news; says how much was.
+/// What a reading turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filed {
+    /// Nothing was known of the booking, or something else.
+    News,
+    /// It is as it was known.
+    Known,
+    /// It was booked before bookgate came, and no webhook has told of it.
+    Older,
+}
+
+impl Filed {
+    /// As it stands in the report.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::News => "news",
+            Self::Known => "known",
+            Self::Older => "older",
+        }
+    }
+}
+
+/// Files a reading if it is news.
 async fn file(
     gate: &Inner,
     source: &Source,
-    readings: Vec<Reading>,
+    reading: Reading,
+    since: Timestamp,
     asked_at: Timestamp,
-) -> Result<i64, StorageError> {
-    let mut news = 0;
-    for reading in readings {
-        let (name, rules, now) = (source.name.clone(), source.rules.clone(), gate.now());
-        let filed: Result<bool, StorageError> = gate
-            .storage
-            .write(move |tx| {
-                Box::pin(async move { file_one(tx, &name, &rules, reading, asked_at, now).await })
+) -> Result<Filed, StorageError> {
+    let (name, rules, now) = (source.name.clone(), source.rules.clone(), gate.now());
+    let filed: Result<Filed, StorageError> = gate
+        .storage
+        .write(move |tx| {
+            Box::pin(async move {
+                let names = keys::of_reading(&reading);
+                match known(tx, &name, &names, &rules, &reading).await? {
+                    Some(true) => return Ok(Filed::Known),
+                    // The one place where a provider's clock meets ours: an hour or a day of difference
+                    // would matter for nothing but the bookings of that hour or day.
+                    None if reading.created_at.is_none_or(|at| at < since) => {
+                        return Ok(Filed::Older);
+                    }
+                    _ => {}
+                }
+                let chain = tx.chain_for(&name, &names, now).await?;
+                let fact = FactBody::Reading(Box::new(reading));
+                tx.append_fact(chain, None, &fact, asked_at, Some(now))
+                    .await?;
+                Ok(Filed::News)
             })
-            .await;
-        news += i64::from(filed?);
-    }
-    if news > 0 {
+        })
+        .await;
+    if matches!(filed, Ok(Filed::News)) {
         gate.work.notify_one();
         gate.storage.ring();
     }
-    Ok(news)
+    filed
 }
 
-async fn file_one(
+/// Whether a booking is known to be as a reading says; `None` if nothing is known of it.
+async fn known(
     tx: &mut Tx,
     source: &SourceName,
+    names: &[String],
     rules: &Rules,
-    reading: Reading,
-    asked_at: Timestamp,
-    now: Timestamp,
-) -> Result<bool, StorageError> {
-    let names = keys::of_reading(&reading);
-    let chain = tx.chain_for(source, &names, now).await?;
-    if let Some(record) = tx.load_chain(chain).await? {
+    reading: &Reading,
+) -> Result<Option<bool>, StorageError> {
+    for name in names {
+        let Some(chain) = tx.find_chain(source, name).await? else {
+            continue;
+        };
+        let Some(record) = tx.load_chain(chain).await? else {
+            continue;
+        };
         let record = with_final_names(record);
         let timeline = Timeline::fold(&record, rules);
-        let told = timeline
-            .units
-            .values()
-            .filter(|unit| unit.key.uid == reading.uid);
-        let mut told = told.peekable();
-        if told.peek().is_some() && told.all(|unit| unit.closed || says(unit.standing, &reading)) {
-            return Ok(false);
+        let told = timeline.units.values();
+        let told = told.filter(|unit| unit.key.uid == reading.uid);
+        let told: Vec<_> = told.collect();
+        if !told.is_empty() {
+            let same = told
+                .iter()
+                .all(|unit| unit.closed || says(unit.standing, reading));
+            return Ok(Some(same));
         }
+        // Its forebear or heir is known, and so it belongs to a booking that is looked after.
+        return Ok(Some(false));
     }
-    let fact = FactBody::Reading(Box::new(reading));
-    tx.append_fact(chain, None, &fact, asked_at, Some(now))
-        .await?;
-    Ok(true)
+    Ok(None)
 }
 
 /// Whether a booking stands as a reading says.

@@ -43,7 +43,14 @@ async fn look(gate: &Inner, run: &mut Run) -> Result<Step, JobError> {
         };
         run.count("checked", 1);
         let note = match state(keeping, subscriptions).await {
-            Ok(found) => told(source, found),
+            Ok(found) => {
+                let active = found.as_ref().is_some_and(|found| found.active);
+                let failing = found
+                    .as_ref()
+                    .is_some_and(|found| found.failing_since.is_some());
+                gate.metrics.subscription(&source.name, active, failing);
+                told(source, found)
+            }
             Err(error) => {
                 tracing::error!(source.name = %source.name, error = %error, "the webhook subscription could not be looked after");
                 json!({ "failed": error.to_string() })

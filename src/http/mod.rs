@@ -10,6 +10,7 @@ mod extract;
 mod health;
 mod instances;
 mod jobs;
+mod metrics;
 mod problem;
 mod retention;
 mod serve;
@@ -82,6 +83,7 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{name}/runs", post(jobs::run))
         .route("/v1/ledger/verify", get(accounts::verify))
+        .route("/metrics", get(metrics::show))
         .route("/v1/retention", get(retention::preview))
         .route("/v1/retention/runs", post(retention::run))
         .fallback(problem::no_such_page)

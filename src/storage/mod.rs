@@ -44,6 +44,7 @@ mod retention;
 mod settings;
 #[cfg(test)]
 pub(crate) mod simulated;
+mod sources;
 mod tables;
 #[cfg(test)]
 mod tests;

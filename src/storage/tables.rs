@@ -50,8 +50,9 @@ macro_rules! table {
 
 /// All of them, each after those it refers to. `instance` and `job` stay behind: they are about daemons
 /// on this very database.
-pub(super) const TABLES: [Table; 16] = [
+pub(super) const TABLES: [Table; 17] = [
     table!("unit" by "code", numbers "scale", texts "code", blobs),
+    table!("source" by "name", numbers "first_seen_at", texts "name", blobs),
     table!("policy_text" by "hash", numbers "first_used_at", texts "hash" "name" "text", blobs),
     table!("chain" by "id",
         numbers "id" "merged_into" "version" "due_at" "lease_fence" "lease_until" "created_at"

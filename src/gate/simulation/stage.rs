@@ -14,6 +14,7 @@ use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::give_way::GiveWay;
+use crate::gate::metrics::Metrics;
 use crate::gate::{Acknowledge, Activity, Desk, GateSettings, Inner, Source, TopUpRequest};
 use crate::gate::{ReconcileSettings, RetentionSettings, inbox};
 use crate::journal::Journal;
@@ -125,6 +126,7 @@ pub(super) fn gate(
         policies: ArcSwap::from(Arc::clone(&stage.policies)),
         sources: [(SOURCE.to_owned(), source)].into(),
         clock: Arc::clone(clock),
+        metrics: Metrics::new(),
         settings: GateSettings {
             acknowledge: Acknowledge::Database,
             journal_when_store_is_down: false,

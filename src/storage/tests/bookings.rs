@@ -27,6 +27,37 @@ async fn a_booking_is_found_by_uid_and_by_number() {
     assert_eq!(none, None);
 }
 
+async fn bookings_are_counted_by_what_their_ids_begin_with() {
+    let place = Place::new().await;
+    let counts = store!(place.storage, tx => {
+        let chain = tx.chain_for(&source(), &keys(&["a"]), at(0)).await?;
+        let lines = [
+            booking(chain, "E1.I1", "accepted"),
+            booking(chain, "E1.I2", "cancelled"),
+            booking(chain, "E10.I1", "accepted"),
+            booking(chain, "E2.I1", "accepted"),
+        ];
+        tx.put_bookings(chain, &lines).await?;
+        let mut counts = Vec::new();
+        for prefix in ["E1.", "E2.", "E3."] {
+            let count = tx.count_bookings(&source(), prefix).await?;
+            counts.push((count.standing, count.all));
+        }
+        counts
+    })
+    .unwrap();
+    assert_eq!(counts, [(1, 2), (1, 1), (0, 0)]);
+}
+
+async fn a_source_is_met_once() {
+    let place = Place::new().await;
+    let since = store!(place.storage, tx => {
+        [tx.meet_source(&source(), at(3)).await?, tx.meet_source(&source(), at(9)).await?]
+    })
+    .unwrap();
+    assert_eq!(since, [at(3), at(3)]);
+}
+
 async fn putting_a_line_changes_it_and_leaves_the_others() {
     let place = Place::new().await;
     let rows = store!(place.storage, tx => {
@@ -175,6 +206,8 @@ async fn the_first_answer_to_a_key_stays() {
 
 on_both! {
     a_booking_is_found_by_uid_and_by_number,
+    a_source_is_met_once,
+    bookings_are_counted_by_what_their_ids_begin_with,
     putting_a_line_changes_it_and_leaves_the_others,
     a_list_is_filtered_and_goes_on_where_it_stopped,
     a_revision_is_decided_once_in_each_round,

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bookings;
+mod metrics;
 mod top_ups;
 
 use reqwest::{Method, RequestBuilder};

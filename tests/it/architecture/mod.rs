@@ -118,6 +118,7 @@ const ROOMS: &[Room] = &[
             "bytes",
             "futures_util",
             "hex",
+            "prometheus_client",
             "serde",
             "serde_json",
             "sha2",
