@@ -11,14 +11,16 @@
 //! | [`ledger`] | which entries an operation posts. Pure | domain |
 //! | [`journal`] | the append-only files in front of the inbox | domain |
 //! | [`storage`] | remembers: the only room with SQL. One behaviour on two databases: SQLite for one daemon, PostgreSQL for any number | domain, ledger |
-//! | [`provider`] | talks to the outside: trait, signature schemes, one HTTP client, a folder for each provider | domain |
+//! | [`provider`] | talks to the outside: trait, signature schemes, one HTTP client, a folder for each provider ([`calcom`](provider::calcom), [`calendly`](provider::calendly)) | domain |
 //! | [`gate`] | joins them: receive, drain, decide, deliver, and the questions admins ask | all above |
 //! | [`http`] | the doors, thin | gate, domain |
 //! | [`standin`] | stateful stand-ins of the providers, a folder for each, for `demo` and the tests | domain |
 //! | [`settings`], [`telemetry`] | defaults, file, environment; logs | domain |
 //! | [`app`], [`cli`] | composition root; one file for each command | all |
 //!
-//! `tests/it/architecture.rs` fails when a room reaches over.
+//! `tests/it/architecture/` fails when a room reaches over, and when a provider is called by its name
+//! outside its folder, the registry, the stand-in, the settings and the command line: what a provider can
+//! do and leaves out is said by its [`Capabilities`](domain::timeline::Capabilities).
 //!
 //! # The promises
 //!
@@ -54,9 +56,19 @@
 //!    step's input.
 //! 5. When nothing is left to do, the lease is given back in the same transaction that wrote the last
 //!    bookkeeping.
-//! 6. Beside all this, `gate::jobs` runs what is on a schedule, each job by one instance at a time.
-//!    `gate::retention` removes what is old; of a chain that is long over it leaves how each booking
-//!    stood ([`domain::chain::Closed`]), and nothing that comes in later is held against those.
+//!
+//! A provider may tell of a move in two halves, under the old id and under the new one, in any order and
+//! with any time in between. Both are facts of one chain. What one half leaves out, and what never came,
+//! is read before anything is decided, so that nothing is paid twice or paid back for a move.
+//!
+//! Beside all this, `gate::jobs` runs what is on a schedule, each job by one instance at a time:
+//!
+//! - `gate::reconcile` goes through what the provider has ([`provider::survey`]), page by page, and files
+//!   what is news as if its webhook had come;
+//! - `gate::subscriptions` makes and mends the webhook subscription at a provider whose API manages them
+//!   ([`provider::subscriptions`]), or watches it;
+//! - `gate::retention` removes what is old; of a chain that is long over it leaves how each booking
+//!   stood ([`domain::chain::Closed`]), and nothing that comes in later is held against those.
 //!
 //! A crash between any two of these leaves facts, decisions, commands and attempts on disk, and the plan
 //! made from them is the same as before. `gate::simulation` tells thousands of histories in which that,

@@ -1,7 +1,8 @@
-//! `demo`: the real daemon on an embedded store in a temporary folder, with a stand-in for Cal.com on
-//! loopback. Signed webhooks come in over HTTP, and what was decided, why, and what became of it is
+//! `demo`: the real daemon on an embedded store in a temporary folder, with a stand-ins for Cal.com and Calendly
+//! on loopback. Signed webhooks come in over HTTP, and what was decided, why, and what became of it is
 //! told step by step. Fails if anything comes out other than told.
 
+mod halves;
 mod installation;
 mod print;
 mod story;

@@ -39,6 +39,9 @@ fn demo_tells_what_was_decided_and_leaves_nothing_behind() {
         "told     \"This session costs 2 credits and you have 1.5.",
         "=>       Answered 200, stored once (2 deliveries before and after)",
         "balance  cleo@reader.example  0 CREDIT: 0 held, 0 available",
+        "7. A reschedule at Calendly comes in halves, the wrong way round",
+        "=>       One booking, one charge.",
+        "balance  dora@reader.example  0 CREDIT: 0 held, 0 available",
         "balance  ada@reader.example   4 CREDIT: 0 held, 4 available",
         "Everything came out as told",
         "bookgate init",
@@ -64,7 +67,7 @@ fn demo_tells_the_same_as_json_and_keeps_what_it_was_asked_to_keep() {
         .iter()
         .filter_map(|step| step["decision"]["outcome"].as_str())
         .collect();
-    assert_eq!(outcomes, ["accept", "reject", "accept"]);
+    assert_eq!(outcomes, ["accept", "reject", "accept", "accept"]);
     assert_eq!(story["steps"][1]["calls"][1]["method"], "POST");
     assert_eq!(story["steps"][4]["webhooks"][0]["answered"], 401);
 

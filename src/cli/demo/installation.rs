@@ -1,5 +1,5 @@
 //! A whole installation in a temporary folder: settings, policy, journal, store, the two doors on
-//! loopback, and a stand-in for Cal.com that knows the way to them.
+//! loopback, and stand-ins for Cal.com and Calendly that know the way to them.
 
 use std::fs;
 use std::path::Path;
@@ -23,6 +23,7 @@ use crate::gate::Gate;
 use crate::provider::client::{HttpClient, Method};
 use crate::settings::{Environment, Secret, Settings};
 use crate::standin::calcom::{Delivery, EventType, Options, Person, StandIn, Subscription};
+use crate::standin::calendly;
 
 /// The policy that decides.
 const POLICY_NAME: &str = "executive-book-club.toml";
@@ -39,6 +40,8 @@ pub(super) struct Installation {
     clock: Arc<ManualClock>,
     /// The stand-in. Its webhooks are held back, so that the story says when each is delivered.
     pub(super) calcom: StandIn,
+    /// The other one.
+    pub(super) calendly: calendly::StandIn,
     gate: Gate,
     /// The address of the door for webhooks.
     pub(super) public: String,
@@ -62,6 +65,9 @@ impl Installation {
         let clock = Arc::new(ManualClock::new(started_at));
         let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let calcom = StandIn::start(loopback().await?, Arc::clone(&as_clock), options())?;
+        let at_calendly = calendly_options();
+        let calendly =
+            calendly::StandIn::start(loopback().await?, Arc::clone(&as_clock), at_calendly)?;
         let listeners = Listeners {
             public: loopback().await?,
             admin: loopback().await?,
@@ -77,9 +83,11 @@ impl Installation {
         write("admin-token", &admin_token)?;
         write("signing-secret", &signing_secret)?;
         write("api-key", calcom.api_key())?;
+        write("calendly-signing-key", &new_secret()?)?;
+        write("calendly-token", calendly.token())?;
         fs::create_dir(folder.path().join("policies"))?;
         write(&format!("policies/{POLICY_NAME}"), POLICY)?;
-        let text = settings_text(&listeners, &calcom)?;
+        let text = settings_text(&listeners, &calcom, &calendly)?;
         write("bookgate.toml", &text)?;
         let settings = Settings::from_toml_str(&text, folder.path(), &Environment::default())?;
 
@@ -88,10 +96,13 @@ impl Installation {
         let daemon = tokio::spawn(app.run(listeners, stop.clone()));
         let hook = format!("{public}/webhooks/calcom");
         calcom.subscribe(Subscription::to_everything(hook, &signing_secret))?;
+        // At Calendly the daemon subscribes by itself.
+        gate.settle().await;
         Ok(Self {
             folder,
             clock,
             calcom,
+            calendly,
             gate,
             public,
             http: HttpClient::new(&admin, CONNECT_TIMEOUT_MS)?,
@@ -180,7 +191,22 @@ fn options() -> Options {
     }
 }
 
-fn settings_text(listeners: &Listeners, calcom: &StandIn) -> anyhow::Result<String> {
+fn calendly_options() -> calendly::Options {
+    let id = "0d6c8a52-9a0e-4f5f-8d3b-6b1b1f0c7e01";
+    let event_type = calendly::EventType::new(id, EVENT_TYPE, "Executive Book Club", 60);
+    calendly::Options {
+        host: Person::new("Clara Host", "clara@clubs.example"),
+        event_types: vec![event_type],
+        delivery: Delivery::Held,
+        ..calendly::Options::default()
+    }
+}
+
+fn settings_text(
+    listeners: &Listeners,
+    calcom: &StandIn,
+    calendly: &calendly::StandIn,
+) -> anyhow::Result<String> {
     Ok(format!(
         r#"# Written by `bookgate demo`.
 [server]
@@ -198,9 +224,19 @@ base_url = "{base_url}"
 dialect = "v2"
 key = "file:api-key"
 requests_per_minute = 0
+[sources.calendly]
+provider = "calendly"
+signing_secrets = ["file:calendly-signing-key"]
+[sources.calendly.api]
+base_url = "{calendly_base_url}"
+key = "file:calendly-token"
+requests_per_minute = 0
+[sources.calendly.subscription]
+url = "http://{public}/webhooks/calendly"
 "#,
         public = listeners.public.local_addr()?,
         admin = listeners.admin.local_addr()?,
         base_url = calcom.base_url(),
+        calendly_base_url = calendly.base_url(),
     ))
 }

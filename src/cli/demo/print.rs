@@ -15,15 +15,24 @@ const INDENT: usize = 12;
 pub(super) fn opening(out: &mut dyn Write, it: &Installation) -> anyhow::Result<()> {
     writeln!(
         out,
-        "The real daemon on a store of its own, and a stand-in for Cal.com. Both listen\n\
-         on loopback, and nothing leaves this machine.\n"
+        "The real daemon on a store of its own, and stand-ins for Cal.com and Calendly. All\n\
+         listen on loopback, and nothing leaves this machine.\n"
     )?;
-    line(out, "webhooks", &format!("{}/webhooks/calcom", it.public))?;
+    line(
+        out,
+        "webhooks",
+        &format!("{0}/webhooks/calcom, {0}/webhooks/calendly", it.public),
+    )?;
     line(out, "admin", it.admin.as_str())?;
     line(
         out,
         "Cal.com",
         &format!("{}/v2 (stand-in)", it.calcom.base_url()),
+    )?;
+    line(
+        out,
+        "Calendly",
+        &format!("{} (stand-in)", it.calendly.base_url()),
     )?;
     line(out, "folder", &it.folder().display().to_string())?;
     line(

@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, ensure};
 
+use super::halves::{self, DORA};
 use super::installation::{EVENT_TYPE, Installation};
 use super::told::{Account, Booking, Call, Decided, Entry, Page, Step, Verified, Webhook};
 use crate::domain::ids::Uid;
@@ -27,6 +28,7 @@ pub(super) async fn play(
     tell(story.a_webhook_comes_twice(&webhook).await?)?;
     tell(story.a_webhook_is_forged(&webhook).await?)?;
     tell(story.a_move_comes_in_the_wrong_order().await?)?;
+    tell(halves::a_move_comes_in_halves(it).await?)?;
     tell(story.a_booking_is_cancelled_late(&booking).await?)?;
     tell(story.the_books_add_up().await?)
 }
@@ -44,15 +46,17 @@ impl Story<'_> {
             self.it.top_up(ADA, "5", "ada-1").await?,
             self.it.top_up(BEN, "1.5", "ben-1").await?,
             self.it.top_up(CLEO, "2", "cleo-1").await?,
+            self.it.top_up(DORA, "2", "dora-1").await?,
         ];
         ensure!(
-            replayed == [false, true, false, false],
+            replayed == [false, true, false, false, false],
             "of the top-ups, {replayed:?} were taken for repeated ones"
         );
         let accounts = vec![
             self.account(ADA, "5").await?,
             self.account(BEN, "1.5").await?,
             self.account(CLEO, "2").await?,
+            self.account(DORA, "2").await?,
         ];
         Ok(Step {
             title: "Credits are topped up at the admin endpoint",
@@ -60,7 +64,7 @@ impl Story<'_> {
                 format!(
                     "POST /v1/accounts/{ADA}/top-ups: 5 CREDIT, sent twice with the same Idempotency-Key, as after a lost answer."
                 ),
-                "Ben gets 1.5, Cleo 2.".to_owned(),
+                "Ben gets 1.5, Cleo and Dora 2 each.".to_owned(),
             ],
             accounts,
             shows: "A repeated top-up is booked once.".to_owned(),
@@ -340,7 +344,8 @@ impl Story<'_> {
     }
 }
 
-fn expect(what: &str, found: &str, wanted: &str) -> anyhow::Result<()> {
+/// Fails unless it is as it has to be.
+pub(super) fn expect(what: &str, found: &str, wanted: &str) -> anyhow::Result<()> {
     ensure!(found == wanted, "{what} is `{found}`, not `{wanted}`");
     Ok(())
 }

@@ -27,10 +27,18 @@ fn calendly(server: &ScriptedServer) -> Calendly {
     Calendly::new(&settings, Some(subscription), Arc::new(SystemClock)).unwrap()
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "bodies are made where they are named"
+)]
 fn ok(resource: Value) -> Step {
     Step::json(200, &json!({ "resource": resource }))
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "bodies are made where they are named"
+)]
 fn list(collection: Value, next: Option<&str>) -> Step {
     let pagination = json!({"count": 100, "next_page_token": next});
     Step::json(

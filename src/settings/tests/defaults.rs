@@ -160,6 +160,10 @@ fn the_defaults_are_the_pinned_ones() {
                     3600000,
                 ],
             },
+            reconcile: ReconcileSettings {
+                interval_ms: 900000,
+                days_back: 7,
+            },
             retention: RetentionSettings {
                 interval_ms: 86400000,
                 batch_max: 200,

@@ -163,6 +163,8 @@ fn effective_settings_say_where_they_come_from() {
         log.format = "text" (default) []
         log.level = "warn" (BOOKGATE__LOG__LEVEL) []
         policies.dir = "policies" (default) []
+        reconcile.days_back = 7 (default) []
+        reconcile.interval_ms = 900000 (default) []
         retention.batch_max = 200 (default) []
         retention.deliveries_days = 400 (default) []
         retention.delivery_bodies_days = 30 (default) []

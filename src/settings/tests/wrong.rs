@@ -48,7 +48,7 @@ fn an_unknown_section_is_suggested() {
             1 | [source.calcom]
               |  ^^^^^^ did you mean `sources`?
               |
-              = help: known here: server, storage, journal, policies, units, admin, sources, worker, retention, log"#]],
+              = help: known here: server, storage, journal, policies, units, admin, sources, worker, reconcile, retention, log"#]],
     );
 }
 
@@ -240,5 +240,67 @@ fn names_of_sources_are_plain() {
               |        ^^^^^^ a name is a capital letter, then capitals, digits and _, at most 16 characters
               |
               = help: write `CREDIT`"#]],
+    );
+}
+
+#[test]
+fn a_key_of_another_provider_is_an_error() {
+    let secrets = "signing_secrets = [\"env:SECRET\"]";
+    let text = format!(
+        "[sources.one]\nprovider = \"calendly\"\n{secrets}\n[sources.one.api]\nkey = \"env:SECRET\"\ndialect = \"v2\"\nversion_header = \"2024-08-13\"\n\
+         [sources.two]\nprovider = \"calcom\"\n{secrets}\nlegacy_signatures = [\"body-hex\"]\nsignature_tolerance_ms = 1000\n[sources.two.api]\nkey = \"env:SECRET\"\n\
+         [sources.two.subscription]\nurl = \"https://gate.example.org/webhooks/two\"\n"
+    );
+    check(
+        &text,
+        &[("SECRET", "x")],
+        &expect![[r#"
+        error: `api.dialect` means nothing to a source of `calendly`
+         --> bookgate.toml:6:11
+          |
+        6 | dialect = "v2"
+          |           ^^^^ only sources of `calcom` have it
+
+        error: `api.version_header` means nothing to a source of `calendly`
+         --> bookgate.toml:7:18
+          |
+        7 | version_header = "2024-08-13"
+          |                  ^^^^^^^^^^^^ only sources of `calcom` have it
+
+        error: `legacy_signatures` means nothing to a source of `calcom`
+          --> bookgate.toml:11:21
+           |
+        11 | legacy_signatures = ["body-hex"]
+           |                     ^^^^^^^^^^^^ only sources of `calendly` have it
+
+        error: `signature_tolerance_ms` means nothing to a source of `calcom`
+          --> bookgate.toml:12:26
+           |
+        12 | signature_tolerance_ms = 1000
+           |                          ^^^^ only sources of `calendly` have it
+
+        error: `subscription` means nothing to a source of `calcom`
+          --> bookgate.toml:15:14
+           |
+        15 | [sources.two.subscription]
+           |              ^^^^^^^^^^^^ only sources of `calendly` have it
+
+        error: 5 problems in the settings"#]],
+    );
+}
+
+#[test]
+fn a_subscription_for_a_group_names_it() {
+    let text = "[sources.one]\nprovider = \"calendly\"\nsigning_secrets = [\"env:SECRET\"]\n[sources.one.api]\nkey = \"env:SECRET\"\n\
+                [sources.one.subscription]\nurl = \"https://gate.example.org/webhooks/one\"\nscope = \"group\"\n";
+    check(
+        text,
+        &[("SECRET", "x")],
+        &expect![[r#"
+        error: `sources.one.subscription.group` is missing
+         --> bookgate.toml:6:14
+          |
+        6 | [sources.one.subscription]
+          |              ^^^^^^^^^^^^ write group = "https://api.calendly.com/groups/ID" under [sources.one.subscription]"#]],
     );
 }
