@@ -15,8 +15,8 @@ const INDENT: usize = 12;
 pub(super) fn opening(out: &mut dyn Write, it: &Installation) -> anyhow::Result<()> {
     writeln!(
         out,
-        "The real daemon on a store of its own, and stand-ins for Cal.com and Calendly. All\n\
-         listen on loopback, and nothing leaves this machine.\n"
+        "The real daemon on a store of its own, and stand-ins for Cal.com and Calendly.\n\
+         All listen on loopback, and nothing leaves this machine.\n"
     )?;
     line(
         out,

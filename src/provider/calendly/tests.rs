@@ -27,19 +27,11 @@ fn calendly(server: &ScriptedServer) -> Calendly {
     Calendly::new(&settings, Some(subscription), Arc::new(SystemClock)).unwrap()
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "bodies are made where they are named"
-)]
-fn ok(resource: Value) -> Step {
+fn ok(resource: &Value) -> Step {
     Step::json(200, &json!({ "resource": resource }))
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "bodies are made where they are named"
-)]
-fn list(collection: Value, next: Option<&str>) -> Step {
+fn list(collection: &Value, next: Option<&str>) -> Step {
     let pagination = json!({"count": 100, "next_page_token": next});
     Step::json(
         200,
@@ -49,7 +41,7 @@ fn list(collection: Value, next: Option<&str>) -> Step {
 
 fn me() -> Step {
     ok(
-        json!({"uri": format!("{API}/users/U1"), "current_organization": format!("{API}/organizations/O1")}),
+        &json!({"uri": format!("{API}/users/U1"), "current_organization": format!("{API}/organizations/O1")}),
     )
 }
 
@@ -102,13 +94,13 @@ fn lines(server: &ScriptedServer) -> Vec<String> {
 
 #[tokio::test]
 async fn a_booking_is_read_with_its_event_and_the_types_slug_once() {
-    let event_type = || ok(json!({"slug": "reading-hour"}));
+    let event_type = || ok(&json!({"slug": "reading-hour"}));
     let steps = [
-        ok(invitee()),
-        ok(event(1)),
+        ok(&invitee()),
+        ok(&event(1)),
         event_type(),
-        ok(invitee()),
-        ok(event(1)),
+        ok(&invitee()),
+        ok(&event(1)),
     ];
     let server = ScriptedServer::start(steps).await;
     let calendly = calendly(&server);
@@ -158,8 +150,8 @@ async fn a_survey_goes_through_the_organization_or_what_the_token_may_see() {
     let steps = [
         me(),
         denied,
-        list(json!([event(1)]), Some("more")),
-        list(json!([]), None),
+        list(&json!([event(1)]), Some("more")),
+        list(&json!([]), None),
     ];
     let server = ScriptedServer::start(steps).await;
     let calendly = calendly(&server);
@@ -218,7 +210,7 @@ async fn a_subscription_with_another_key_is_replaced_without_a_gap() {
         &json!({"resource": subscription("NEW", "?key=00000000", "active")}),
     );
     let gone = Step::json(404, &json!({"title": "Resource Not Found"}));
-    let server = ScriptedServer::start([me(), list(foreign, None), made, gone]).await;
+    let server = ScriptedServer::start([me(), list(&foreign, None), made, gone]).await;
     let ensured = calendly(&server).ensure().await.unwrap();
     assert!(ensured.created);
     assert_eq!(ensured.deleted, ["OLD"], "gone already is as good");
@@ -236,7 +228,7 @@ async fn a_subscription_with_another_key_is_replaced_without_a_gap() {
 
     let query = registered(&server);
     let ours = json!([subscription("NEW", &query, "active")]);
-    let server = ScriptedServer::start([me(), list(ours, None)]).await;
+    let server = ScriptedServer::start([me(), list(&ours, None)]).await;
     let ensured = calendly(&server).ensure().await.unwrap();
     assert_eq!(
         (ensured.created, ensured.subscription.fit),
@@ -248,7 +240,7 @@ async fn a_subscription_with_another_key_is_replaced_without_a_gap() {
         201,
         &json!({"resource": subscription("NEWER", "?key=0&n=2", "active")}),
     );
-    let steps = [me(), list(disabled, None), made, Step::with(204, &[], "")];
+    let steps = [me(), list(&disabled, None), made, Step::with(204, &[], "")];
     let server = ScriptedServer::start(steps).await;
     assert_eq!(calendly(&server).ensure().await.unwrap().deleted, ["NEW"]);
     assert_ne!(
@@ -264,14 +256,14 @@ async fn a_conflict_means_that_another_instance_was_quicker() {
         201,
         &json!({"resource": subscription("FIRST", "", "active")}),
     );
-    let server = ScriptedServer::start([me(), list(json!([]), None), made]).await;
+    let server = ScriptedServer::start([me(), list(&json!([]), None), made]).await;
     calendly(&server).ensure().await.unwrap();
     let theirs = json!([subscription("THEIRS", &registered(&server), "active")]);
 
     let conflict =
         json!({"title": "Already Exists", "message": "Hook with this url already exists"});
     let conflict = Step::json(409, &conflict);
-    let steps = [me(), list(json!([]), None), conflict, list(theirs, None)];
+    let steps = [me(), list(&json!([]), None), conflict, list(&theirs, None)];
     let server = ScriptedServer::start(steps).await;
     let ensured = calendly(&server).ensure().await.unwrap();
     let id = ensured.subscription.id.as_str();
