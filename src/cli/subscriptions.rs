@@ -43,7 +43,7 @@ old one second, run this, and remove the old one a day later.")]
     Ensure(SourceArgs),
     /// Delete a subscription; one that is gone already is fine
     #[command(after_help = "\
-Example:
+Examples:
   bookgate calendly webhooks delete AAAAAAAAAAAAAAAA")]
     Delete(DeleteArgs),
 }

@@ -21,7 +21,6 @@ async fn deliveries(storage: &Storage) -> Vec<u8> {
     bodies.map(|body| body.unwrap().unwrap()[0]).collect()
 }
 
-#[tokio::test]
 async fn failing_and_panicking_work_takes_nothing_else_with_it() {
     let place = Place::new().await;
     let open = block(&place.storage);
@@ -48,7 +47,10 @@ async fn failing_and_panicking_work_takes_nothing_else_with_it() {
     }
     assert_eq!(results[2], Err(StorageError::Refused("three".to_owned())));
     assert_eq!(results[4], Err(StorageError::Panicked));
-    assert_eq!(deliveries(&place.storage).await, [1, 2, 4, 6, 7]);
+    let mut kept = deliveries(&place.storage).await;
+    // A server has no turns.
+    kept.sort_unstable();
+    assert_eq!(kept, [1, 2, 4, 6, 7]);
     assert!(place.storage.healthy().await);
 }
 
@@ -177,6 +179,7 @@ impl Drop for Disk {
 }
 
 on_both! {
+    failing_and_panicking_work_takes_nothing_else_with_it,
     work_is_done_even_if_nobody_waits_for_it,
     a_read_that_is_given_up_leaves_no_transaction_behind,
 }
