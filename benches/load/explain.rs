@@ -29,6 +29,8 @@ struct Statement {
     /// Its file and its name.
     place: String,
     text: String,
+    /// Whether it is for a server only, or for a file only.
+    for_server: Option<bool>,
 }
 
 /// What the server counted of a statement.
@@ -80,8 +82,9 @@ fn print(
     let mut deciding = Table::new(["to decide", "for each", "us", "pages", "reads"]);
     let mut scanning = Table::new(["beside it, reading a whole table", "reads"]);
     let mut in_full = String::new();
-    for Statement { place, text } in statements {
-        // A statement of the other store's wording cannot be explained here.
+    let other = Some(!session.is_postgres());
+    for Statement { place, text, .. } in statements.iter().filter(|one| one.for_server != other) {
+        // Some are the same for both, and of use to one.
         let Ok(plan) = session.plan(text) else {
             continue;
         };
@@ -211,11 +214,15 @@ fn statements(room: &Path) -> Result<Vec<Statement>> {
     for path in files {
         let source = fs::read_to_string(&path)?;
         let file = path.strip_prefix(room).unwrap_or(&path).display();
-        for (name, text) in literals(&source) {
+        for (name, text, for_server) in literals(&source) {
             let statement = VERBS.iter().any(|verb| text.starts_with(verb));
             if statement && !text.contains('{') {
                 let place = format!("{file} {name}");
-                statements.push(Statement { place, text });
+                statements.push(Statement {
+                    place,
+                    text,
+                    for_server,
+                });
             }
         }
     }
@@ -236,21 +243,29 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The plain texts in a source file, on one line each, and the constants that they stand in.
-fn literals(source: &str) -> Vec<(String, String)> {
+/// The plain texts in a source file, each on one line, with the constant that it stands in, and the
+/// store that it is for, if there is one for each.
+fn literals(source: &str) -> Vec<(String, String, Option<bool>)> {
     let code = source
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
     let code: Vec<&str> = code.collect();
     let code = code.join("\n");
-    let mut name = String::new();
+    let (mut name, mut for_server) = (String::new(), None);
     let mut texts = Vec::new();
     // Every second piece between quotes is a text; the room's statements have no quote in them.
     for (index, piece) in code.split('"').enumerate() {
         if index % 2 == 1 {
             let words: Vec<&str> = piece.split_whitespace().collect();
-            texts.push((name.clone(), words.join(" ")));
-        } else if let Some((_, constant)) = piece.rsplit_once("const ") {
+            texts.push((name.clone(), words.join(" "), for_server));
+            continue;
+        }
+        for_server = match for_server {
+            _ if piece.trim_end().ends_with("Sql::each(") => Some(false),
+            Some(false) => Some(true),
+            _ => None,
+        };
+        if let Some((_, constant)) = piece.rsplit_once("const ") {
             let end = constant.find(':').unwrap_or(0);
             name = constant[..end].to_owned();
         }

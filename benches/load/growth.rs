@@ -161,7 +161,12 @@ impl Stage {
         self.samples.push(Sample {
             rate: decided.rate(),
             cpu_us,
-            database_cpu_us,
+            // A file is read by the daemon; the server that idles beside it does not count.
+            database_cpu_us: if session.is_file() {
+                f64::NAN
+            } else {
+                database_cpu_us
+            },
             pages,
             written_kb,
         });
