@@ -61,7 +61,13 @@ where
 
 fn env_filter(level: LogLevel, filter: Option<&str>) -> Result<EnvFilter, TelemetryError> {
     let directives = match filter.map(str::trim) {
-        None | Some("") => format!("{},bookgate={}", level_of_others(level), level.as_str()),
+        // A pool warns of each connection that a stopped server has left behind. That it is gone is said
+        // once, by the store.
+        None | Some("") => format!(
+            "{},sqlx_core::pool=error,bookgate={}",
+            level_of_others(level),
+            level.as_str()
+        ),
         Some(filter) => filter.to_owned(),
     };
     EnvFilter::builder()
