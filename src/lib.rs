@@ -41,7 +41,8 @@
 //!    [signature](provider::signature) checked, the delivery appended to the [`journal`] and flushed,
 //!    and only then answered. The drain (`gate::drain`) takes what is in the journal into the inbox, in
 //!    batches. Where the store acknowledges, `gate::inbox` puts many deliveries into it with one commit,
-//!    and the journal takes over while it is down. Copies are dropped by their digest.
+//!    and the journal takes over while it is down. Copies are dropped by their digest. While arrivals
+//!    pile up, what follows gives way to them (`gate::give_way`).
 //! 2. `gate::filing` takes what is in the inbox: the provider parses it, each event is filed as a *fact*
 //!    of its *chain* (all the ids that moves have given one booking), and the chain is due.
 //! 3. A worker (`gate::worker`) leases the chain with a fencing number and takes steps. Each step
