@@ -1,4 +1,4 @@
-//! Histories that nobody thought of, told in one thread without real time: several workers on one store
+//! Histories that nobody thought of, each told in one thread without real time: several workers on one store
 //! in memory, each of whose steps is taken when the history says so; people, webhooks, troubles and
 //! crashes in between. The same history always ends the same way.
 //!
@@ -14,12 +14,16 @@ mod shrink;
 mod stage;
 mod world;
 
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use history::Action;
 use schedule::Simulation;
 use stage::Stage;
 
 /// Histories told by default.
-const HISTORIES: u64 = 1_500;
+const HISTORIES: u64 = 2_000;
 
 /// How a history went wrong.
 struct Failure {
@@ -72,7 +76,7 @@ fn from_environment<T>(name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T
 }
 
 /// Runs what needs a stage, in one thread: whoever waits for the store is all that waits.
-fn on_stage(work: impl AsyncFnOnce(&Stage)) {
+fn on_stage<T>(work: impl AsyncFnOnce(&Stage) -> T) -> T {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -80,8 +84,38 @@ fn on_stage(work: impl AsyncFnOnce(&Stage)) {
         .unwrap();
     runtime.block_on(async {
         let stage = Stage::set(folder.path()).await;
-        work(&stage).await;
+        work(&stage).await
+    })
+}
+
+/// Tells the histories of `seeds`, as many at a time as there are processors, each in a thread and on a
+/// stage of its own. Says what went wrong, of the earliest seed that was found to.
+fn tell_all(seeds: Range<u64>) -> Result<(), String> {
+    let tellers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicU64::new(seeds.start);
+    let tell_some = || {
+        on_stage(async |stage: &Stage| {
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if !seeds.contains(&seed) {
+                    return None;
+                }
+                let history = history::of_seed(seed);
+                if tell(stage, &history).await.is_err() {
+                    next.store(seeds.end, Ordering::Relaxed);
+                    return Some((seed, report(stage, Some(seed), history).await));
+                }
+            }
+        })
+    };
+    let earliest = std::thread::scope(|scope| {
+        let tellers: Vec<_> = (0..tellers).map(|_| scope.spawn(tell_some)).collect();
+        let failures = tellers
+            .into_iter()
+            .filter_map(|teller| teller.join().unwrap());
+        failures.min()
     });
+    earliest.map_or(Ok(()), |(_, report)| Err(report))
 }
 
 #[test]
@@ -106,18 +140,14 @@ fn every_history_ends_as_it_should() {
     let count = from_environment("BOOKGATE_TEST_HISTORIES", number);
     let first = seed.unwrap_or(0);
     let count = count.unwrap_or(if seed.is_some() { 1 } else { HISTORIES });
-    on_stage(async |stage: &Stage| {
-        if let Some(history) = given {
+    if let Some(history) = given {
+        return on_stage(async |stage: &Stage| {
             if tell(stage, &history).await.is_err() {
                 panic!("{}", report(stage, None, history).await);
             }
-            return;
-        }
-        for seed in first..first + count {
-            let history = history::of_seed(seed);
-            if tell(stage, &history).await.is_err() {
-                panic!("{}", report(stage, Some(seed), history).await);
-            }
-        }
-    });
+        });
+    }
+    if let Err(report) = tell_all(first..first + count) {
+        panic!("{report}");
+    }
 }
