@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -90,6 +91,8 @@ pub(super) struct Job {
     pub(super) interval_ms: i64,
     /// Whether it is due whenever a daemon starts, too.
     at_start: bool,
+    /// Rung when it may have become due.
+    bell: Notify,
     /// Does a part of it.
     step: Box<StepFn>,
 }
@@ -145,8 +148,14 @@ impl Job {
             name,
             interval_ms,
             at_start,
+            bell: Notify::new(),
             step,
         }
+    }
+
+    /// Has its clock and its due time looked at again; at the end of a run, if one is under way.
+    pub(super) fn ring(&self) {
+        self.bell.notify_one();
     }
 }
 
@@ -185,7 +194,7 @@ async fn keep_time(gate: Arc<Inner>, job: Arc<Job>, shutdown: CancellationToken)
         let rest = Duration::from_millis(u64::try_from(rest_ms).unwrap_or(0));
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = gate.jobs_bell.notified() => {}
+            () = job.bell.notified() => {}
             () = tokio::time::sleep(rest) => {}
         }
     }

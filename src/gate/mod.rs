@@ -122,8 +122,6 @@ pub(crate) struct Inner {
     metrics: Metrics,
     /// Work on a schedule.
     jobs: Vec<Arc<jobs::Job>>,
-    /// Rung when a job may have become due.
-    jobs_bell: Notify,
     /// When the journal last refused a delivery, in microseconds; 0 if never.
     journal_refused_at: AtomicI64,
     /// The way to the task that stores deliveries where the store acknowledges them.
@@ -195,7 +193,6 @@ impl Gate {
             jobs: jobs::all(&parts.settings, &sources),
             sources,
             clock: parts.clock,
-            jobs_bell: Notify::new(),
             settings: parts.settings,
             metrics: Metrics::new(),
             journal_refused_at: AtomicI64::new(0),
@@ -254,7 +251,9 @@ impl Gate {
     /// Looks at the clock and the queue again; for tests that moved a clock by hand.
     pub fn wake(&self) {
         self.0.work.notify_one();
-        self.0.jobs_bell.notify_waiters();
+        for job in &self.0.jobs {
+            job.ring();
+        }
     }
 
     /// Waits until nothing is left to do now: the journal is drained, and no chain or job is due. What waits

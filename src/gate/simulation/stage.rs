@@ -144,7 +144,6 @@ pub(super) fn gate(
             worker_name: format!("w{number}"),
         },
         jobs: Vec::new(),
-        jobs_bell: Notify::new(),
         unfiled: Mutex::new(None),
         takes_over: AtomicBool::new(true),
         journal_refused_at: AtomicI64::new(0),
