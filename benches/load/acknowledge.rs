@@ -116,8 +116,12 @@ struct Sample {
 }
 
 /// Runs all rounds and prints.
-pub(crate) fn run(world: &mut World) -> Result<()> {
-    let contestants: Vec<Contestant> = ALL.into_iter().filter(|one| world.can(*one)).collect();
+pub(crate) fn run(world: &mut World, only: &str) -> Result<()> {
+    let wanted = |one: &Contestant| *one == Contestant::Bare || one.name().contains(only);
+    let contestants: Vec<Contestant> = ALL
+        .into_iter()
+        .filter(|one| wanted(one) && world.can(*one))
+        .collect();
     let mut samples: Vec<Vec<Sample>> = contestants.iter().map(|_| Vec::new()).collect();
     for round in 0..world.scale.rounds {
         for turn in 0..contestants.len() {

@@ -7,8 +7,6 @@
 
 use std::path::Path;
 
-use futures_util::StreamExt as _;
-
 use super::backend::{Access, Pool, Sql, Tx};
 use super::error::StorageError;
 use super::migrate;
@@ -127,7 +125,7 @@ pub(super) async fn import(
     begin(&target, &to.place(), &source_mark(from, &sent), now).await?;
     for (table, mark) in TABLES.iter().zip(&sent) {
         tell(table.name, mark.lines);
-        copy(&mut reading, &target, table).await?;
+        copy(&source, &target, table).await?;
     }
     finish(&mut reading, &target, &sent, now).await?;
     reading.rollback().await?;
@@ -276,7 +274,7 @@ fn without_nul(line: String) -> Result<String, StorageError> {
     Ok(row.to_string())
 }
 
-async fn copy(reading: &mut Tx, target: &Pool, table: &Table) -> Result<(), StorageError> {
+async fn copy(source: &Pool, target: &Pool, table: &Table) -> Result<(), StorageError> {
     let name = progress_of(table);
     let mut tx = target.begin_read().await?;
     let position: i64 = tx
@@ -286,9 +284,13 @@ async fn copy(reading: &mut Tx, target: &Pool, table: &Table) -> Result<(), Stor
         .await?
         .get("position")?;
     tx.rollback().await?;
-    let mut rows = reading.query(table.read).bind(position).stream();
+    let Pool::Sqlite(source) = source else {
+        return Ok(());
+    };
+    // The file is locked, so that this connection sees what the others see.
+    let mut rows = source.stream(table.read, position);
     let mut batch = Batch::default();
-    while let Some(row) = rows.next().await {
+    while let Some(row) = rows.recv().await {
         let line: String = row?.get("line")?;
         batch.push(&without_nul(line)?);
         if batch.is_full() {

@@ -1,22 +1,14 @@
-//! The inbox: every verified delivery, once. It arrives first, many to a statement; later it is
-//! understood and filed.
-
-use std::sync::LazyLock;
+//! The inbox: every verified delivery, once. It arrives first, many to a commit; later it is understood
+//! and filed.
 
 use bytes::Bytes;
 
-use super::backend::{Query, Row, Sql, Tx, Value};
+use super::backend::{Row, Sql, Tx, Value};
 use super::error::StorageError;
 use super::records::{DeliveryRow, Filing, NewDelivery, UnfiledDelivery};
 use super::words::{from_word, word};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DeliveryId};
-
-/// Rows that a file gets with one statement at most: each statement is a way to the thread that has the
-/// file, and back.
-const ROWS_MAX: usize = 64;
-/// As many as come when there is no flood: the large statement would bind more than it writes.
-const ROWS_FEW: usize = 8;
 
 // Nobody has understood it yet, so it is unparsed until it is filed. A server gets any number of rows at
 // once; a file has no arrays.
@@ -71,18 +63,12 @@ impl Tx {
             return self.arrive_together(deliveries).await;
         }
         let mut new = 0;
-        for group in deliveries.chunks(ROWS_MAX) {
-            let (statement, rows) = match group.len() {
-                1 => (ARRIVE, 1),
-                2..=ROWS_FEW => (*ARRIVE_FEW, ROWS_FEW),
-                _ => (*ARRIVE_MANY, ROWS_MAX),
-            };
-            let insert = group.iter().fold(self.query(statement), bind_new);
-            let spare = group.len()..rows;
-            new += spare
-                .fold(insert, |insert, _| bind_no_row(insert))
-                .run()
-                .await?;
+        for delivery in deliveries {
+            let insert = self.query(ARRIVE).bind(&delivery.source);
+            let insert = insert.bind(&delivery.digest[..]);
+            let insert = insert.bind(delivery.received_at);
+            let insert = insert.bind(&delivery.content_type);
+            new += insert.bind(&delivery.body).run().await?;
         }
         Ok(new)
     }
@@ -213,36 +199,6 @@ impl Tx {
         let rows = self.query(TO_LOOK_AT).bind(after).bind(i64::from(limit));
         rows.all().await?.iter().map(delivery_row).collect()
     }
-}
-
-static ARRIVE_FEW: LazyLock<Sql> = LazyLock::new(|| arrive_in_rows(ROWS_FEW));
-static ARRIVE_MANY: LazyLock<Sql> = LazyLock::new(|| arrive_in_rows(ROWS_MAX));
-
-/// [`ARRIVE`] for a file, for this many rows or fewer: those without a source are none.
-fn arrive_in_rows(count: usize) -> Sql {
-    let row = |row: usize| {
-        let first = row * 5;
-        let values: Vec<_> = (1..=5).map(|value| format!("${}", first + value)).collect();
-        format!("({})", values.join(", "))
-    };
-    let rows: Vec<_> = (0..count).map(row).collect();
-    let text = format!(
-        "INSERT INTO delivery (source, digest, received_at, content_type, body, state)
-         SELECT column1, column2, column3, column4, column5, 'unparsed' FROM (VALUES {})
-         WHERE column1 IS NOT NULL ON CONFLICT (digest) DO NOTHING",
-        rows.join(", ")
-    );
-    Sql::same(text.leak())
-}
-
-fn bind_no_row(insert: Query<'_>) -> Query<'_> {
-    (0..5).fold(insert, |insert, _| insert.bind(None::<i64>))
-}
-
-fn bind_new<'t>(insert: Query<'t>, delivery: &NewDelivery) -> Query<'t> {
-    let insert = insert.bind(&delivery.source).bind(&delivery.digest[..]);
-    let insert = insert.bind(delivery.received_at);
-    insert.bind(&delivery.content_type).bind(&delivery.body)
 }
 
 fn unfiled_delivery(row: &Row) -> Result<UnfiledDelivery, StorageError> {

@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use sqlx::Executor as _;
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::backend::{Pool, Sql, Tx};
 use super::error::StorageError;
@@ -35,6 +36,15 @@ pub(super) fn lock(path: &Path) -> Result<File, StorageError> {
         }),
         Err(TryLockError::Error(error)) => Err(cannot(error)),
     }
+}
+
+/// Makes the tables of a store that is in memory, where no other connection could.
+#[cfg(test)]
+pub(super) fn migrate_in_memory(connection: &rusqlite::Connection) -> Result<(), StorageError> {
+    for step in SQLITE.iter() {
+        connection.execute_batch(step.sql.as_str())?;
+    }
+    Ok(())
 }
 
 /// The newest schema this program has.
@@ -118,9 +128,12 @@ pub(super) async fn migrate(pool: &Pool, place: &str) -> Result<(), StorageError
     let migrated = match pool {
         // `run_direct` is `run` with all bounds such that a task may run it, which `run`'s keep the compiler
         // from seeing.
-        Pool::Sqlite(pool) => {
-            let mut connection = pool.acquire().await?;
-            SQLITE.run_direct(None, &mut *connection, false).await
+        Pool::Sqlite(files) => {
+            let options = SqliteConnectOptions::new().filename(files.path());
+            let mut connection = options.connect().await?;
+            let migrated = SQLITE.run_direct(None, &mut connection, false).await;
+            connection.close().await?;
+            migrated
         }
         // Nothing is locked then, so no server that hangs, and no other daemon, is waited for.
         Pool::Postgres { .. } if found == known => Ok(()),

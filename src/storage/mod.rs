@@ -172,7 +172,7 @@ impl Storage {
         let readers = Pool::open_file(path, reading, timeout).await?;
         let folding = Pool::open_file(path, Access::Checkpoint, timeout).await?;
         let health = Arc::new(Health::new());
-        let writer = Writer::start(pool, lock, Arc::clone(&health));
+        let writer = Writer::start(pool, lock, Arc::clone(&health))?;
         let checkpointer = Checkpointer::start(folding, &writer);
         let writing = Some(Writing::Alone {
             writer,
@@ -302,12 +302,16 @@ impl Storage {
     /// Those of `work`; else [`StorageError::Unavailable`], or [`StorageError::Closed`].
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
-        E: From<StorageError>,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
     {
         #[cfg(test)]
         let _under_way = simulated::UnderWay::begin(simulated::Step::Read).await;
         self.inner.door.pass()?;
+        if let Pool::Sqlite(files) = &self.inner.readers {
+            return files.read(work).await;
+        }
         let mut tx = self.inner.readers.begin_read().await?;
         let result = work(&mut tx).await;
         tx.rollback().await?;

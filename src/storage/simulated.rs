@@ -1,15 +1,10 @@
 //! What a simulation needs of the store: one that lives in memory, and a turnstile in front of every
 //! transaction, at which the simulation decides who goes next and who never will.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
 
-use sqlx::Sqlite;
-use sqlx::pool::PoolConnection;
-
-use super::backend::{Access, Pool};
+use super::backend::{Files, Pool};
 use super::checkpoint::Checkpointer;
 use super::health::Health;
 use super::opening::Door;
@@ -116,36 +111,29 @@ impl Drop for UnderWay {
     }
 }
 
-async fn connection(pool: &Pool) -> Result<PoolConnection<Sqlite>, StorageError> {
-    match pool {
-        Pool::Sqlite(pool) => Ok(pool.acquire().await?),
-        Pool::Postgres { .. } => Err(StorageError::ReadOnly),
-    }
-}
-
 impl Storage {
     /// A store in memory, with one connection for all. Begins as `image` shows, else empty.
     pub(crate) async fn in_memory(
         units: &[Unit],
         image: Option<&[u8]>,
     ) -> Result<Self, StorageError> {
-        let place = ":memory:";
-        let pool = Pool::open_file(Path::new(place), Access::Write, Duration::from_secs(5)).await?;
-        if let Some(image) = image {
-            let mut connection = connection(&pool).await?;
-            connection
-                .deserialize(None, image.try_into()?, false)
-                .await?;
+        let mut connection = rusqlite::Connection::open_in_memory()?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        let pool = if let Some(image) = image {
+            connection.deserialize_read_exact("main", image, image.len(), false)?;
+            Pool::Sqlite(Files::in_memory(connection))
         } else {
-            migrate::migrate(&pool, place).await?;
+            migrate::migrate_in_memory(&connection)?;
+            let pool = Pool::Sqlite(Files::in_memory(connection));
             migrate::prepare(&pool, units).await?;
-        }
+            pool
+        };
         let nobody_s_lock = tempfile::tempfile().map_err(|error| StorageError::Open {
-            place: place.to_owned(),
+            place: "memory".to_owned(),
             cause: error.to_string(),
         })?;
         let health = Arc::new(Health::new());
-        let writer = Writer::start(pool.clone(), nobody_s_lock, Arc::clone(&health));
+        let writer = Writer::start(pool.clone(), nobody_s_lock, Arc::clone(&health))?;
         let checkpointer = Checkpointer::start(pool.clone(), &writer);
         let writing = Some(Writing::Alone {
             writer,
@@ -163,7 +151,9 @@ impl Storage {
 
     /// The whole store, for another one to begin with.
     pub(crate) async fn image(&self) -> Result<Vec<u8>, StorageError> {
-        let mut connection = connection(&self.inner.readers).await?;
-        Ok(connection.serialize(None).await?.as_ref().to_vec())
+        let Pool::Sqlite(files) = &self.inner.readers else {
+            return Err(StorageError::ReadOnly);
+        };
+        files.image().await
     }
 }

@@ -1,4 +1,4 @@
-//! Group commit on a file: one task owns the one connection that writes. It takes all work that waits, runs
+//! Group commit on a file: one thread owns the one connection that writes. It takes all work that waits, runs
 //! each piece so that it can be taken back alone, commits once, and only then answers. So many small
 //! transactions share one flush to disk, and a piece that fails takes nothing else with it.
 
@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::task::JoinHandle;
 
 use super::backend::{Pool, Tx};
 use super::checkpoint;
@@ -25,13 +24,14 @@ const BESIDE_URGENT_MAX: usize = 2;
 /// Pieces of work that wait at most; whoever comes later waits for room.
 const WAITING_MAX: usize = 1_024;
 
-/// The way to the writer task.
+/// The way to the writer.
 #[derive(Debug)]
 pub(super) struct Writer {
     messages: mpsc::Sender<Message>,
     urgent: mpsc::Sender<Box<dyn Work>>,
     state: Arc<WriterState>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    /// Closed once it has ended.
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 /// What the writer lets others see.
@@ -100,8 +100,8 @@ where
 }
 
 impl Writer {
-    /// Starts the task. `lock` keeps other daemons out for as long as the task lives.
-    pub(super) fn start(pool: Pool, lock: File, health: Arc<Health>) -> Self {
+    /// Starts it. `lock` keeps other daemons out for as long as it lives.
+    pub(super) fn start(pool: Pool, lock: File, health: Arc<Health>) -> Result<Self, StorageError> {
         let (sender, messages) = mpsc::channel(WAITING_MAX);
         let (urgent, first) = mpsc::channel(WAITING_MAX);
         let state = Arc::new(WriterState {
@@ -114,13 +114,32 @@ impl Writer {
             waiting: VecDeque::new(),
             fold_back: false,
         };
-        let task = tokio::spawn(serve(pool, inbox, Arc::clone(&state), lock));
-        Self {
+        let (end, ended) = oneshot::channel();
+        let in_thread = matches!(&pool, Pool::Sqlite(files) if files.is_on_disk());
+        let serving = {
+            let state = Arc::clone(&state);
+            async move {
+                serve(pool, inbox, state, lock).await;
+                drop(end);
+            }
+        };
+        if in_thread {
+            let runtime = tokio::runtime::Handle::current();
+            let thread = std::thread::Builder::new().name("store-writer".to_owned());
+            thread
+                .spawn(move || runtime.block_on(serving))
+                .map_err(|error| {
+                    StorageError::Unavailable(format!("no thread to write in: {error}"))
+                })?;
+        } else {
+            tokio::spawn(serving);
+        }
+        Ok(Self {
             messages: sender,
             urgent,
             state,
-            task: Mutex::new(Some(task)),
-        }
+            ended: Mutex::new(Some(ended)),
+        })
     }
 
     /// What the writer lets others see.
@@ -160,12 +179,12 @@ impl Writer {
             .unwrap_or_else(|_| Err(StorageError::Closed.into()))
     }
 
-    /// Finishes what was handed over before, then ends the task.
+    /// Finishes what was handed over before, then ends the writer.
     pub(super) async fn stop(&self) {
         // An error means that it has stopped already.
         let _ = self.messages.send(Message::Stop).await;
-        if let Some(task) = self.task.lock().await.take() {
-            let _ = task.await;
+        if let Some(ended) = self.ended.lock().await.take() {
+            let _ = ended.await;
         }
     }
 }

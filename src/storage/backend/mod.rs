@@ -5,6 +5,7 @@
 //! [`migrate`]: super::migrate
 
 mod bundle;
+mod files;
 mod postgres;
 mod sqlite;
 mod unreachable;
@@ -13,14 +14,14 @@ mod value;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
 use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::{PgPool, Postgres};
 
 use super::error::StorageError;
 
 pub(super) use bundle::Bundle;
+use files::FileConnection;
+pub(super) use files::Files;
 pub(super) use sqlite::Access;
 pub(super) use value::{Column, Row, Value};
 
@@ -64,7 +65,7 @@ impl Sql {
 #[derive(Debug, Clone)]
 pub(super) enum Pool {
     /// To one file.
-    Sqlite(SqlitePool),
+    Sqlite(Files),
     /// To one server.
     Postgres {
         /// The connections.
@@ -79,7 +80,7 @@ pub(super) enum Pool {
 
 #[derive(Debug)]
 enum Connection {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(FileConnection),
     Postgres {
         connection: PoolConnection<Postgres>,
         patience: Duration,
@@ -89,7 +90,7 @@ enum Connection {
 impl Connection {
     fn close_on_drop(&mut self) {
         match self {
-            Self::Sqlite(connection) => connection.close_on_drop(),
+            Self::Sqlite(connection) => connection.throw_away(),
             Self::Postgres { connection, .. } => connection.close_on_drop(),
         }
     }
@@ -109,17 +110,13 @@ impl Pool {
 
     async fn begin(&self, begin: Sql) -> Result<Tx, StorageError> {
         let connection = match self {
-            Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
+            Self::Sqlite(files) => Connection::Sqlite(files.acquire().await?),
             Self::Postgres { pool, patience, .. } => Connection::Postgres {
                 connection: pool.acquire().await?,
                 patience: *patience,
             },
         };
-        let mut tx = Tx {
-            connection,
-            open: false,
-            trouble: None,
-        };
+        let mut tx = Tx::on(connection);
         tx.begin(begin).await?;
         Ok(tx)
     }
@@ -127,7 +124,7 @@ impl Pool {
     /// Closes all connections; waits for those in use, but not for a server that hangs.
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite(pool) => pool.close().await,
+            Self::Sqlite(files) => files.close().await,
             Self::Postgres { pool, .. } => {
                 // It finds out by itself that nobody is there any more.
                 let _ = tokio::time::timeout(FAREWELL, pool.close()).await;
@@ -168,6 +165,18 @@ impl Drop for Tx {
 }
 
 impl Tx {
+    fn on_file(connection: FileConnection) -> Self {
+        Self::on(Connection::Sqlite(connection))
+    }
+
+    fn on(connection: Connection) -> Self {
+        Self {
+            connection,
+            open: false,
+            trouble: None,
+        }
+    }
+
     async fn begin(&mut self, begin: Sql) -> Result<(), StorageError> {
         self.open = true;
         self.query(begin).run().await.map(drop)
@@ -279,12 +288,9 @@ impl<'t> Query<'t> {
         #[cfg(test)]
         super::tests::contract::saw(sql.sqlite, tx.has_rivals());
         let done = match &mut tx.connection {
-            Connection::Sqlite(connection) => {
-                let query = sqlite::wording(sql.sqlite, values);
-                let done = query.execute(&mut **connection).await;
-                done.map(|done| done.rows_affected())
-                    .map_err(StorageError::from)
-            }
+            Connection::Sqlite(connection) => connection
+                .open()
+                .and_then(|connection| sqlite::run(connection, sql.sqlite, &values)),
             Connection::Postgres {
                 connection,
                 patience,
@@ -303,12 +309,9 @@ impl<'t> Query<'t> {
         #[cfg(test)]
         super::tests::contract::saw(sql.sqlite, tx.has_rivals());
         let rows = match &mut tx.connection {
-            Connection::Sqlite(connection) => {
-                let query = sqlite::wording(sql.sqlite, values);
-                let rows = query.fetch_all(&mut **connection).await;
-                rows.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
-                    .map_err(StorageError::from)
-            }
+            Connection::Sqlite(connection) => connection
+                .open()
+                .and_then(|connection| sqlite::all(connection, sql.sqlite, &values)),
             Connection::Postgres {
                 connection,
                 patience,
@@ -319,23 +322,6 @@ impl<'t> Query<'t> {
             }
         };
         tx.note(rows)
-    }
-
-    /// Runs it and hands over its rows one after the other, however many there are.
-    pub(super) fn stream(self) -> BoxStream<'t, Result<Row, StorageError>> {
-        let Self { tx, sql, values } = self;
-        #[cfg(test)]
-        super::tests::contract::saw(sql.sqlite, tx.has_rivals());
-        match &mut tx.connection {
-            Connection::Sqlite(connection) => sqlite::wording(sql.sqlite, values)
-                .fetch(&mut **connection)
-                .map(|row| row.map(Row::Sqlite).map_err(StorageError::from))
-                .boxed(),
-            Connection::Postgres { connection, .. } => postgres::wording(sql.postgres, values)
-                .fetch(&mut **connection)
-                .map(|row| row.map(Row::Postgres).map_err(StorageError::from))
-                .boxed(),
-        }
     }
 
     /// Runs it and returns the first row, if there is one.
@@ -355,12 +341,14 @@ impl From<sqlx::Error> for StorageError {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(database) => {
-                let database = match database.try_downcast::<sqlx::postgres::PgDatabaseError>() {
-                    Ok(postgres) => return postgres::sorted(postgres.code(), postgres.message()),
-                    Err(other) => other,
-                };
-                let code = database.code().and_then(|code| code.parse::<u32>().ok());
-                sqlite::sorted(code.unwrap_or(1), database.message())
+                match database.try_downcast::<sqlx::postgres::PgDatabaseError>() {
+                    Ok(postgres) => postgres::sorted(postgres.code(), postgres.message()),
+                    // Only migrations of a file go this way.
+                    Err(sqlite) => {
+                        let code = sqlite.code().and_then(|code| code.parse::<u32>().ok());
+                        sqlite::sorted(code.unwrap_or(1), sqlite.message())
+                    }
+                }
             }
             sqlx::Error::PoolTimedOut => Self::Unavailable(
                 "no connection to be had: all are busy, or the database does not answer".to_owned(),

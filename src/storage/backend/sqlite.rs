@@ -1,15 +1,14 @@
-//! SQLite: one file, one writer.
+//! SQLite: how a file is opened, and how a statement is run on it.
 
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Row as _, Sqlite};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Error, OpenFlags, Statement};
 
-use super::{Pool, STATEMENTS_MAX, Sql, Value};
+use super::files::Files;
+use super::value::{Cell, FileRow};
+use super::{Pool, Row, STATEMENTS_MAX, Sql, Value};
 use crate::storage::error::StorageError;
 
 /// How connections of one pool are used.
@@ -30,6 +29,35 @@ pub(in crate::storage) enum Access {
     Copy,
 }
 
+impl Access {
+    fn flags(self) -> OpenFlags {
+        // A connection is used by one thread at a time.
+        let mode = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        match self {
+            Self::Write => mode | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Self::Checkpoint | Self::Read { .. } => mode | OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Self::ReadOnly | Self::Copy => mode | OpenFlags::SQLITE_OPEN_READ_ONLY,
+        }
+    }
+
+    /// What is set on each connection.
+    fn pragmas(self) -> &'static str {
+        match self {
+            // Folding the log back is left to its own connection: it must not delay a commit. What a
+            // savepoint may take back is noted in memory, not in a file made for each statement. The
+            // cache is 16 MiB: the upper levels of all trees.
+            Self::Write | Self::Checkpoint => {
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                 PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;
+                 PRAGMA cache_size = -16384;"
+            }
+            Self::Read { .. } | Self::ReadOnly => "PRAGMA query_only = ON;",
+            // `query_only` would forbid to write the copy, too.
+            Self::Copy => "",
+        }
+    }
+}
+
 impl Pool {
     /// Connects to a file once, so that one that cannot be opened is found out here.
     pub(in crate::storage) async fn open_file(
@@ -37,87 +65,175 @@ impl Pool {
         access: Access,
         busy_timeout: Duration,
     ) -> Result<Self, StorageError> {
-        let connections = match access {
-            Access::Read { connections } => connections.max(1),
-            Access::Write | Access::Checkpoint | Access::ReadOnly | Access::Copy => 1,
-        };
-        SqlitePoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(busy_timeout.max(Duration::from_millis(1)))
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .connect_with(options(path, access, busy_timeout))
-            .await
+        let path = path.to_owned();
+        let opening = move || Files::open(&path, access, busy_timeout);
+        let opened = tokio::task::spawn_blocking(opening).await;
+        opened
+            .unwrap_or(Err(StorageError::Panicked))
             .map(Self::Sqlite)
-            .map_err(|error| match StorageError::from(error) {
-                StorageError::Unavailable(cause) => StorageError::Open {
-                    place: path.display().to_string(),
-                    cause,
-                },
-                other => other,
-            })
     }
 
     /// Writes one consistent state of the file to another one, compact. That must be empty.
     pub(in crate::storage) async fn copy_to(&self, file: &Path) -> Result<(), StorageError> {
-        let Self::Sqlite(pool) = self else {
-            return Ok(());
-        };
+        const COPY: &str = "VACUUM INTO $1";
         let file = file
             .to_str()
             .ok_or_else(|| StorageError::Refused(format!("`{}` is not UTF-8", file.display())))?;
-        let copy = sqlx::query("VACUUM INTO $1").bind(file);
-        copy.execute(pool).await?;
-        Ok(())
+        self.on_file(COPY, vec![Value::from(file)]).await.map(drop)
     }
 
     /// Runs a checkpoint statement; returns the pages that the log has.
     pub(in crate::storage) async fn fold_back(&self, sql: Sql) -> Result<i64, StorageError> {
-        let Self::Sqlite(pool) = self else {
-            return Ok(0);
+        match self.on_file(sql.sqlite, Vec::new()).await?.first() {
+            Some(row) => row.get("log"),
+            None => Ok(0),
+        }
+    }
+
+    /// Runs a statement outside of transactions, in a thread: it may take long. There is nothing of the
+    /// kind to do on a server.
+    async fn on_file(
+        &self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StorageError> {
+        let Self::Sqlite(files) = self else {
+            return Ok(Vec::new());
         };
-        let mut connection: PoolConnection<Sqlite> = pool.acquire().await?;
-        let query = wording(sql.sqlite, Vec::new());
-        let row = query.fetch_one(&mut *connection).await?;
-        Ok(row.try_get("log")?)
+        let connection = files.acquire().await?;
+        let running = move || all(connection.open()?, sql, &values);
+        let ran = tokio::task::spawn_blocking(running).await;
+        ran.unwrap_or(Err(StorageError::Panicked))
     }
 }
 
-fn options(path: &Path, access: Access, busy_timeout: Duration) -> SqliteConnectOptions {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(busy_timeout)
-        .statement_cache_capacity(STATEMENTS_MAX)
-        .disable_statement_logging();
-    match access {
-        Access::Write | Access::Checkpoint => options
-            .create_if_missing(access == Access::Write)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            // Folding the log back is left to its own connection: it must not delay a commit.
-            .pragma("wal_autocheckpoint", "0"),
-        Access::Read { .. } => options.pragma("query_only", "ON"),
-        Access::ReadOnly => options.read_only(true).pragma("query_only", "ON"),
-        // `query_only` would forbid to write the copy, too.
-        Access::Copy => options.read_only(true),
-    }
-}
-
-/// A statement with its values bound.
-pub(super) fn wording(
-    text: &'static str,
-    values: Vec<Value>,
-) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
-    let query = sqlx::query(text);
-    values.into_iter().fold(query, |query, value| match value {
-        Value::Integer(value) => query.bind(value),
-        Value::Text(value) => query.bind(value),
-        Value::Bytes(value) => query.bind(value),
-        // SQLite has no arrays: a statement that binds one is not worded for it.
-        Value::Integers(_) | Value::Texts(_) | Value::Blobs(_) => query,
+/// A new connection.
+pub(super) fn connect(
+    path: &Path,
+    access: Access,
+    busy_timeout: Duration,
+) -> Result<Connection, StorageError> {
+    let connecting = || {
+        let connection = Connection::open_with_flags(path, access.flags())?;
+        connection.busy_timeout(busy_timeout)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.execute_batch(access.pragmas())?;
+        Ok::<_, Error>(connection)
+    };
+    connecting().map_err(|error| match StorageError::from(error) {
+        StorageError::Unavailable(cause) => StorageError::Open {
+            place: path.display().to_string(),
+            cause,
+        },
+        other => other,
     })
+}
+
+/// Runs a statement; says how many rows it changed.
+pub(super) fn run(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value],
+) -> Result<u64, StorageError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    let mut rows = statement.raw_query();
+    while rows.next()?.is_some() {}
+    Ok(connection.changes())
+}
+
+/// Runs a statement; returns its rows.
+pub(super) fn all(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value],
+) -> Result<Vec<Row>, StorageError> {
+    let mut all = Vec::new();
+    let keep = |row| {
+        all.push(row);
+        true
+    };
+    each(connection, sql, values, keep)?;
+    Ok(all)
+}
+
+/// Runs a statement and hands over its rows, for as long as they are wanted.
+pub(super) fn each(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value],
+    mut wants_more: impl FnMut(Row) -> bool,
+) -> Result<(), StorageError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    let columns = statement.column_names().into_iter().map(str::to_owned);
+    let columns: std::sync::Arc<[String]> = columns.collect();
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        let cells = (0..columns.len()).map(|at| cell(row.get_ref(at)?));
+        let row = FileRow {
+            cells: cells.collect::<Result<_, _>>()?,
+            columns: std::sync::Arc::clone(&columns),
+        };
+        if !wants_more(Row::Sqlite(row)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// To SQLite `$2` is a name, and names have numbers in the order in which they first appear.
+fn bind(statement: &mut Statement<'_>, values: &[Value]) -> Result<(), StorageError> {
+    for index in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(index);
+        let number = name.and_then(|name| name[1..].parse::<usize>().ok());
+        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
+        let value = value.ok_or_else(|| StorageError::Corrupt("a value is missing".to_owned()))?;
+        statement.raw_bind_parameter(index, BorrowedValue(value))?;
+    }
+    Ok(())
+}
+
+struct BorrowedValue<'v>(&'v Value);
+
+impl rusqlite::ToSql for BorrowedValue<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match self.0 {
+            Value::Integer(value) => value.map(ValueRef::Integer),
+            Value::Text(value) => value.as_ref().map(|text| ValueRef::Text(text.as_bytes())),
+            Value::Bytes(value) => value.as_deref().map(ValueRef::Blob),
+            // SQLite has no arrays: a statement that binds one is not worded for it.
+            Value::Integers(_) | Value::Texts(_) | Value::Blobs(_) => None,
+        };
+        Ok(ToSqlOutput::Borrowed(value.unwrap_or(ValueRef::Null)))
+    }
+}
+
+fn cell(value: ValueRef<'_>) -> Result<Cell, StorageError> {
+    Ok(match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(value) => Cell::Integer(value),
+        ValueRef::Real(_) => {
+            return Err(StorageError::Corrupt("a fraction in a column".to_owned()));
+        }
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Cell::Text(text.into()),
+            Err(_) => return Err(StorageError::Corrupt("a text that is not UTF-8".to_owned())),
+        },
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes.into()),
+    })
+}
+
+impl From<Error> for StorageError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::SqliteFailure(failure, message) => {
+                let code = failure.extended_code.unsigned_abs();
+                sorted(code, &message.unwrap_or_else(|| failure.to_string()))
+            }
+            other => Self::Corrupt(other.to_string()),
+        }
+    }
 }
 
 /// Sorts SQLite's result codes (<https://sqlite.org/rescode.html>) by what can be done about them.

@@ -1,9 +1,10 @@
 //! What goes into a statement and what comes out of a row: the same for every database.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
 
 use super::bundle;
 use crate::domain::amount::UnitCode;
@@ -32,10 +33,79 @@ pub(in crate::storage) enum Value {
 /// One row of an answer.
 #[derive(Debug)]
 pub(in crate::storage) enum Row {
-    Sqlite(SqliteRow),
+    Sqlite(FileRow),
     Postgres(PgRow),
     /// One of many in an answer to a bundle of questions.
     Json(serde_json::Map<String, serde_json::Value>),
+}
+
+/// A row of a file.
+#[derive(Debug)]
+pub(in crate::storage) struct FileRow {
+    /// Their names.
+    pub(super) columns: Arc<[String]>,
+    /// Their values, in the same order.
+    pub(super) cells: Vec<Cell>,
+}
+
+/// A value in a file.
+#[derive(Debug)]
+pub(super) enum Cell {
+    Null,
+    Integer(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// What a cell can be read as; `None` if it is of another type.
+trait FromCell: Sized {
+    fn from_cell(cell: &Cell) -> Option<Self>;
+}
+
+impl FromCell for i64 {
+    fn from_cell(cell: &Cell) -> Option<Self> {
+        match cell {
+            Cell::Integer(value) => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell for String {
+    fn from_cell(cell: &Cell) -> Option<Self> {
+        match cell {
+            Cell::Text(value) => Some(value.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell for Vec<u8> {
+    fn from_cell(cell: &Cell) -> Option<Self> {
+        match cell {
+            Cell::Bytes(value) => Some(value.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl<T: FromCell> FromCell for Option<T> {
+    fn from_cell(cell: &Cell) -> Option<Self> {
+        match cell {
+            Cell::Null => Some(None),
+            cell => T::from_cell(cell).map(Some),
+        }
+    }
+}
+
+impl FileRow {
+    fn read<T: FromCell>(&self, column: &str) -> Result<T, StorageError> {
+        let at = self.columns.iter().position(|name| name == column);
+        let cell = at.and_then(|at| self.cells.get(at));
+        cell.and_then(T::from_cell).ok_or_else(|| {
+            StorageError::Corrupt(format!("column {column}: missing, or another type"))
+        })
+    }
 }
 
 impl Row {
@@ -56,7 +126,7 @@ macro_rules! plain_columns {
         impl Column for $type {
             fn read(row: &Row, column: &str) -> Result<Self, StorageError> {
                 Ok(match row {
-                    Row::Sqlite(row) => row.try_get(column)?,
+                    Row::Sqlite(row) => row.read(column)?,
                     Row::Postgres(row) => row.try_get(column)?,
                     Row::Json(row) => bundle::read(row, column)?,
                 })
