@@ -99,6 +99,7 @@ const ROOMS: &[Room] = &[
         &[
             "bytes",
             "futures_util",
+            "rusqlite",
             "rustls",
             "serde",
             "serde_json",
@@ -188,6 +189,7 @@ const HELD: &[(&str, &[&str])] = &[
     ("hyper", &["http"]),
     ("hyper_util", &["http"]),
     ("reqwest", &["provider"]),
+    ("rusqlite", &["storage"]),
     ("sqlx", &["storage"]),
 ];
 
