@@ -97,7 +97,7 @@ fn to_read_first<'t>(
 /// Whether the unit will still be decided, at once or when more is known of it.
 pub(super) fn is_open(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> bool {
     let nothing_to_go_by = unit.was_read && unit.details.is_none();
-    let beginning_unknown = unit.ask.is_none()
+    let beginning_unknown = unit.last_asked_at.is_none()
         && rules.provider.stands_at_once
         && matches!(unit.standing, Standing::At(Status::Cancelled))
         && !unit.was_read

@@ -126,7 +126,8 @@ fn fold_unit<'a>(
         waiting(&told, &read)
     };
     let asking = asking(&told, &read, accepted, moved_by, rules);
-    let only_its_end = asking.is_none() && rules.provider.stands_at_once && read.is_empty();
+    let nothing_asks = !told.iter().any(|(_, event)| asks(event));
+    let only_its_end = nothing_asks && rules.provider.stands_at_once && read.is_empty();
     let read_at = read_at.or_else(|| {
         // Its beginning is late or lost, and with it what it is about and what it costs.
         let end = first_end(&ends).filter(|_| only_its_end)?;

@@ -1,9 +1,9 @@
 //! One booking of one person: it stands from the moment it is made, and a refusal calls it off.
 
-use bookgate::standin::calendly::Actor;
+use bookgate::standin::calendly::{Actor, Operation};
 
-use super::{decisions, plain, statement};
-use crate::harness::{Installation, run_test};
+use super::{calendly, decisions, plain, statement};
+use crate::harness::{Calendly, Installation, run_test};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -145,6 +145,39 @@ async fn both_providers_are_served_by_one_daemon() {
         let third = it.calendly_book(90).await;
         it.settle().await;
         assert!(!it.comes(&third), "one account pays for both");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_only_observed_is_not_read_when_it_ends() {
+    let observed = calendly(Calendly {
+        source: "created = \"observe\"",
+        ..Calendly::default()
+    });
+    run_test(observed, async |it: &mut Installation| {
+        let booked = it.calendly_book(72).await;
+        it.settle().await;
+        let calendly = it.calendly();
+        calendly
+            .cancel(&booked.uuid, Actor::Invitee, None)
+            .await
+            .unwrap();
+        it.settle().await;
+        it.pass_ms(HOUR_MS).await;
+        let seen = it.calendly_booking(&booked).await;
+        assert_eq!(
+            (&seen["status"], decisions(&seen)),
+            (&"cancelled".into(), 0)
+        );
+        let mut calls = calendly.calls();
+        let about_bookings = [
+            Operation::ReadInvitee,
+            Operation::ReadEvent,
+            Operation::Cancel,
+        ];
+        calls.retain(|call| about_bookings.contains(&call.operation));
+        assert_eq!(calls, []);
     })
     .await;
 }
