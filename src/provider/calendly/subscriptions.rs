@@ -48,29 +48,7 @@ pub(super) struct Myself {
 #[async_trait]
 impl Subscriptions for Calendly {
     async fn list(&self) -> Result<Vec<Subscription>, CallError> {
-        let me = self.myself().await?;
-        let Some(wanted) = &self.subscription else {
-            // All the token may see: an organization's are for its admins only.
-            let own = [("scope", "user"), ("user", me.user.as_str())];
-            let mut all = self.list_of(me, &own, None).await?;
-            match self.list_of(me, &[("scope", "organization")], None).await {
-                Ok(shared) => all.extend(shared),
-                Err(CallError::Rejected {
-                    http_status: 403, ..
-                }) => {}
-                Err(error) => return Err(error),
-            }
-            return Ok(all);
-        };
-        let user = wanted.user.as_ref().unwrap_or(&me.user);
-        let group = wanted.group.as_deref().unwrap_or_default();
-        let mut query = vec![("scope", wanted.scope.as_str())];
-        match wanted.scope.as_str() {
-            "user" => query.push(("user", user)),
-            "group" => query.push(("group", group)),
-            _ => {}
-        }
-        self.list_of(me, &query, Some(wanted)).await
+        self.seen().await.map_err(explained)
     }
 
     async fn ensure(&self) -> Result<Ensured, CallError> {
@@ -80,7 +58,7 @@ impl Subscriptions for Calendly {
                 "the source's settings have no [subscription] with a url, or no signing secret",
             )
         })?;
-        let all = self.list().await.map_err(explained)?;
+        let all = self.list().await?;
         if let Some(ours) = ours(&all) {
             return self.settle(ours.clone(), false, &all).await;
         }
@@ -137,6 +115,33 @@ impl Calendly {
             }
         };
         self.myself.get_or_try_init(ask).await
+    }
+
+    /// The subscriptions that the token may see, of the scope that is wanted.
+    async fn seen(&self) -> Result<Vec<Subscription>, CallError> {
+        let me = self.myself().await?;
+        let Some(wanted) = &self.subscription else {
+            // All the token may see: an organization's are for its admins only.
+            let own = [("scope", "user"), ("user", me.user.as_str())];
+            let mut all = self.list_of(me, &own, None).await?;
+            match self.list_of(me, &[("scope", "organization")], None).await {
+                Ok(shared) => all.extend(shared),
+                Err(CallError::Rejected {
+                    http_status: 403, ..
+                }) => {}
+                Err(error) => return Err(error),
+            }
+            return Ok(all);
+        };
+        let user = wanted.user.as_ref().unwrap_or(&me.user);
+        let group = wanted.group.as_deref().unwrap_or_default();
+        let mut query = vec![("scope", wanted.scope.as_str())];
+        match wanted.scope.as_str() {
+            "user" => query.push(("user", user)),
+            "group" => query.push(("group", group)),
+            _ => {}
+        }
+        self.list_of(me, &query, Some(wanted)).await
     }
 
     async fn list_of(

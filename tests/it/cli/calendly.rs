@@ -129,11 +129,15 @@ async fn what_plan_and_token_lack_is_said() {
     let (wrong, _calendly) = home(Options::default()).await;
     let mut wrong = Arc::into_inner(wrong).unwrap();
     wrong.set("CALENDLY_KEY", "revoked");
-    let error = run(&Arc::new(wrong), ensure).await.failed(1);
-    assert!(
-        error.contains("the token is wrong or was revoked"),
-        "{error}"
-    );
+    let wrong = Arc::new(wrong);
+    let list: &[&str] = &["calendly", "webhooks", "list"];
+    for command in [ensure, list] {
+        let error = run(&wrong, command).await.failed(1);
+        assert!(
+            error.contains("the token is wrong or was revoked"),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
