@@ -41,6 +41,7 @@ pub(super) struct Metrics {
     registry: Registry,
     received: Family<Outcome, Counter>,
     acknowledged_seconds: Times,
+    taken_over: Family<Outcome, Counter>,
     filed: Family<Told, Counter>,
     filed_seconds: Times,
     decided: Family<Outcome, Counter>,
@@ -86,6 +87,7 @@ impl Metrics {
             registry: Registry::with_prefix("bookgate"),
             received: Family::default(),
             acknowledged_seconds: Family::new_with_constructor(short_times),
+            taken_over: Family::default(),
             filed: Family::default(),
             filed_seconds: Family::new_with_constructor(long_times),
             decided: Family::default(),
@@ -106,6 +108,9 @@ impl Metrics {
         let help = "From a webhook's arrival to its answer, of those that were stored";
         let name = "webhook_acknowledged";
         to.register_with_unit(name, help, Unit::Seconds, self.acknowledged_seconds.clone());
+        let help =
+            "Webhooks that the journal took instead of the store, as it was: down, late, failed";
+        to.register("webhooks_taken_over", help, self.taken_over.clone());
         let help = "Stored webhooks by event, and by what they turned out to be";
         to.register("webhooks_filed", help, self.filed.clone());
         let help = "From a webhook's arrival until it was understood and filed";
@@ -145,6 +150,11 @@ impl Metrics {
             let times = self.acknowledged_seconds.get_or_create(&of(source));
             times.observe(seconds);
         }
+    }
+
+    /// The journal is asked to take a webhook instead of the store, which is down, late or failed.
+    pub(super) fn taken_over(&self, source: &SourceName, store: &'static str) {
+        self.taken_over.get_or_create(&outcome(source, store)).inc();
     }
 
     /// A stored webhook was filed, so many seconds after it came. `event` is `other` where it is none

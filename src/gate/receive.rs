@@ -131,6 +131,7 @@ impl Inner {
     async fn commit_it(&self, record: Record) -> Result<Received, Refused> {
         let journal_may = self.settings.journal_when_store_is_down;
         if journal_may && !self.storage.seems_well() {
+            self.metrics.taken_over(&record.source, "down");
             return self.journal_it(record).await;
         }
         let (sender, stored) = oneshot::channel();
@@ -140,20 +141,21 @@ impl Inner {
             sent.map_err(|_| StorageError::Closed)?;
             stored.await.unwrap_or(Err(StorageError::Closed))
         };
-        let error = match tokio::time::timeout(patience, storing).await {
+        let (why, error) = match tokio::time::timeout(patience, storing).await {
             Ok(Ok(())) => return Ok(Received),
-            Ok(Err(error)) => error,
+            Ok(Err(error)) => ("failed", error),
             Err(_) => {
                 let waited = patience.as_millis();
                 let slow = format!("it did not store a webhook within {waited} ms");
                 let slow = StorageError::Unavailable(slow);
                 self.storage.doubt(&slow);
-                slow
+                ("late", slow)
             }
         };
         // Should the slow commit come through after all, the inbox knows the copy by its digest.
         if journal_may {
             tracing::debug!(error = %error, "the journal takes over a delivery");
+            self.metrics.taken_over(&record.source, why);
             self.journal_it(record).await
         } else {
             tracing::error!(error = %error, "delivery refused: the store did not take it");

@@ -199,21 +199,19 @@ full_page_writes = on
     /// Stops all its processes where they are, as a disk or a machine does that hangs: the system still
     /// takes connections for it, and nobody answers. [`Postgres::thaw`] lets it go on.
     pub(crate) fn freeze(&self) {
-        self.signal_all(Signal::STOP);
+        self.each_process(stand_still);
     }
 
     /// Lets it go on as if nothing had happened.
     pub(crate) fn thaw(&self) {
-        self.signal_all(Signal::CONT);
+        self.each_process(|pid| send(pid, Signal::CONT));
     }
 
-    /// The server first, so that it starts no further processes meanwhile.
-    fn signal_all(&self, signal: Signal) {
+    /// The server first: once it stands still it starts no further processes.
+    fn each_process(&self, act: impl Fn(u32)) {
         let server = self.server.as_ref().expect("it runs").id();
-        send(server, signal);
-        for child in children_of(server) {
-            send(child, signal);
-        }
+        act(server);
+        children_of(server).into_iter().for_each(act);
     }
 
     /// From the next start on, the server encrypts with this certificate and its key, both in PEM.
@@ -419,18 +417,32 @@ fn unprivileged() -> (u32, u32) {
 /// The processes that a process has started. Elsewhere than on Linux none are found: PostgreSQL's end
 /// by themselves when they see that their server has gone.
 fn children_of(parent: u32) -> Vec<u32> {
-    let is_child = |pid: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The command's name, in brackets, may contain anything; then come the state and the parent.
-        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        after_name.split_whitespace().nth(1) == Some(&parent.to_string())
-    };
+    let is_child = |pid: &u32| state_and_parent(*pid).is_some_and(|(_, of)| of == parent);
     std::fs::read_dir("/proc")
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(is_child)
         .collect()
+}
+
+/// The letter of a process's state, and its parent, where the system tells.
+fn state_and_parent(pid: u32) -> Option<(char, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command's name, in brackets, may contain anything.
+    let mut after_name = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = after_name.next()?.chars().next()?;
+    Some((state, after_name.next()?.parse().ok()?))
+}
+
+/// Stops a process and waits until it has stopped: after the signal alone it may go on for a while on
+/// another processor, and start a process that would be overlooked.
+fn stand_still(pid: u32) {
+    send(pid, Signal::STOP);
+    // Stopped, dead or gone.
+    while state_and_parent(pid).is_some_and(|(state, _)| !matches!(state, 'T' | 't' | 'Z' | 'X')) {
+        std::thread::yield_now();
+    }
 }
 
 /// Signals a process that may just have ended.
