@@ -50,6 +50,7 @@ pub(super) struct Metrics {
     dead_letters: Family<Of, Counter>,
     subscription_active: Family<Of, Gauge>,
     subscription_failing: Family<Of, Gauge>,
+    subscription_unseen: Family<Of, Gauge>,
 }
 
 impl fmt::Debug for Metrics {
@@ -96,6 +97,7 @@ impl Metrics {
             dead_letters: Family::default(),
             subscription_active: Family::default(),
             subscription_failing: Family::default(),
+            subscription_unseen: Family::default(),
         };
         metrics.registered()
     }
@@ -139,6 +141,12 @@ impl Metrics {
             "subscription_failing",
             help,
             self.subscription_failing.clone(),
+        );
+        let help = "1 while the provider cannot be asked how the subscription is";
+        to.register(
+            "subscription_unseen",
+            help,
+            self.subscription_unseen.clone(),
         );
         self
     }
@@ -204,6 +212,12 @@ impl Metrics {
         self.subscription_failing
             .get_or_create(&of)
             .set(failing.into());
+        self.subscription_unseen.get_or_create(&of).set(0);
+    }
+
+    /// The provider could not be asked for the webhook subscription of a source, or not mend it.
+    pub(super) fn subscription_unseen(&self, source: &SourceName) {
+        self.subscription_unseen.get_or_create(&of(source)).set(1);
     }
 
     /// All of it, as Prometheus reads it (OpenMetrics 1.0 text).
@@ -225,6 +239,7 @@ mod tests {
     fn the_readme_lists_every_name() {
         let (metrics, source) = (Metrics::new(), SourceName::new("one"));
         metrics.received(&source, "stored", 0.001);
+        metrics.taken_over(&source, "down");
         metrics.filed(&source, "created", "event", 0.001);
         metrics.decided(&source, "accept");
         metrics.attempted(&source, 2, "ok");
@@ -236,6 +251,6 @@ mod tests {
         let told = |name: &&str| README.contains(&format!("| `{name}` |"));
         let missing: Vec<_> = names.clone().filter(|name| !told(name)).collect();
         assert!(missing.is_empty(), "not in the README: {missing:?}");
-        assert_eq!(names.count(), 10, "{text}");
+        assert_eq!(names.count(), 12, "{text}");
     }
 }

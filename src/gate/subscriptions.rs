@@ -52,6 +52,7 @@ async fn look(gate: &Inner, run: &mut Run) -> Result<Step, JobError> {
                 told(source, found)
             }
             Err(error) => {
+                gate.metrics.subscription_unseen(&source.name);
                 tracing::error!(source.name = %source.name, error = %error, "the webhook subscription could not be looked after");
                 json!({ "failed": error.to_string() })
             }

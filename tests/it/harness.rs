@@ -5,6 +5,7 @@
 mod calendly;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -381,6 +382,22 @@ impl Installation {
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         self.admin(reqwest::Method::GET, path, None).await
+    }
+
+    /// What is counted of a source: the numbers of a name without `bookgate_`, by `result` (empty
+    /// where there is none).
+    pub(crate) async fn counted(&self, name: &str, source: &str) -> BTreeMap<String, u64> {
+        let metrics = self.raw_admin(reqwest::Method::GET, "/metrics");
+        let metrics = metrics.bearer_auth(READ_TOKEN).send().await.unwrap();
+        let text = metrics.text().await.unwrap();
+        let start = format!("bookgate_{name}{{source=\"{source}\"");
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&start));
+        let counts = lines.map(|line| {
+            let (labels, count) = line.split_once("} ").unwrap();
+            let result = labels.split('"').nth(1).unwrap_or_default();
+            (result.to_owned(), count.parse().unwrap())
+        });
+        counts.collect()
     }
 
     /// A request as it is, to be sent to the admin door.

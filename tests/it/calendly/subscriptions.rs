@@ -36,6 +36,16 @@ async fn look(it: &Installation) -> Value {
     job.unwrap()["report"]["calendly"].clone()
 }
 
+/// Whether the subscription is active, failing and unseen, as counted.
+async fn watched(it: &Installation) -> [Option<u64>; 3] {
+    let mut seen = [None; 3];
+    for (seen, name) in seen.iter_mut().zip(["active", "failing", "unseen"]) {
+        let name = format!("subscription_{name}");
+        *seen = it.counted(&name, "calendly").await.get("").copied();
+    }
+    seen
+}
+
 /// Calls that made or deleted a subscription, in order.
 fn changes(it: &Installation) -> Vec<Operation> {
     let calls = it.calendly().calls().into_iter();
@@ -126,6 +136,7 @@ async fn one_that_is_not_ours_to_make_is_watched() {
         assert_eq!(it.calendly().subscriptions(), []);
         let told = look(it).await;
         assert_eq!(told["active"], Value::Null, "{told}");
+        assert_eq!(watched(it).await, [Some(0), Some(0), Some(0)]);
         let hook = format!("{}/webhooks/calendly", it.public());
         let made = NewSubscription::to_invitees(hook, SIGNING_KEY);
         let made = it.calendly().subscribe(made).unwrap();
@@ -145,8 +156,10 @@ async fn what_calendly_refuses_is_told_and_tried_again() {
         let told = look(it).await;
         let failed = told["failed"].as_str().unwrap();
         assert!(failed.contains("webhooks:write"), "{failed}");
+        assert_eq!(watched(it).await[2], Some(1));
         it.pass_ms(HOUR_MS).await;
         assert_eq!(look(it).await["failed"], Value::Null);
+        assert_eq!(watched(it).await, [Some(1), Some(0), Some(0)]);
     })
     .await;
 }
