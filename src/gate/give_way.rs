@@ -13,8 +13,8 @@ const QUEUE: usize = 6;
 /// How long a queue counts after it was seen last. A commit answers all who wait at once, and their
 /// next requests are on their way.
 const QUEUE_LASTS_MS: u64 = 50;
-/// Rest after each turn, in lengths of that turn: background work has a fifth of the time.
-const REST: u32 = 4;
+/// Rest after each turn, in lengths of that turn: background work has a tenth of the time.
+const REST: u32 = 9;
 /// The longest rest. A turn that took so long was slow for other reasons.
 const REST_MAX: Duration = Duration::from_millis(100);
 

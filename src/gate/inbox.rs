@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,6 +15,8 @@ use crate::storage::{Storage, StorageError};
 
 /// Deliveries stored with one commit at most.
 const BATCH_MAX: usize = 512;
+/// Batches that are being stored at a time. One would leave the machine idle while it is flushed.
+const UNDER_WAY_MAX: usize = 2;
 /// Deliveries that wait for the store at most; whoever comes later goes to the journal.
 const WAITING_MAX: usize = 4_096;
 /// Tries of one batch that other work gets in the way of.
@@ -28,10 +31,21 @@ pub(super) fn intake() -> (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>) {
     mpsc::channel(WAITING_MAX)
 }
 
-/// Stores what comes in until nobody can send any more, or it is closed.
-pub(super) async fn run(gate: &Arc<Inner>, arrivals: &mut mpsc::Receiver<Arrival>) {
+/// Stores what comes in until nobody can send any more, or it is closed. While the store is flushing one
+/// batch, the next is made ready and sent.
+pub(super) async fn run(gate: &Arc<Inner>) {
+    join_all((0..UNDER_WAY_MAX).map(|_| one_by_one(gate))).await;
+}
+
+/// Stores a batch, and then the next.
+async fn one_by_one(gate: &Arc<Inner>) {
     let mut taken = Vec::with_capacity(BATCH_MAX);
-    while arrivals.recv_many(&mut taken, BATCH_MAX).await > 0 {
+    loop {
+        let mut arrivals = gate.arrivals.lock().await;
+        if arrivals.recv_many(&mut taken, BATCH_MAX).await == 0 {
+            return;
+        }
+        drop(arrivals);
         let (records, waiting): (Vec<_>, Vec<_>) = taken.drain(..).unzip();
         let end = store(gate, records).await;
         for sender in waiting {

@@ -126,7 +126,7 @@ pub(crate) struct Inner {
     journal_refused_at: AtomicI64,
     /// The way to the task that stores deliveries where the store acknowledges them.
     intake: mpsc::Sender<inbox::Arrival>,
-    /// The other end of `intake`, until that task takes it.
+    /// The other end of `intake`.
     arrivals: Mutex<mpsc::Receiver<inbox::Arrival>>,
     /// Whether background work gives way to arrivals.
     give_way: GiveWay,
@@ -238,12 +238,11 @@ impl Gate {
             );
         };
         let storing = async {
-            let mut arrivals = self.0.arrivals.lock().await;
             tokio::select! {
-                () = inbox::run(&self.0, &mut arrivals) => {}
+                () = inbox::run(&self.0) => {}
                 () = workers_done.cancelled() => {}
             }
-            arrivals.close();
+            self.0.arrivals.lock().await.close();
         };
         tokio::join!(storing, drain::run(&self.0, reader, &workers_done), working);
     }
