@@ -58,6 +58,10 @@
 //! 5. When nothing is left to do, the lease is given back in the same transaction that wrote the last
 //!    bookkeeping.
 //!
+//! What is deferred waits for a person (`gate::person`). A person's word is one more round of decision: it
+//! is written under the chain's lock together with its hold, and makes the chain due; a worker finds a
+//! decision without a call, and goes on at 3.
+//!
 //! A provider may tell of a move in two halves, under the old id and under the new one, in any order and
 //! with any time in between. Both are facts of one chain. What one half leaves out, and what never came,
 //! is read before anything is decided, so that nothing is paid twice or paid back for a move.

@@ -1,5 +1,6 @@
-//! `bookings`: which there are, and everything that is known about one.
+//! `bookings`: which there are, everything that is known about one, and deciding what is left to a person.
 
+mod decide;
 mod show;
 
 use clap::{Args, Subcommand};
@@ -29,8 +30,24 @@ Examples:
   bookgate bookings list --booker ada@example.org --limit 10
   bookgate bookings list --json | jq -r '.items[].uid'
 
-Also beside a running daemon.")]
+Also beside a running daemon. `--outcome defer` lists what waits for a person.")]
     List(ListArgs),
+    /// Decide a booking that was left to a person
+    #[command(after_help = "\
+Examples:
+  bookgate bookings list --outcome defer
+  bookgate bookings decide calcom 4711 --accept
+  bookgate bookings decide calcom 4711 --accept --waive-credits
+  bookgate bookings decide calcom 4711 --refuse \"We are closed that week.\"
+
+An accepted booking costs what its policy says (`bookings show` tells), held and
+spent as after an acceptance by policy. If the booker cannot pay, it is refused
+here until the account is topped up or the price is waived. A refusal tells the
+booker the reason. One occurrence of a series decides the whole series.
+
+It is carried out by a running daemon. The same decision again changes nothing.
+Fails with 1 if the booking is not left to a person (any more), and says why.")]
+    Decide(decide::DecideArgs),
 }
 
 /// What `bookings show` takes.
@@ -87,6 +104,7 @@ pub(super) fn run(
             show::print(&view, &mut *context.out)
         }
         BookingsCommand::List(args) => list(args, json, context),
+        BookingsCommand::Decide(args) => decide::run(&args, json, context),
     }
 }
 

@@ -86,16 +86,11 @@ pub(super) fn read<T>(
 pub(super) async fn to_write(args: &WriteArgs, context: &Context<'_>) -> anyhow::Result<Reached> {
     let given = args.token.as_deref();
     let given = given.map(|text| resolve(text, context)).transpose()?;
-    if let (Some(url), Some(token)) = (&args.admin_url, &given) {
-        let endpoint = AdminEndpoint::new(url.clone(), token.clone())?;
-        return Ok(Reached::Daemon(endpoint));
+    if args.admin_url.is_some() {
+        return to_daemon(args, context).map(Reached::Daemon);
     }
     let settings = Settings::load_extent(&context.options, Extent::Tokens)?;
     let token = Token::choose(given, &settings);
-    if let Some(url) = &args.admin_url {
-        let endpoint = AdminEndpoint::new(url.clone(), token.needed()?)?;
-        return Ok(Reached::Daemon(endpoint));
-    }
     match Storage::open(&storage_settings(&settings)).await {
         Ok(storage) => {
             let units = settings.units.into_values();
@@ -111,6 +106,21 @@ pub(super) async fn to_write(args: &WriteArgs, context: &Context<'_>) -> anyhow:
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The admin endpoint of a daemon, for what only a daemon can do.
+pub(super) fn to_daemon(args: &WriteArgs, context: &Context<'_>) -> anyhow::Result<AdminEndpoint> {
+    let given = args.token.as_deref();
+    let given = given.map(|text| resolve(text, context)).transpose()?;
+    if let (Some(url), Some(token)) = (&args.admin_url, &given) {
+        return AdminEndpoint::new(url.clone(), token.clone());
+    }
+    let settings = Settings::load_extent(&context.options, Extent::Tokens)?;
+    let url = match &args.admin_url {
+        Some(url) => url.clone(),
+        None => url_of(settings.server.admin_listen)?,
+    };
+    AdminEndpoint::new(url, Token::choose(given, &settings).needed()?)
 }
 
 /// The token that a command acts with.

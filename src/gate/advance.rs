@@ -194,7 +194,7 @@ async fn carry_out(
 }
 
 /// The lines that lists show of a chain's bookings.
-fn rows(
+pub(super) fn rows(
     record: &ChainRecord,
     timeline: &Timeline<'_>,
     idle: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Inner;
 use crate::domain::account::AccountStatus;
-use crate::domain::amount::Amount;
+use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::booking::Details;
 use crate::domain::chain::{ChainRecord, Decider, HoldState};
 use crate::domain::clock::Timestamp;
@@ -19,26 +19,27 @@ use crate::policy::{Evaluation, PolicySet, Verdict};
 use crate::storage::records::{HoldRequest, NewDecision, Posted};
 use crate::storage::{LedgerError, StorageError, Tx};
 
+const BY_HOST: &str = "the host confirmed it, and the booker's credit did not suffice";
 const SHORT_OF_CREDIT: &str = "There is not enough credit for this booking.";
 
 /// What will be written down for one unit.
-struct Judgement {
-    outcome: Outcome,
-    decider: Decider,
-    verdict: Option<Box<Verdict>>,
-    message: Option<String>,
-    note: Option<String>,
-    terms: Terms,
-    facts: String,
-    payer: Option<Payer>,
+pub(super) struct Judgement {
+    pub(super) outcome: Outcome,
+    pub(super) decider: Decider,
+    pub(super) verdict: Option<Box<Verdict>>,
+    pub(super) message: Option<String>,
+    pub(super) note: Option<String>,
+    pub(super) terms: Terms,
+    pub(super) facts: String,
+    pub(super) payer: Option<Payer>,
 }
 
 /// Whose credit pays, and whether it suffices.
-struct Payer {
+pub(super) struct Payer {
     /// `None` if the booking names nobody: then nothing suffices.
-    owner: Option<Owner>,
-    amount: Amount,
-    suffices: bool,
+    pub(super) owner: Option<Owner>,
+    pub(super) amount: Amount,
+    pub(super) suffices: bool,
 }
 
 /// Makes one decision, of one unit or of a whole series: all or none.
@@ -63,7 +64,10 @@ pub(super) async fn decide(
         };
         let judgement = match &deciding.how {
             How::Carry(before) => carried(tx, record, *before, details, &spare).await?,
-            How::Defer(why) => deferred(why),
+            How::Defer(why) => {
+                let judged = judge(tx, &policies, record, unit, details, deciding, &spare);
+                deferred(judged.await?, why)
+            }
             How::Policy | How::HostConfirm => {
                 judge(tx, &policies, record, unit, details, deciding, &spare).await?
             }
@@ -98,15 +102,15 @@ pub(super) async fn decide(
 
 /// Credit that this decision sets free or has already used, by unit of account.
 #[derive(Default)]
-struct Spare(Vec<Amount>);
+pub(super) struct Spare(Vec<Amount>);
 
 impl Spare {
-    fn of(&self, unit: &crate::domain::amount::UnitCode) -> i64 {
+    fn of(&self, unit: &UnitCode) -> i64 {
         let same = self.0.iter().filter(|amount| amount.unit == *unit);
         same.map(|amount| amount.minor).sum()
     }
 
-    fn take(&mut self, amount: &Amount) {
+    pub(super) fn take(&mut self, amount: &Amount) {
         self.0.push(Amount {
             minor: -amount.minor,
             unit: amount.unit.clone(),
@@ -114,7 +118,7 @@ impl Spare {
     }
 }
 
-fn returning(record: &ChainRecord, holds: &[HoldId]) -> Spare {
+pub(super) fn returning(record: &ChainRecord, holds: &[HoldId]) -> Spare {
     let of = |hold: &&crate::domain::chain::Hold| holds.contains(&hold.id);
     let back = record.holds.iter().filter(of).map(|hold| Amount {
         minor: match hold.state {
@@ -226,7 +230,7 @@ async fn account(
     }))
 }
 
-async fn payer(
+pub(super) async fn payer(
     tx: &mut Tx,
     owner: Option<Owner>,
     terms: &Terms,
@@ -237,6 +241,18 @@ async fn payer(
     }
     let facts = account(tx, owner.as_ref(), spare).await?;
     Ok(payer_with(owner, terms, facts.as_ref()))
+}
+
+/// What an open account has for a booking, in minor units; `None` without one.
+pub(super) async fn available(
+    tx: &mut Tx,
+    owner: &Owner,
+    unit: &UnitCode,
+    spare: &Spare,
+) -> Result<Option<i64>, StorageError> {
+    let account = account(tx, Some(owner), spare).await?;
+    let open = account.filter(|account| account.status == AccountStatus::Open);
+    Ok(open.map(|account| account.balances.get(unit).map_or(0, |line| line.available)))
 }
 
 /// Who pays, where the account is known already. It stays locked, so that it is still as it was.
@@ -290,7 +306,7 @@ async fn carried(
 }
 
 /// What was waived before stays waived.
-fn unpaid(details: &Details, terms: &Terms) -> Option<Payer> {
+pub(super) fn unpaid(details: &Details, terms: &Terms) -> Option<Payer> {
     let amount = terms.cost.clone().filter(|cost| cost.minor > 0)?;
     Some(Payer {
         owner: details.booker.email.clone(),
@@ -299,16 +315,14 @@ fn unpaid(details: &Details, terms: &Terms) -> Option<Payer> {
     })
 }
 
-fn deferred(why: &str) -> Judgement {
+/// Left to a person, whatever the policies say; from them it has the price that a person sees.
+fn deferred(judged: Judgement, why: &str) -> Judgement {
     Judgement {
         outcome: Outcome::Defer,
-        decider: Decider::Policy,
-        verdict: None,
         message: None,
         note: Some(why.to_owned()),
-        terms: Terms::free(),
-        facts: "{}".to_owned(),
         payer: None,
+        ..judged
     }
 }
 
@@ -332,9 +346,9 @@ fn all_or_none(judged: &mut [(&Unit<'_>, &Details, Judgement)]) {
     }
 }
 
-/// Holds the price, carries it over from the bookings before, or waives it where the host wants the
+/// Holds the price, carries it over from the bookings before, or waives it where a person wants the
 /// booking and the credit does not suffice.
-async fn pay(
+pub(super) async fn pay(
     tx: &mut Tx,
     record: &ChainRecord,
     unit: &UnitKey,
@@ -347,9 +361,12 @@ async fn pay(
         return Ok(());
     };
     let Some(owner) = payer.owner.clone().filter(|_| payer.suffices) else {
-        let reason = "the host confirmed it, and the booker's credit did not suffice";
+        let reason = match &judgement.decider {
+            Decider::Person(name) => format!("waived by {name}"),
+            _ => BY_HOST.to_owned(),
+        };
         return tx
-            .waive(decision, record.chain, &payer.amount, reason, now)
+            .waive(decision, record.chain, &payer.amount, &reason, now)
             .await
             .map(drop);
     };
@@ -370,7 +387,7 @@ async fn pay(
     }
 }
 
-fn new_decision(
+pub(super) fn new_decision(
     record: &ChainRecord,
     unit: &Unit<'_>,
     details: &Details,
@@ -428,6 +445,6 @@ async fn archive(
 }
 
 /// Values of our own always have a JSON form.
-fn to_json(value: &impl serde::Serialize) -> String {
+pub(super) fn to_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }

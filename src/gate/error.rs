@@ -33,6 +33,12 @@ pub enum GateError {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
+    /// It cannot be done as things stand; why, and what would be right.
+    #[error("{0}")]
+    Conflict(String),
+    /// There is not enough credit; how much is, and what would be right.
+    #[error("{0}")]
+    ShortOfCredit(String),
     /// The idempotency key was used for another request.
     #[error("this idempotency key was used for another request; different: {differs}")]
     KeyReused {

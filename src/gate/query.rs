@@ -146,9 +146,7 @@ impl Desk {
             .read(move |tx| {
                 Box::pin(async move {
                     let Some(row) = tx.find_booking(&source, &reference).await? else {
-                        return Err(GateError::NotFound(format!(
-                            "no booking `{source}/{reference}`; it is found by uid or booking id once its webhook was worked"
-                        )));
+                        return Err(no_booking(&source, &reference));
                     };
                     desk.booking_view(tx, row).await
                 })
@@ -263,7 +261,11 @@ impl Desk {
         })
     }
 
-    async fn booking_view(&self, tx: &mut Tx, row: BookingRow) -> Result<BookingView, GateError> {
+    pub(super) async fn booking_view(
+        &self,
+        tx: &mut Tx,
+        row: BookingRow,
+    ) -> Result<BookingView, GateError> {
         let chain: ChainId = row.chain;
         let Some(record) = tx.load_chain(chain).await? else {
             return Err(GateError::NotFound(
@@ -340,6 +342,12 @@ fn known_status(text: String) -> Result<String, GateError> {
             "status: must be one of {known}"
         )))
     }
+}
+
+pub(super) fn no_booking(source: &SourceName, reference: &str) -> GateError {
+    GateError::NotFound(format!(
+        "no booking `{source}/{reference}`; it is found by uid or booking id once its webhook was worked"
+    ))
 }
 
 fn no_account(owner: &Owner) -> GateError {

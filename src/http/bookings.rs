@@ -1,14 +1,15 @@
 //! Bookings: lists, and everything about one.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::Deserialize;
 
 use super::App;
-use super::extract::{PathOf, QueryOf};
+use super::auth::Principal;
+use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
 use crate::domain::decision::Outcome;
-use crate::gate::{BookingLine, BookingView, BookingsAsked, Page};
+use crate::gate::{BookingLine, BookingView, BookingsAsked, Page, PersonDecides, PersonsAnswer};
 
 /// Which bookings to list.
 #[derive(Debug, Default, Deserialize)]
@@ -42,4 +43,52 @@ pub(super) async fn show(
     PathOf((source, reference)): PathOf<(String, String)>,
 ) -> Result<Json<BookingView>, Problem> {
     Ok(Json(app.gate.desk().booking(&source, &reference).await?))
+}
+
+/// What a person decides.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DecisionBody {
+    accept: bool,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    waive_credits: bool,
+    #[serde(default)]
+    seat: Option<String>,
+}
+
+impl DecisionBody {
+    fn answer(&self) -> Result<PersonsAnswer, Problem> {
+        match (self.accept, &self.reason) {
+            (true, None) => Ok(PersonsAnswer::Accept {
+                waive_credits: self.waive_credits,
+            }),
+            (true, Some(_)) => Err(Problem::invalid(
+                "reason: only a refusal has one; an accepted booker is told nothing",
+            )),
+            (false, _) if self.waive_credits => Err(Problem::invalid(
+                "waive_credits: a refused booking costs nothing anyway",
+            )),
+            (false, reason) => Ok(PersonsAnswer::Refuse {
+                reason: reason.clone().unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+pub(super) async fn decide(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    PathOf((source, reference)): PathOf<(String, String)>,
+    JsonOf(body): JsonOf<DecisionBody>,
+) -> Result<Json<BookingView>, Problem> {
+    let order = PersonDecides {
+        source,
+        reference,
+        answer: body.answer()?,
+        seat: body.seat,
+        actor: who.actor,
+    };
+    Ok(Json(app.gate.decide_booking(order).await?))
 }

@@ -76,6 +76,10 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/v1/accounts/{owner}/top-ups", post(accounts::top_up))
         .route("/v1/bookings", get(bookings::list))
         .route("/v1/bookings/{source}/{reference}", get(bookings::show))
+        .route(
+            "/v1/bookings/{source}/{reference}/decision",
+            post(bookings::decide),
+        )
         .route("/v1/deliveries", get(deliveries::to_look_at))
         .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))

@@ -59,6 +59,10 @@ impl From<GateError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ledger-refused", detail)
             }
             GateError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
+            GateError::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
+            GateError::ShortOfCredit(_) => {
+                Self::new(StatusCode::CONFLICT, "insufficient-credit", detail)
+            }
             GateError::KeyReused { .. } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",

@@ -2,6 +2,7 @@
 //! signals and exit codes. The provider is a stand-in in this process.
 
 mod calendly;
+mod decide;
 pub(crate) mod home;
 
 use std::io::{BufRead, BufReader, Write};

@@ -41,7 +41,10 @@ pub(super) fn plan(
                 .push(alone(record, timeline, unit, rules, round));
         } else if !rules.provider.names_series || (unit.was_read && unit.series.is_none()) {
             let mut deciding = alone(record, timeline, unit, rules, round);
-            deciding.how = How::Defer(NO_SERIES);
+            // What the host has answered by hand needs no answer of ours.
+            if deciding.how == How::Policy {
+                deciding.how = How::Defer(NO_SERIES);
+            }
             plan.decide.push(deciding);
         } else if let Some(id) = unit.series {
             series.entry(id).or_default().push(unit);
@@ -106,7 +109,7 @@ pub(super) fn is_open(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> b
 }
 
 /// The number of the decision that the unit asks for now, if it asks for one.
-fn next_round(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> Option<i64> {
+pub(super) fn next_round(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> Option<i64> {
     let ask = unit.ask?;
     let open = match unit.standing {
         Standing::At(Status::Pending | Status::Accepted) => true,
@@ -201,7 +204,7 @@ fn decided_before(
 }
 
 /// Holds of this booking and of all that ended up as it, as far as they still bind credit.
-fn carried(record: &ChainRecord, timeline: &Timeline<'_>, key: &UnitKey) -> Vec<HoldId> {
+pub(super) fn carried(record: &ChainRecord, timeline: &Timeline<'_>, key: &UnitKey) -> Vec<HoldId> {
     let ancestry = timeline.ancestry(key);
     let binding = record.holds.iter().filter(|hold| {
         (hold.unit == *key || ancestry.contains(&&hold.unit))

@@ -9,6 +9,9 @@ mod decide;
 #[cfg(test)]
 mod halves_tests;
 mod outbox;
+mod person;
+#[cfg(test)]
+mod person_tests;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +22,7 @@ use super::ids::{AttemptId, CommandId, DecisionId, HoldId, UnitKey};
 use super::timeline::{Rules, Timeline};
 
 pub use outbox::{WantedCommand, still_wanted};
+pub use person::{ForPerson, LeftOpen, NotOpen, Wish, for_person};
 
 /// How a booking is to be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bookings;
+mod decisions;
 mod metrics;
 mod top_ups;
 

@@ -1,0 +1,65 @@
+//! A person decides on the command line what was left to one.
+
+use bookgate::domain::clock::{Clock, SystemClock, plus_ms};
+use bookgate::standin::calcom::{BookingRequest, Person, Subscription};
+
+use super::home::{Home, free_port};
+use super::stand_in;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_to_a_person_is_listed_and_decided() {
+    let mut home = Home::new();
+    let cal = stand_in(&mut home).await;
+    let admin = format!("127.0.0.1:{}", free_port());
+    home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
+    let daemon = home.serve();
+    let subscription = Subscription::to_everything("http://127.0.0.1:1/held", "unused");
+    cal.subscribe(subscription).unwrap();
+    let mut uids = Vec::new();
+    for hours in [72, 96] {
+        // No policy of this folder speaks for a chat.
+        let start = plus_ms(SystemClock.now(), hours * 3_600_000);
+        let ada = Person::new("Ada Booker", "ada@reader.example");
+        let booking = cal.book(BookingRequest::new("chat", start, ada)).await;
+        let uid = booking.unwrap().uid.to_string();
+        std::fs::write(home.path("body.json"), &cal.take_outbox()[0].body).unwrap();
+        let url = daemon.webhooks();
+        home.run(&["webhook", "send", &url, "--body", "body.json"])
+            .done();
+        let show = ["bookings", "show", "calcom", &uid, "--json"];
+        home.wait_for(&show, |seen| seen["outcome"] == "defer");
+        uids.push(uid);
+    }
+    let listed = home.run(&["bookings", "list", "--outcome", "defer"]).done();
+    assert!(uids.iter().all(|uid| listed.contains(uid)), "{listed}");
+
+    let decide = |uid: &str, rest: &[&str]| {
+        let line = ["bookings", "decide", "calcom", uid];
+        home.run(&[&line, rest].concat())
+    };
+    let told = decide(&uids[0], &["--accept"]).done();
+    assert!(told.contains("is accepted by person:token:"), "{told}");
+    let refuse = ["--refuse", "We are closed that week."];
+    let error = decide(&uids[0], &refuse).failed(1);
+    assert!(
+        error.contains("it was accepted by person:token:"),
+        "{error}"
+    );
+    let told = decide(&uids[1], &[&refuse[..], &["--json"]].concat()).json();
+    assert_eq!(told["outcome"], "reject");
+    let show = ["bookings", "show", "calcom", &uids[1], "--json"];
+    home.wait_for(&show, |seen| seen["calls"][0]["state"] == "done");
+    let text = home.run(&show[..4]).done();
+    for part in ["person:token:", "We are closed that week.", "cancel"] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    assert_eq!(cal.live().len(), 1);
+
+    decide("nothing", &["--accept"]).failed(3);
+    decide(&uids[0], &[]).failed(2);
+    decide(&uids[0], &["--accept", "--refuse", "no"]).failed(2);
+    decide(&uids[0], &["--refuse", "no", "--waive-credits"]).failed(2);
+    assert_eq!(daemon.stop(), Some(0));
+    let error = decide(&uids[0], &["--accept"]).failed(1);
+    assert!(error.contains("no daemon answers"), "{error}");
+}
