@@ -82,28 +82,37 @@ impl Gate {
     /// booking, [`GateError::Conflict`] if it is not open (so) to a person, and
     /// [`GateError::ShortOfCredit`] if the booker cannot pay and the price is not waived.
     pub async fn decide_booking(&self, order: PersonDecides) -> Result<BookingView, GateError> {
-        let order = Arc::new(understood(order)?);
-        let (view, decided) = again(|| {
-            let (gate, order) = (Arc::clone(&self.0), Arc::clone(&order));
-            let storage = &self.0.storage;
-            storage.write(move |tx| Box::pin(async move { take(&gate, tx, &order).await }))
-        })
-        .await?;
-        if decided > 0 {
-            let outcome = order.answer.outcome().as_str();
-            tracing::info!(
-                booking.r#ref = %format_args!("{}/{}", order.source, view.line.uid),
-                decision.outcome = outcome,
-                actor = %order.actor,
-                "decided by a person"
-            );
-            let source = SourceName::new(order.source.as_str());
-            (0..decided).for_each(|_| self.0.metrics.decided(&source, outcome));
-            self.0.storage.ring();
-            self.wake();
-        }
+        let view = decide_booking(&self.0, order).await?;
+        self.wake();
         Ok(view)
     }
+}
+
+/// As [`Gate::decide_booking`], without waking a worker.
+pub(super) async fn decide_booking(
+    gate: &Arc<Inner>,
+    order: PersonDecides,
+) -> Result<BookingView, GateError> {
+    let order = Arc::new(understood(order)?);
+    let (view, decided) = again(|| {
+        let (this, order) = (Arc::clone(gate), Arc::clone(&order));
+        let storage = &gate.storage;
+        storage.write(move |tx| Box::pin(async move { take(&this, tx, &order).await }))
+    })
+    .await?;
+    if decided > 0 {
+        let outcome = order.answer.outcome().as_str();
+        tracing::info!(
+            booking.r#ref = %format_args!("{}/{}", order.source, view.line.uid),
+            decision.outcome = outcome,
+            actor = %order.actor,
+            "decided by a person"
+        );
+        let source = SourceName::new(order.source.as_str());
+        (0..decided).for_each(|_| gate.metrics.decided(&source, outcome));
+        gate.storage.ring();
+    }
+    Ok(view)
 }
 
 fn understood(mut order: PersonDecides) -> Result<PersonDecides, GateError> {

@@ -106,8 +106,8 @@ fn one(booking: &Booking, stored: &Stored) -> Result<i64, String> {
         };
     }
     let decision = decision_of(&stored.record, &unit).ok_or("it stands undecided")?;
-    let by_host = matches!(decision.decider, Decider::Host | Decider::Carried);
-    let waived = by_host && stored.record.waivers.contains(&decision.id);
+    let by_policy = decision.decider == Decider::Policy;
+    let waived = !by_policy && stored.record.waivers.contains(&decision.id);
     match (decision.outcome, cost) {
         (Outcome::Accept, PRICE) => Ok(cost),
         (Outcome::Accept, 0) if waived => Ok(0),

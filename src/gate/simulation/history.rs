@@ -28,6 +28,8 @@ pub(super) enum Action {
     Confirm { booking: u8 },
     /// The host declines by hand.
     Decline { booking: u8 },
+    /// A person decides what was left to one.
+    Decide { booking: u8, word: Word },
     /// A webhook arrives; if `again`, a copy of it is still on its way.
     Deliver { webhook: u8, again: bool },
     /// One of those who could take a step takes it.
@@ -47,6 +49,19 @@ pub(super) enum Kind {
     Asking,
     /// It stands at once.
     Open,
+    /// It waits for an answer, and is one of a series that nobody names: a person decides.
+    Unnamed,
+}
+
+/// What a person says of a booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Word {
+    /// Yes, for its price.
+    Yes,
+    /// Yes, for nothing.
+    YesForNothing,
+    /// No.
+    No,
 }
 
 /// Who books.
@@ -117,7 +132,7 @@ pub(super) fn of_seed(seed: u64) -> Vec<Action> {
 
 fn book(dice: &mut Dice) -> Action {
     Action::Book {
-        kind: dice.of(&[Kind::Asking, Kind::Asking, Kind::Open]),
+        kind: dice.of(&[Kind::Asking, Kind::Asking, Kind::Open, Kind::Unnamed]),
         who: dice.of(&[Who::Rich, Who::Rich, Who::Poor]),
     }
 }
@@ -152,6 +167,10 @@ fn any(dice: &mut Dice) -> Action {
         },
         47..=52 => Action::Pass {
             seconds: dice.of(&[1, 3, 10, 40, 120]),
+        },
+        53..=56 => Action::Decide {
+            booking,
+            word: dice.of(&[Word::Yes, Word::YesForNothing, Word::No]),
         },
         _ => Action::Go(dice.byte()),
     }

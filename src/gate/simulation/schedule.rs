@@ -10,12 +10,14 @@ use std::task::Poll;
 use tokio_util::sync::CancellationToken;
 
 use super::check;
-use super::history::Action;
+use super::history::{Action, Word};
 use super::stage::{SOURCE, Stage, gate, noon, units};
 use super::world::World;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, ms_between, plus_ms};
+use crate::domain::decision::Outcome;
 use crate::domain::ids::{SourceName, Uid};
-use crate::gate::{Desk, Inner, filing, inbox, worker};
+use crate::gate::{BookingsAsked, Desk, GateError, Inner, PersonDecides, PersonsAnswer};
+use crate::gate::{filing, inbox, person, worker};
 use crate::journal::Record;
 use crate::storage::simulated::{Step, Turnstile};
 use crate::storage::{Storage, StorageError};
@@ -122,6 +124,11 @@ impl Simulation {
                     self.world.tell(format!("w{number} dies"));
                 }
             }
+            Action::Decide { booking, word } => {
+                if let Some(row) = self.world.some_booking(booking) {
+                    self.decide(&row.uid, word).await;
+                }
+            }
             Action::Trouble(trouble) => self.world.state().troubles.push_back(trouble),
             people => self.world.people(people).await,
         }
@@ -138,7 +145,7 @@ impl Simulation {
                 self.take(*turn).await;
             } else if let Some(at) = self.next_due().await {
                 self.pass_ms(ms_between(self.clock.now(), at).max(1)).await;
-            } else if !self.retry_dead_letters().await {
+            } else if !self.retry_dead_letters().await && !self.decide_the_rest().await {
                 return Ok(());
             }
         }
@@ -346,6 +353,52 @@ impl Simulation {
         }
         self.quiet &= dead.is_empty();
         !dead.is_empty()
+    }
+
+    /// A person decides a booking, if it is left to one.
+    async fn decide(&mut self, uid: &Uid, word: Word) -> bool {
+        let order = PersonDecides {
+            source: SOURCE.to_owned(),
+            reference: uid.to_string(),
+            seat: None,
+            answer: match word {
+                Word::Yes | Word::YesForNothing => PersonsAnswer::Accept {
+                    waive_credits: word == Word::YesForNothing,
+                },
+                Word::No => PersonsAnswer::Refuse {
+                    reason: "Not then.".to_owned(),
+                },
+            },
+            actor: "token:ops".to_owned(),
+        };
+        let name = self.world.name(uid);
+        let said = person::decide_booking(&self.workers[0].gate, order).await;
+        let (decided, end) = match said {
+            Ok(_) => (true, "so it is".to_owned()),
+            Err(why @ (GateError::Conflict(_) | GateError::NotFound(_))) => {
+                (false, why.to_string())
+            }
+            Err(why @ GateError::ShortOfCredit(_)) => (false, why.to_string()),
+            Err(error) => panic!("{error}"),
+        };
+        self.world
+            .tell(format!("a person says {word:?} to {name}: {end}"));
+        self.quiet &= !decided;
+        decided
+    }
+
+    /// A person decides everything that waits for one; false if there was nothing.
+    async fn decide_the_rest(&mut self) -> bool {
+        let asked = BookingsAsked {
+            outcome: Some(Outcome::Defer),
+            ..BookingsAsked::default()
+        };
+        let left = self.desk.bookings(asked).await.unwrap().items;
+        let mut some = false;
+        for line in left {
+            some |= self.decide(&Uid::new(line.uid), Word::YesForNothing).await;
+        }
+        some
     }
 }
 

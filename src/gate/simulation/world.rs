@@ -157,9 +157,13 @@ impl World {
         let (slug, what) = match kind {
             Kind::Asking => ("consultation", "asks for"),
             Kind::Open => ("chat", "books"),
+            Kind::Unnamed => ("consultation", "asks for every week's"),
         };
         let request = BookingRequest::new(slug, start, booker(who));
-        let booking = self.cal.book(request).await?;
+        let booking = match kind {
+            Kind::Unnamed => self.cal.book_recurring(request, 1).await?.swap_remove(0),
+            _ => self.cal.book(request).await?,
+        };
         let name = self.name(&booking.uid);
         Ok(format!("{} {what} {name}", booking.booker.name))
     }
@@ -191,7 +195,7 @@ impl World {
         self.tell(format!("the row of {name} is cancelled"));
     }
 
-    fn some_booking(&self, index: u8) -> Option<Booking> {
+    pub(super) fn some_booking(&self, index: u8) -> Option<Booking> {
         let bookings = self.cal.bookings();
         let count = bookings.len().max(1);
         bookings.into_iter().nth(usize::from(index) % count)
