@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::reach::{self, Reached, WriteArgs};
 use super::{Context, print_json, refused, text, wait_for};
-use crate::gate::{BalanceView, TopUpRequest};
+use crate::gate::{Actor, BalanceView, TopUpRequest};
 
 /// Commands about accounts.
 #[derive(Debug, Subcommand)]
@@ -101,7 +101,7 @@ fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Res
         reason: args.reason,
         metadata: None,
         idempotency_key: key.clone(),
-        actor: String::new(),
+        actor: Actor::new(""),
     };
     let done = wait_for(send(request, &place, context));
     let (replayed, body) =

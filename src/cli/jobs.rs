@@ -83,7 +83,7 @@ fn call(args: &RunArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result
     let job: Value = wait_for(async {
         match reach::to_write(&args.place, context).await? {
             Reached::Store(store) => {
-                let job = store.desk.run_job(&args.name).await;
+                let job = store.desk.run_job(&args.name, &store.actor).await;
                 store.close().await;
                 Ok(serde_json::to_value(job.map_err(refused)?)?)
             }

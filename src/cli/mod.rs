@@ -3,6 +3,7 @@
 //! the process, so tests run commands as the shell does.
 
 mod admin_endpoint;
+mod audit;
 mod backup;
 mod bookings;
 mod credits;
@@ -97,6 +98,9 @@ enum Command {
     /// What the provider could not be told
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// What people have changed
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Which daemons there are on this database, and which of them live
     Instances(instances::InstancesArgs),
     /// What runs on a schedule
@@ -182,6 +186,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Credits(command) => credits::run(command, json, context),
         Command::Bookings(command) => bookings::run(command, json, context),
         Command::DeadLetters(command) => dead_letters::run(&command, json, context),
+        Command::Audit(command) => audit::run(command, json, context),
         Command::Instances(instances::InstancesArgs {}) => instances::run(json, context),
         Command::Jobs(command) => jobs::run(&command, json, context),
         Command::Calendly(command) => {

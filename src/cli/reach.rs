@@ -11,7 +11,7 @@ use url::Url;
 use super::admin_endpoint::AdminEndpoint;
 use super::{Context, NotFound, UsageError, refused, wait_for};
 use crate::app::storage_settings;
-use crate::gate::{Desk, GateError};
+use crate::gate::{Actor, Desk, GateError};
 use crate::settings::{Extent, Role, Secret, SecretRef, Settings};
 use crate::storage::{Database, Storage, StorageError};
 
@@ -45,7 +45,7 @@ pub(super) struct OwnStore {
     pub(super) desk: Desk,
     /// Who acts: the token's name where there is one, so that a top-up repeated with its key is the
     /// same top-up whether a daemon runs or not.
-    pub(super) actor: String,
+    pub(super) actor: Actor,
     storage: Storage,
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn to_write(args: &WriteArgs, context: &Context<'_>) -> anyhow:
             let units = settings.units.into_values();
             Ok(Reached::Store(OwnStore {
                 desk: Desk::new(storage.clone(), units, Arc::clone(&context.clock)),
-                actor: token.actor(),
+                actor: Actor::new(token.actor()),
                 storage,
             }))
         }

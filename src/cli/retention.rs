@@ -64,7 +64,10 @@ pub(super) fn run(
             match reach::to_write(&args.place, context).await? {
                 Reached::Store(store) => {
                     let instance = format!("cli-{}", std::process::id());
-                    let lines = store.desk.run_retention(&ages, &instance).await;
+                    let lines = store
+                        .desk
+                        .run_retention(&ages, &instance, &store.actor)
+                        .await;
                     store.close().await;
                     let lines = serde_json::to_value(lines.map_err(refused)?)?;
                     Ok((lines, "removed"))

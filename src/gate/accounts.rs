@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::again::again;
-use super::{Desk, GateError};
+use super::{Actor, Desk, GateError};
 use crate::domain::amount::{Amount, Unit, UnitCode};
 use crate::domain::owner::Owner;
 use crate::storage::Tx;
@@ -38,8 +38,8 @@ pub struct TopUpRequest {
     pub metadata: Option<Value>,
     /// The same key means the same request: it is done once.
     pub idempotency_key: String,
-    /// Who asks, such as `token:ops`.
-    pub actor: String,
+    /// Who asks.
+    pub actor: Actor,
 }
 
 /// The answer to a top-up.
@@ -87,6 +87,7 @@ impl Desk {
 /// A top-up that makes sense.
 struct Order {
     top_up: TopUp,
+    actor: Actor,
     key: String,
     /// The request in a form in which equal requests are equal texts.
     canonical: BTreeMap<&'static str, Value>,
@@ -151,10 +152,11 @@ impl Desk {
             top_up: TopUp {
                 owner,
                 amount,
-                actor: request.actor,
+                actor: request.actor.name.clone(),
                 reason: request.reason,
                 metadata,
             },
+            actor: request.actor,
         })
     }
 
@@ -177,6 +179,11 @@ impl Desk {
         let now = self.clock.now();
         let owner = order.top_up.owner.clone();
         tx.top_up(&order.top_up, now).await?;
+        let amount = &order.top_up.amount;
+        let detail = format!("{} {}", self.amount_text(amount), amount.unit);
+        let actor = &order.actor;
+        let change = actor.change("account.top_up", owner.as_str(), Some(detail));
+        tx.note_change(&change, now).await?;
         let body = self.account_view(tx, &owner).await?.ok_or_else(|| {
             GateError::NotFound("the account that was just topped up is gone".to_owned())
         })?;

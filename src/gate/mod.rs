@@ -4,6 +4,7 @@
 mod accounts;
 mod advance;
 mod again;
+mod audit;
 mod decide;
 mod deliver;
 mod desk;
@@ -51,6 +52,7 @@ use metrics::Metrics;
 
 pub use crate::storage::records::DeliveryRow;
 pub use accounts::{BalanceView, TopUpAnswer, TopUpRequest};
+pub use audit::{Actor, ChangeView, ChangesAsked};
 pub use desk::Desk;
 pub use error::GateError;
 pub use heartbeat::set_clock;

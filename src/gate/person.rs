@@ -13,7 +13,7 @@ use serde_json::json;
 use super::again::again;
 use super::decide::{self, Judgement, Payer, Spare};
 use super::views::BookingView;
-use super::{Gate, GateError, Inner, advance};
+use super::{Actor, Gate, GateError, Inner, advance};
 use crate::domain::chain::{ChainRecord, Decider, Decision};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome;
@@ -35,8 +35,8 @@ pub struct PersonDecides {
     pub seat: Option<String>,
     /// What is to become of it.
     pub answer: PersonsAnswer,
-    /// Who decides, such as `token:ops`.
-    pub actor: String,
+    /// Who decides.
+    pub actor: Actor,
 }
 
 /// What a person wants to become of a booking.
@@ -66,6 +66,18 @@ impl PersonsAnswer {
         match self {
             Self::Accept { .. } => Outcome::Accept,
             Self::Refuse { .. } => Outcome::Reject,
+        }
+    }
+
+    fn audited(&self) -> &'static str {
+        match self {
+            Self::Accept {
+                waive_credits: false,
+            } => "booking.accept",
+            Self::Accept {
+                waive_credits: true,
+            } => "booking.accept_for_nothing",
+            Self::Refuse { .. } => "booking.refuse",
         }
     }
 
@@ -105,7 +117,7 @@ pub(super) async fn decide_booking(
         tracing::info!(
             booking.r#ref = %format_args!("{}/{}", order.source, view.line.uid),
             decision.outcome = outcome,
-            actor = %order.actor,
+            actor = %order.actor.name,
             "decided by a person"
         );
         let source = SourceName::new(order.source.as_str());
@@ -166,6 +178,10 @@ async fn take(
         write(gate, tx, &record, &timeline, left, order, now).await?;
         let record = with_final_names(tx.load_again(record).await?);
         let timeline = Timeline::fold(&record, rules);
+        let target = format!("{source}/{}", row.uid);
+        let detail = order.seat.as_ref().map(|seat| format!("seat {seat}"));
+        let change = order.actor.change(order.answer.audited(), target, detail);
+        tx.note_change(&change, now).await?;
         let rows = advance::rows(&record, &timeline, false, now);
         tx.put_bookings(chain, &rows).await?;
         tx.due_no_later_than(chain, now).await?;
@@ -254,7 +270,7 @@ fn judgement(deferred: &Decision, order: &PersonDecides, payer: Option<Payer>) -
     let note = format!("decision {} had left it to a person", deferred.id);
     Judgement {
         outcome: order.answer.outcome(),
-        decider: Decider::Person(order.actor.clone()),
+        decider: Decider::Person(order.actor.name.clone()),
         verdict: None,
         message: match &order.answer {
             PersonsAnswer::Accept { .. } => None,

@@ -354,12 +354,16 @@ fn no_account(owner: &Owner) -> GateError {
     GateError::NotFound(format!("no account `{owner}`; a top-up would create it"))
 }
 
-fn page(limit: Option<u32>) -> u32 {
+pub(super) fn page(limit: Option<u32>) -> u32 {
     limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
 }
 
 /// The cursor of the last row shown, if one more than the page was found.
-fn next_cursor<T>(rows: &[T], limit: u32, text: impl Fn(&T) -> String) -> Option<String> {
+pub(super) fn next_cursor<T>(
+    rows: &[T],
+    limit: u32,
+    text: impl Fn(&T) -> String,
+) -> Option<String> {
     let last = (limit as usize).checked_sub(1)?;
     (rows.len() > limit as usize).then(|| rows.get(last).map(text))?
 }
@@ -370,7 +374,7 @@ fn not_a_cursor() -> GateError {
     )
 }
 
-fn id_cursor(text: &str) -> Result<i64, GateError> {
+pub(super) fn id_cursor(text: &str) -> Result<i64, GateError> {
     text.parse().map_err(|_| not_a_cursor())
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::jobs::{CONFLICTS_MAX, Job, JobError, LEASE_MS, Run, Step};
-use super::{Desk, Gate, GateError};
+use super::{Actor, Desk, Gate, GateError};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::storage::StorageError;
-use crate::storage::records::{JobLease, Removable, Removed};
+use crate::storage::records::{Change, JobLease, Removable, Removed};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -164,9 +164,9 @@ impl Gate {
     ///
     /// # Errors
     /// The store fails.
-    pub async fn start_retention(&self) -> Result<Vec<RetentionLine>, GateError> {
+    pub async fn start_retention(&self, actor: &Actor) -> Result<Vec<RetentionLine>, GateError> {
         let lines = self.retention_preview().await?;
-        let now = self.now();
+        let (now, change) = (self.now(), ordered_by(actor));
         let called: Result<(), StorageError> = self
             .0
             .storage
@@ -175,7 +175,7 @@ impl Gate {
                     for kind in Removable::ALL {
                         tx.job_due_no_later_than(job_name(kind), now).await?;
                     }
-                    Ok(())
+                    tx.note_change(&change, now).await
                 })
             })
             .await;
@@ -183,6 +183,10 @@ impl Gate {
         self.wake();
         Ok(lines)
     }
+}
+
+fn ordered_by(actor: &Actor) -> Change {
+    actor.change("retention.run", "all", None)
 }
 
 impl Desk {
@@ -221,7 +225,14 @@ impl Desk {
         &self,
         settings: &RetentionSettings,
         instance: &str,
+        actor: &Actor,
     ) -> Result<Vec<RetentionLine>, GateError> {
+        let (now, change) = (self.clock.now(), ordered_by(actor));
+        let noted: Result<(), StorageError> = self
+            .storage
+            .write(move |tx| Box::pin(async move { tx.note_change(&change, now).await }))
+            .await;
+        noted?;
         let mut lines = Vec::with_capacity(Removable::ALL.len());
         for kind in Removable::ALL {
             let now = self.clock.now();

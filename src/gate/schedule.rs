@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::views::Page;
-use super::{Desk, Gate, GateError};
+use super::{Actor, Desk, Gate, GateError};
 use crate::domain::clock::Timestamp;
 use crate::storage::StorageError;
 use crate::storage::records::JobRow;
@@ -56,14 +56,19 @@ impl Desk {
     ///
     /// # Errors
     /// [`GateError::NotFound`] if there is no such job; or the store fails.
-    pub async fn run_job(&self, name: &str) -> Result<JobView, GateError> {
+    pub async fn run_job(&self, name: &str, actor: &Actor) -> Result<JobView, GateError> {
         let (wanted, now) = (name.to_owned(), self.clock.now());
+        let change = actor.change("job.run", name, None);
         let row: Result<Option<JobRow>, StorageError> = self
             .storage
             .write(move |tx| {
                 Box::pin(async move {
                     tx.job_due_no_later_than(&wanted, now).await?;
-                    tx.job(&wanted).await
+                    let job = tx.job(&wanted).await?;
+                    if job.is_some() {
+                        tx.note_change(&change, now).await?;
+                    }
+                    Ok(job)
                 })
             })
             .await;
@@ -77,8 +82,8 @@ impl Gate {
     ///
     /// # Errors
     /// As [`Desk::run_job`].
-    pub async fn run_job(&self, name: &str) -> Result<JobView, GateError> {
-        let job = self.desk().run_job(name).await?;
+    pub async fn run_job(&self, name: &str, actor: &Actor) -> Result<JobView, GateError> {
+        let job = self.desk().run_job(name, actor).await?;
         self.wake();
         Ok(job)
     }

@@ -8,10 +8,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::App;
-use super::auth::Principal;
 use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
-use crate::gate::{AccountView, EntryView, Page, TopUpRequest};
+use crate::gate::{AccountView, Actor, EntryView, Page, TopUpRequest};
 
 /// The body of a top-up.
 #[derive(Debug, Deserialize)]
@@ -70,7 +69,7 @@ pub(super) async fn entries(
 
 pub(super) async fn top_up(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(actor): Extension<Actor>,
     PathOf(owner): PathOf<String>,
     headers: HeaderMap,
     JsonOf(body): JsonOf<TopUpBody>,
@@ -93,7 +92,7 @@ pub(super) async fn top_up(
             reason: body.reason,
             metadata: body.metadata,
             idempotency_key: key.to_owned(),
-            actor: who.actor,
+            actor,
         })
         .await?;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED);

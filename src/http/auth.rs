@@ -1,4 +1,5 @@
-//! Who may use the admin endpoint: bearer tokens with a role, compared in constant time.
+//! Who may use the admin endpoint: bearer tokens with a role, compared in constant time. Handlers get who
+//! it is as an [`Actor`].
 
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
@@ -9,6 +10,8 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::App;
 use super::problem::Problem;
+use super::request_id::RequestId;
+use crate::gate::Actor;
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +50,6 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// Who is asking.
-#[derive(Debug, Clone)]
-pub(super) struct Principal {
-    /// For the ledger and the log: `token:ops`.
-    pub(super) actor: String,
-}
-
 pub(super) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let presented = request
         .headers()
@@ -75,8 +71,13 @@ pub(super) async fn guard(State(app): State<App>, mut request: Request, next: Ne
         );
         return Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response();
     }
-    let actor = format!("token:{}", token.name);
-    request.extensions_mut().insert(Principal { actor });
+    let extensions = request.extensions_mut();
+    let id = extensions.get::<RequestId>();
+    let actor = Actor {
+        name: format!("token:{}", token.name),
+        request: id.map(|id| id.0.clone()),
+    };
+    extensions.insert(actor);
     next.run(request).await
 }
 

@@ -5,11 +5,12 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 
 use super::App;
-use super::auth::Principal;
 use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
 use crate::domain::decision::Outcome;
-use crate::gate::{BookingLine, BookingView, BookingsAsked, Page, PersonDecides, PersonsAnswer};
+use crate::gate::{
+    Actor, BookingLine, BookingView, BookingsAsked, Page, PersonDecides, PersonsAnswer,
+};
 
 /// Which bookings to list.
 #[derive(Debug, Default, Deserialize)]
@@ -79,7 +80,7 @@ impl DecisionBody {
 
 pub(super) async fn decide(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(actor): Extension<Actor>,
     PathOf((source, reference)): PathOf<(String, String)>,
     JsonOf(body): JsonOf<DecisionBody>,
 ) -> Result<Json<BookingView>, Problem> {
@@ -88,7 +89,7 @@ pub(super) async fn decide(
         reference,
         answer: body.answer()?,
         seat: body.seat,
-        actor: who.actor,
+        actor,
     };
     Ok(Json(app.gate.decide_booking(order).await?))
 }

@@ -2,6 +2,7 @@
 //! says to an answer.
 
 mod accounts;
+mod audit;
 mod auth;
 mod bookings;
 mod dead_letters;
@@ -12,6 +13,7 @@ mod instances;
 mod jobs;
 mod metrics;
 mod problem;
+mod request_id;
 mod retention;
 mod serve;
 mod webhook;
@@ -74,6 +76,7 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/v1/accounts/{owner}", get(accounts::show))
         .route("/v1/accounts/{owner}/entries", get(accounts::entries))
         .route("/v1/accounts/{owner}/top-ups", post(accounts::top_up))
+        .route("/v1/audit", get(audit::list))
         .route("/v1/bookings", get(bookings::list))
         .route("/v1/bookings/{source}/{reference}", get(bookings::show))
         .route(
@@ -101,6 +104,7 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .layer(CatchPanicLayer::custom(problem::after_panic))
+        .layer(middleware::from_fn(request_id::give))
         .with_state(app)
 }
 

@@ -16,6 +16,7 @@
 //! which the work is done again.
 
 mod accounts;
+mod audit;
 mod backend;
 mod backup;
 mod bell;

@@ -50,7 +50,7 @@ macro_rules! table {
 
 /// All of them, each after those it refers to. `instance` and `job` stay behind: they are about daemons
 /// on this very database.
-pub(super) const TABLES: [Table; 17] = [
+pub(super) const TABLES: [Table; 18] = [
     table!("unit" by "code", numbers "scale", texts "code", blobs),
     table!("source" by "name", numbers "first_seen_at", texts "name", blobs),
     table!("policy_text" by "hash", numbers "first_used_at", texts "hash" "name" "text", blobs),
@@ -60,7 +60,7 @@ pub(super) const TABLES: [Table; 17] = [
         texts "source" "lease_owner", blobs),
     table!("chain_key" by "source, key", numbers "chain_id", texts "source" "key", blobs),
     table!("delivery" by "id",
-        numbers "id" "received_at" "chain_id" "filed_at",
+        numbers "id" "received_at" "chain_id" "filed_at" "replayed_at",
         texts "source" "content_type" "state" "trigger" "note", blobs "digest" "body"),
     table!("fact" by "id", numbers "id" "chain_id" "delivery_id" "received_at", texts "body", blobs),
     table!("decision" by "id",
@@ -70,7 +70,7 @@ pub(super) const TABLES: [Table; 17] = [
         blobs),
     table!("command" by "id",
         numbers "id" "chain_id" "decision_id" "number" "tries" "due_at" "created_at"
-            "finished_at",
+            "finished_at" "purged_at",
         texts "uid" "seat" "action" "purpose" "reason" "state" "note", blobs),
     table!("attempt" by "id",
         numbers "id" "command_id" "number" "started_at" "deadline_at" "answered_at"
@@ -94,6 +94,8 @@ pub(super) const TABLES: [Table; 17] = [
         texts "layer", blobs),
     table!("waiver" by "decision_id", numbers "decision_id" "chain_id" "amount" "created_at",
         texts "unit" "reason", blobs),
+    table!("audit" by "id", numbers "id" "at", texts "actor" "action" "target" "detail" "request",
+        blobs),
     table!("idempotency" by "scope, key", numbers "status" "created_at",
         texts "scope" "key" "request" "outcome", blobs "request_hash"),
 ];

@@ -154,6 +154,8 @@ fn a_daemon_elsewhere_is_reached_with_url_and_token() {
         home.run(&["dead-letters", "list"]).done(),
         "no dead letters\n"
     );
+    let log = home.run(&["audit", "list"]).done();
+    assert!(log.contains("account.top_up"), "{log}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::world::World;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, ms_between, plus_ms};
 use crate::domain::decision::Outcome;
 use crate::domain::ids::{SourceName, Uid};
-use crate::gate::{BookingsAsked, Desk, GateError, Inner, PersonDecides, PersonsAnswer};
+use crate::gate::{Actor, BookingsAsked, Desk, GateError, Inner, PersonDecides, PersonsAnswer};
 use crate::gate::{filing, inbox, person, worker};
 use crate::journal::Record;
 use crate::storage::simulated::{Step, Turnstile};
@@ -369,7 +369,7 @@ impl Simulation {
                     reason: "Not then.".to_owned(),
                 },
             },
-            actor: "token:ops".to_owned(),
+            actor: Actor::new("token:ops"),
         };
         let name = self.world.name(uid);
         let said = person::decide_booking(&self.workers[0].gate, order).await;

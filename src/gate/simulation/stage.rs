@@ -15,7 +15,7 @@ use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::give_way::GiveWay;
 use crate::gate::metrics::Metrics;
-use crate::gate::{Acknowledge, Activity, Desk, GateSettings, Inner, Source, TopUpRequest};
+use crate::gate::{Acknowledge, Activity, Actor, Desk, GateSettings, Inner, Source, TopUpRequest};
 use crate::gate::{ReconcileSettings, RetentionSettings, inbox};
 use crate::journal::Journal;
 use crate::policy::{self, LoadContext, PolicySet, SourceFile};
@@ -165,7 +165,7 @@ fn top_up(owner: String, credits: i64) -> TopUpRequest {
         unit: "CREDIT".to_owned(),
         reason: None,
         metadata: None,
-        actor: "simulation".to_owned(),
+        actor: Actor::new("simulation"),
     }
 }
 

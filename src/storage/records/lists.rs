@@ -77,6 +77,45 @@ pub struct DeadLetterRow {
     pub last_attempt: Option<Attempt>,
 }
 
+/// A change that a person makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Who, such as `token:ops`.
+    pub actor: String,
+    /// What was done, such as `dead_letter.purge`.
+    pub action: String,
+    /// On what, such as `calcom/91`.
+    pub target: String,
+    /// What a person wants to know of it beside.
+    pub detail: Option<String>,
+    /// The id of the request that ordered it, if one did.
+    pub request: Option<String>,
+}
+
+/// Which changes are meant; `None` is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangeFilter {
+    /// By whom.
+    pub actor: Option<String>,
+    /// Of this kind.
+    pub action: Option<String>,
+    /// On what.
+    pub target: Option<String>,
+    /// Ordered by this request.
+    pub request: Option<String>,
+}
+
+/// A change that a person has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its place in the log.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who did what.
+    pub change: Change,
+}
+
 /// The answer to an earlier request with an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAnswer {

@@ -131,6 +131,47 @@ async fn a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived() {
     assert_eq!((command.due_at, command.note), (at(30), None));
 }
 
+async fn changes_are_listed_newest_first() {
+    let place = Place::new().await;
+    let change = |actor: &str, target: &str| Change {
+        actor: actor.to_owned(),
+        action: "dead_letter.purge".to_owned(),
+        target: target.to_owned(),
+        detail: None,
+        request: Some(format!("{actor} 1")),
+    };
+    let (one, other) = (change("token:a", "x/1"), change("token:b", "x/2"));
+    let (first, second) = (one.clone(), other.clone());
+    store!(place.storage, tx => {
+        tx.note_change(&first, at(1)).await?;
+        tx.note_change(&second, at(2)).await?;
+    })
+    .unwrap();
+    let all = read!(place.storage, tx => tx.changes(&ChangeFilter::default(), None, 10).await?);
+    let all = all.unwrap();
+    assert_eq!((&all[0].change, &all[1].change), (&other, &one));
+    assert_eq!((all[0].at, all.len()), (at(2), 2));
+    let last = all[0].id;
+    let of_a = ChangeFilter {
+        actor: Some("token:a".to_owned()),
+        action: Some("dead_letter.purge".to_owned()),
+        ..ChangeFilter::default()
+    };
+    let on_x2 = ChangeFilter {
+        target: Some("x/2".to_owned()),
+        request: Some("token:b 1".to_owned()),
+        ..ChangeFilter::default()
+    };
+    let (older, of_a, on_x2) = read!(place.storage, tx => (
+        tx.changes(&ChangeFilter::default(), Some(last), 10).await?,
+        tx.changes(&of_a, None, 10).await?,
+        tx.changes(&on_x2, None, 10).await?,
+    ))
+    .unwrap();
+    assert_eq!((&older, &of_a), (&all[1..].to_vec(), &all[1..].to_vec()));
+    assert_eq!(on_x2, all[..1]);
+}
+
 async fn what_is_not_there_is_named() {
     let place = Place::new().await;
     let none = CommandId(7);
@@ -152,5 +193,6 @@ on_both! {
     the_first_answer_to_an_attempt_stays,
     an_answer_finds_the_chain_that_its_own_was_merged_into,
     a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived,
+    changes_are_listed_newest_first,
     what_is_not_there_is_named,
 }

@@ -2,6 +2,7 @@
 //! sense.
 
 mod accounts;
+mod audit;
 mod bookings;
 mod decisions;
 mod metrics;

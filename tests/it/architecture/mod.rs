@@ -144,6 +144,7 @@ const ROOMS: &[Room] = &[
             "tokio_util",
             "tower_http",
             "tracing",
+            "uuid",
         ],
     ),
     room(
