@@ -42,6 +42,8 @@ pub(super) struct Job {
     pub(super) attempt: AttemptId,
     /// When its call must be over.
     pub(super) deadline: Timestamp,
+    /// When the booking begins, if that is known.
+    pub(super) start: Option<Timestamp>,
 }
 
 /// Takes one step. The transaction is the caller's.
@@ -92,8 +94,12 @@ pub(super) async fn advance(
         });
         let turn = command.as_ref().and_then(|_| source.turn(now));
         if let (Some(command), None) = (command, turn) {
+            let details = timeline.unit(&command.unit).and_then(|unit| unit.details);
+            let start = details.map(|details| details.start);
             let call_timeout_ms = source.provider.call_timeout_ms();
-            return begin(gate, tx, lease, record, command, call_timeout_ms, now).await;
+            let mut job = begin(gate, tx, lease, record, command, call_timeout_ms, now).await?;
+            job.start = start;
+            return Ok(Next::Deliver(Box::new(job)));
         }
         let rows = rows(&record, &timeline, plan.is_idle(), now);
         tx.put_bookings(lease.chain, &rows).await?;
@@ -116,18 +122,19 @@ async fn begin(
     command: Command,
     call_timeout_ms: i64,
     now: Timestamp,
-) -> Result<Next, StorageError> {
+) -> Result<Job, StorageError> {
     // One GET, one call, and one GET to see what a refused call meant.
     let deadline = plus_ms(now, 3 * call_timeout_ms);
     let worker = &gate.settings.worker_name;
     let attempt = tx.begin_attempt(command.id, worker, now, deadline).await?;
-    Ok(Next::Deliver(Box::new(Job {
+    Ok(Job {
         lease,
         record,
         command,
         attempt,
         deadline,
-    })))
+        start: None,
+    })
 }
 
 fn target(timeline: &Timeline<'_>, key: &UnitKey) -> Target {

@@ -58,7 +58,7 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
     let Some(action) = still_wanted(&job.record, &job.command, &reading, now, &source.rules) else {
         return outcome.nothing_left(reading, None);
     };
-    if let Some(report) = outcome.after_silence(now) {
+    if let Some(report) = outcome.too_late(now).or_else(|| outcome.after_silence(now)) {
         return report;
     }
     let call = Call {
@@ -248,6 +248,19 @@ impl Outcome<'_> {
         (at > now).then(|| self.wait(at, why))
     }
 
+    /// Once the booking has begun, nothing is tried again: who was to be told has come, or has not. A first
+    /// try is made all the same, and so is one that a person asks for.
+    fn too_late(&self, now: Timestamp) -> Option<AttemptReport> {
+        let tries = self.job.command.tries;
+        let start = self.job.start.filter(|start| *start <= now && tries > 0)?;
+        let attempts = self.job.command.attempts.iter().rev();
+        let last = attempts
+            .filter_map(|attempt| attempt.detail.as_deref())
+            .next();
+        let detail = after_start(start, last.unwrap_or("no answer"));
+        Some(self.dead(AttemptResult::Transient, tries, detail))
+    }
+
     fn dead(&self, result: AttemptResult, tries: i64, detail: String) -> AttemptReport {
         tracing::error!(
             command.id = %self.job.command.id,
@@ -260,6 +273,12 @@ impl Outcome<'_> {
         report.change.note = Some(detail.clone());
         report.detail = Some(detail);
         report
+    }
+
+    /// Whether a call has had no answer, so that it may have been carried out.
+    fn is_in_doubt(&self) -> bool {
+        let mut attempts = self.job.command.attempts.iter();
+        attempts.any(|attempt| attempt.result == Some(AttemptResult::Unknown))
     }
 
     /// The wait after the `tries`th attempt that counts; `None` once there is none left.
@@ -297,10 +316,25 @@ impl Outcome<'_> {
                 (AttemptResult::Unknown, *http_status, quiet, true)
             }
         };
-        match self.wait_after(tries).filter(|_| retry) {
+        let wait = self.wait_after(tries).filter(|_| retry);
+        let begun = self.job.start.filter(|start| *start <= now);
+        match wait {
             // Even after the last one: reading it back tells whether it was done.
             _ if result == AttemptResult::Unknown => {}
-            Some(wait) => due_at = plus_ms(now, wait),
+            // What came of an earlier call may still be read; nothing else is done once it has begun.
+            Some(_)
+                if let Some(start) = begun
+                    && !self.is_in_doubt() =>
+            {
+                let mut report = self.dead(result, tries, after_start(start, &detail));
+                report.http_status = http_status;
+                return report;
+            }
+            Some(wait) => {
+                let again = plus_ms(now, wait);
+                let start = self.job.start.filter(|start| *start > now);
+                due_at = start.map_or(again, |start| again.min(start));
+            }
             None => {
                 let mut report = self.dead(result, tries, detail);
                 report.http_status = http_status;
@@ -315,4 +349,9 @@ impl Outcome<'_> {
         report.detail = Some(detail);
         report
     }
+}
+
+/// Why a command is given up that could not be carried out before its booking began.
+fn after_start(start: Timestamp, last: &str) -> String {
+    format!("the booking began at {start}, so it is not tried again; last: {last}")
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod advance;
 mod again;
 mod audit;
+mod dead_letters;
 mod decide;
 mod deliver;
 mod desk;
@@ -53,6 +54,7 @@ use metrics::Metrics;
 pub use crate::storage::records::DeliveryRow;
 pub use accounts::{BalanceView, TopUpAnswer, TopUpRequest};
 pub use audit::{Actor, ChangeView, ChangesAsked};
+pub use dead_letters::{LetterLine, LettersAsked, LettersFate, LettersOrder, LettersReport};
 pub use desk::Desk;
 pub use error::GateError;
 pub use heartbeat::set_clock;
@@ -280,14 +282,14 @@ impl Gate {
         &self.0.desk
     }
 
-    /// Has a dead letter tried again now.
+    /// Has dead letters tried again now, or laid aside.
     ///
     /// # Errors
-    /// As [`Desk::retry_dead_letter`].
-    pub async fn retry_dead_letter(&self, id: i64) -> Result<(), GateError> {
-        self.desk().retry_dead_letter(id).await?;
+    /// As [`Desk::order_letters`].
+    pub async fn order_letters(&self, order: LettersOrder) -> Result<LettersReport, GateError> {
+        let report = self.desk().order_letters(order).await?;
         self.wake();
-        Ok(())
+        Ok(report)
     }
 
     /// The time, by the gate's clock.

@@ -2,7 +2,6 @@
 
 use serde_json::value::RawValue;
 
-use super::again::again;
 use super::views::{
     AccountView, AttemptView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView,
     EntryView, HoldView, Page,
@@ -12,7 +11,7 @@ use crate::domain::amount::Amount;
 use crate::domain::chain::{Attempt, Command, Decision, Hold};
 use crate::domain::clock::from_us;
 use crate::domain::decision::Outcome;
-use crate::domain::ids::{ChainId, CommandId, DeliveryId, SeatId, SourceName, Uid};
+use crate::domain::ids::{ChainId, DeliveryId, SeatId, SourceName, Uid};
 use crate::domain::owner::Owner;
 use crate::domain::timeline::Standing;
 use crate::storage::Tx;
@@ -176,53 +175,6 @@ impl Desk {
                 })
             })
             .await
-    }
-
-    /// Commands that were given up, oldest first.
-    ///
-    /// # Errors
-    /// [`GateError::Invalid`] for a cursor that is none.
-    pub async fn dead_letters(
-        &self,
-        after: Option<&str>,
-        limit: Option<u32>,
-    ) -> Result<Page<DeadLetterView>, GateError> {
-        let after = after.map(id_cursor).transpose()?.map(CommandId);
-        let limit = page(limit);
-        self.storage
-            .read(move |tx| {
-                Box::pin(async move {
-                    let rows = tx.dead_letters(after, limit + 1).await?;
-                    let next = next_cursor(&rows, limit, |row| row.id.to_string());
-                    let items = rows
-                        .into_iter()
-                        .take(limit as usize)
-                        .map(dead_letter)
-                        .collect();
-                    Ok(Page { items, next })
-                })
-            })
-            .await
-    }
-
-    /// Has a dead letter tried again, from the start of its schedule. Whoever works chains finds it due;
-    /// [`Gate::retry_dead_letter`](super::Gate::retry_dead_letter) wakes a worker as well.
-    ///
-    /// # Errors
-    /// [`GateError::NotFound`] if there is no such dead letter.
-    pub async fn retry_dead_letter(&self, id: i64) -> Result<(), GateError> {
-        let now = self.clock.now();
-        let revived = again(|| {
-            self.storage
-                .write(move |tx| Box::pin(async move { Ok(tx.revive(CommandId(id), now).await?) }))
-        })
-        .await?;
-        self.storage.ring();
-        if !revived {
-            return Err(GateError::NotFound(format!("no dead letter {id}")));
-        }
-        tracing::info!(command.id = id, "dead letter is tried again");
-        Ok(())
     }
 
     /// Checks the ledger's invariants; empty if they hold.
@@ -454,7 +406,7 @@ fn attempt(attempt: &Attempt) -> AttemptView {
     }
 }
 
-fn dead_letter(row: DeadLetterRow) -> DeadLetterView {
+pub(super) fn dead_letter(row: DeadLetterRow) -> DeadLetterView {
     DeadLetterView {
         id: row.id,
         source: row.source,
@@ -464,6 +416,9 @@ fn dead_letter(row: DeadLetterRow) -> DeadLetterView {
         tries: row.tries,
         created_at: row.created_at,
         given_up_at: row.finished_at,
+        start: row.start,
+        holds_credit: row.holds,
+        reason: row.reason,
         last_attempt: row.last_attempt.as_ref().map(attempt),
     }
 }

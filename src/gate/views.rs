@@ -220,6 +220,12 @@ pub struct DeadLetterView {
     pub created_at: Timestamp,
     /// When it was given up.
     pub given_up_at: Option<Timestamp>,
+    /// When its booking begins.
+    pub start: Option<Timestamp>,
+    /// Whether credit is still set aside for its booking.
+    pub holds_credit: bool,
+    /// The reason that the booker is to be told.
+    pub reason: Option<String>,
     /// The last attempt.
     pub last_attempt: Option<AttemptView>,
 }

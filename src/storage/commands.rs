@@ -4,8 +4,7 @@ use super::backend::{Row, Sql, Tx};
 use super::decisions::unit_key;
 use super::error::StorageError;
 use super::records::{
-    Attempt, AttemptResult, Command, CommandChange, CommandState, DeadLetterRow, FinishedAttempt,
-    NewCommand,
+    Attempt, AttemptResult, Command, CommandChange, CommandState, FinishedAttempt, NewCommand,
 };
 use super::words::{from_word, from_word_or_null, word};
 use crate::domain::clock::Timestamp;
@@ -20,10 +19,6 @@ const CHANGE: Sql = Sql::same(
     "UPDATE command SET state = $2, action = $3, due_at = $4, tries = $5, note = $6,
          finished_at = CASE WHEN $2 = 'open' THEN NULL ELSE $7 END
      WHERE id = $1",
-);
-const REVIVE: Sql = Sql::same(
-    "UPDATE command SET state = 'open', tries = 0, due_at = $2, note = NULL, finished_at = NULL
-     WHERE id = $1 AND state = 'dead' RETURNING chain_id",
 );
 const CHAIN: Sql = Sql::same(
     "SELECT command.chain_id FROM attempt JOIN command ON command.id = attempt.command_id
@@ -51,19 +46,6 @@ pub(super) const ATTEMPTS_OF_CHAIN: Sql = Sql::same(
      FROM attempt JOIN command ON command.id = attempt.command_id
      WHERE command.chain_id = $1 ORDER BY attempt.command_id, attempt.number",
 );
-const DEAD_LETTERS: Sql = Sql::same(
-    "SELECT command.id, command.chain_id, chain.source, command.decision_id, command.uid,
-         command.seat, command.number, command.action, command.purpose, command.reason,
-         command.note, command.tries, command.created_at, command.finished_at,
-         attempt.id AS attempt_id, attempt.number AS attempt_number, attempt.worker,
-         attempt.started_at, attempt.deadline_at, attempt.answered_at, attempt.result,
-         attempt.http_status, attempt.detail
-     FROM command JOIN chain ON chain.id = command.chain_id
-     LEFT JOIN attempt ON attempt.command_id = command.id AND attempt.number =
-         (SELECT MAX(number) FROM attempt AS last WHERE last.command_id = command.id)
-     WHERE command.state = 'dead' AND command.id > $1 ORDER BY command.id LIMIT $2",
-);
-
 impl Tx {
     /// Writes down what the provider is to be told.
     ///
@@ -148,43 +130,6 @@ impl Tx {
             }),
         }
     }
-
-    /// The commands behind `after` that were given up, oldest first.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn dead_letters(
-        &mut self,
-        after: Option<CommandId>,
-        limit: u32,
-    ) -> Result<Vec<DeadLetterRow>, StorageError> {
-        let after = after.unwrap_or(CommandId(0));
-        let rows = self.query(DEAD_LETTERS).bind(after).bind(i64::from(limit));
-        rows.all().await?.iter().map(dead_letter).collect()
-    }
-
-    /// Opens a dead command again, from its first try, and makes its chain due now. `false` if it is
-    /// not dead.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn revive(
-        &mut self,
-        command: CommandId,
-        now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        let row = self
-            .query(REVIVE)
-            .bind(command)
-            .bind(now)
-            .optional()
-            .await?;
-        let Some(row) = row else {
-            return Ok(false);
-        };
-        self.due_no_later_than(row.get("chain_id")?, now).await?;
-        Ok(true)
-    }
 }
 
 /// Commands with their attempts; both by the command's id.
@@ -220,7 +165,7 @@ fn command(row: &Row) -> Result<Command, StorageError> {
     })
 }
 
-fn attempt(row: &Row) -> Result<Attempt, StorageError> {
+pub(super) fn attempt(row: &Row) -> Result<Attempt, StorageError> {
     Ok(Attempt {
         id: row.get("attempt_id")?,
         number: row.get("attempt_number")?,
@@ -231,25 +176,5 @@ fn attempt(row: &Row) -> Result<Attempt, StorageError> {
         result: from_word_or_null(row, "result")?,
         http_status: row.get("http_status")?,
         detail: row.get("detail")?,
-    })
-}
-
-fn dead_letter(row: &Row) -> Result<DeadLetterRow, StorageError> {
-    let called: Option<AttemptId> = row.get("attempt_id")?;
-    Ok(DeadLetterRow {
-        id: row.get("id")?,
-        chain: row.get("chain_id")?,
-        source: row.get("source")?,
-        decision: row.get("decision_id")?,
-        unit: unit_key(row)?,
-        number: row.get("number")?,
-        action: from_word(row, "action")?,
-        purpose: from_word(row, "purpose")?,
-        reason: row.get("reason")?,
-        note: row.get("note")?,
-        tries: row.get("tries")?,
-        created_at: row.get("created_at")?,
-        finished_at: row.get("finished_at")?,
-        last_attempt: called.map(|_| attempt(row)).transpose()?,
     })
 }

@@ -25,6 +25,7 @@ mod chains;
 mod checkpoint;
 mod commands;
 mod concurrent;
+mod dead_letters;
 mod decisions;
 mod error;
 mod filing;

@@ -154,6 +154,15 @@ fn a_daemon_elsewhere_is_reached_with_url_and_token() {
         home.run(&["dead-letters", "list"]).done(),
         "no dead letters\n"
     );
+    for rest in ["retry", "purge"] {
+        let all = home.run(&["dead-letters", rest, "--all", "--dry-run"]);
+        assert_eq!(all.done(), "no dead letters\n");
+        home.run(&["dead-letters", rest]).failed(2);
+        home.run(&["dead-letters", rest, "7", "--source", "calcom"])
+            .failed(2);
+        home.run(&["dead-letters", rest, "7"]).failed(3);
+    }
+    home.run(&["dead-letters", "show", "7"]).failed(3);
     let log = home.run(&["audit", "list"]).done();
     assert!(log.contains("account.top_up"), "{log}");
 }

@@ -16,7 +16,10 @@ use super::world::World;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, ms_between, plus_ms};
 use crate::domain::decision::Outcome;
 use crate::domain::ids::{SourceName, Uid};
-use crate::gate::{Actor, BookingsAsked, Desk, GateError, Inner, PersonDecides, PersonsAnswer};
+use crate::gate::{
+    Actor, BookingsAsked, Desk, GateError, Inner, LettersAsked, LettersFate, LettersOrder,
+    PersonDecides, PersonsAnswer,
+};
 use crate::gate::{filing, inbox, person, worker};
 use crate::journal::Record;
 use crate::storage::simulated::{Step, Turnstile};
@@ -342,15 +345,28 @@ impl Simulation {
 
     /// A person has everything tried again that was given up; false if there was nothing.
     async fn retry_dead_letters(&mut self) -> bool {
-        let dead = self.desk.dead_letters(None, None).await.unwrap().items;
+        let asked = LettersAsked::default();
+        let dead = self
+            .desk
+            .dead_letters(asked, None, None)
+            .await
+            .unwrap()
+            .items;
         for letter in &dead {
             self.world.tell(format!(
                 "a person has {} of {} tried again",
                 letter.action.as_str(),
                 letter.booking
             ));
-            self.desk.retry_dead_letter(letter.id.0).await.unwrap();
         }
+        let order = LettersOrder {
+            asked: LettersAsked::default(),
+            fate: LettersFate::Retry { force: false },
+            dry_run: false,
+            actor: Actor::new("token:ops"),
+        };
+        let report = self.desk.order_letters(order).await.unwrap();
+        assert_eq!(report.done.len(), dead.len());
         self.quiet &= dead.is_empty();
         !dead.is_empty()
     }

@@ -73,8 +73,25 @@ pub struct DeadLetterRow {
     pub created_at: Timestamp,
     /// When it was given up.
     pub finished_at: Option<Timestamp>,
+    /// When its booking begins, if that is known.
+    pub start: Option<Timestamp>,
+    /// Whether credit is still set aside for its booking.
+    pub holds: bool,
     /// The last call made for it.
     pub last_attempt: Option<Attempt>,
+}
+
+/// Which dead letters are meant; `None` is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeadLetterFilter {
+    /// This one.
+    pub id: Option<CommandId>,
+    /// Of this source.
+    pub source: Option<SourceName>,
+    /// Of this operation.
+    pub action: Option<Action>,
+    /// Given up at this time or later.
+    pub since: Option<Timestamp>,
 }
 
 /// A change that a person makes.

@@ -104,7 +104,9 @@ async fn a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived() {
         tx.change_command(&dead(id), at(17)).await?;
     })
     .unwrap();
-    let letters = read!(place.storage, tx => tx.dead_letters(None, 10).await?).unwrap();
+    let letters =
+        read!(place.storage, tx => tx.dead_letters(&DeadLetterFilter::default(), None, 10).await?)
+            .unwrap();
     let letter = &letters[0];
     assert_eq!((letter.id, letter.chain), (id, chain));
     assert_eq!((letter.action, letter.tries), (Action::Cancel, 3));
@@ -115,8 +117,25 @@ async fn a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived() {
     assert_eq!(letter.note.as_deref(), Some("gave up"));
     let last = letter.last_attempt.as_ref().unwrap();
     assert_eq!((last.number, last.http_status), (2, Some(403)));
-    let behind = read!(place.storage, tx => tx.dead_letters(Some(id), 10).await?);
+    let behind = read!(place.storage, tx => tx.dead_letters(&DeadLetterFilter::default(), Some(id), 10).await?);
     assert!(behind.unwrap().is_empty());
+
+    let of_another = DeadLetterFilter {
+        source: Some(SourceName::new("another")),
+        ..DeadLetterFilter::default()
+    };
+    let of_it = DeadLetterFilter {
+        id: Some(id),
+        action: Some(Action::Cancel),
+        since: Some(at(17)),
+        ..DeadLetterFilter::default()
+    };
+    let (none, one) = read!(place.storage, tx => (
+        tx.dead_letters(&of_another, None, 10).await?,
+        tx.dead_letters(&of_it, None, 10).await?,
+    ))
+    .unwrap();
+    assert_eq!((none.len(), one.len()), (0, 1));
 
     let (first, second, due) = store!(place.storage, tx => (
         tx.revive(id, at(30)).await?,
@@ -129,6 +148,24 @@ async fn a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived() {
     let command = load(&place, chain).await;
     assert_eq!((command.state, command.tries), (CommandState::Open, 0));
     assert_eq!((command.due_at, command.note), (at(30), None));
+}
+
+async fn a_purged_command_stays_dead_and_is_not_listed() {
+    let place = Place::new().await;
+    let (chain, id) = open_command(&place).await;
+    let done = store!(place.storage, tx => {
+        let while_open = tx.purge(id, at(16)).await?;
+        tx.change_command(&dead(id), at(17)).await?;
+        (while_open, tx.purge(id, at(18)).await?, tx.purge(id, at(19)).await?)
+    });
+    assert_eq!(done.unwrap(), (false, true, false));
+    let revived = store!(place.storage, tx => tx.revive(id, at(20)).await?);
+    assert!(!revived.unwrap());
+    let listed = read!(place.storage, tx => {
+        tx.dead_letters(&DeadLetterFilter::default(), None, 10).await?
+    });
+    assert!(listed.unwrap().is_empty());
+    assert_eq!(load(&place, chain).await.state, CommandState::Dead);
 }
 
 async fn changes_are_listed_newest_first() {
@@ -193,6 +230,7 @@ on_both! {
     the_first_answer_to_an_attempt_stays,
     an_answer_finds_the_chain_that_its_own_was_merged_into,
     a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived,
+    a_purged_command_stays_dead_and_is_not_listed,
     changes_are_listed_newest_first,
     what_is_not_there_is_named,
 }
