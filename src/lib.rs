@@ -62,6 +62,10 @@
 //! is written under the chain's lock together with its hold, and makes the chain due; a worker finds a
 //! decision without a call, and goes on at 3.
 //!
+//! What could not be told is a dead letter (`gate::dead_letters`): a person has it tried again, or lays it
+//! aside. What came in can be read again (`gate::deliveries`), and takes the place of what it told before.
+//! Every change that a person makes is noted in the transaction that makes it (`gate::audit`).
+//!
 //! A provider may tell of a move in two halves, under the old id and under the new one, in any order and
 //! with any time in between. Both are facts of one chain. What one half leaves out, and what never came,
 //! is read before anything is decided, so that nothing is paid twice or paid back for a move.

@@ -8,6 +8,7 @@ mod backup;
 mod bookings;
 mod credits;
 mod dead_letters;
+mod deliveries;
 mod demo;
 mod import;
 mod init;
@@ -98,6 +99,9 @@ enum Command {
     /// What the provider could not be told
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// The webhooks that are stored, and reading them again
+    #[command(subcommand)]
+    Deliveries(deliveries::DeliveriesCommand),
     /// What people have changed
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -186,6 +190,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Credits(command) => credits::run(command, json, context),
         Command::Bookings(command) => bookings::run(command, json, context),
         Command::DeadLetters(command) => dead_letters::run(&command, json, context),
+        Command::Deliveries(command) => deliveries::run(&command, json, context),
         Command::Audit(command) => audit::run(command, json, context),
         Command::Instances(instances::InstancesArgs {}) => instances::run(json, context),
         Command::Jobs(command) => jobs::run(&command, json, context),

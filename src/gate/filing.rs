@@ -66,18 +66,24 @@ pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> 
                 let _turn = turn.begin();
                 let deliveries = tx.unfiled(limit).await?;
                 let understood = deliveries.into_iter().map(|each| this.understand(each));
-                let mut letters: Vec<_> = understood.collect();
+                let (replayed, mut letters): (Vec<_>, Vec<_>) =
+                    understood.partition(|letter| letter.replayed);
                 // Instances that lock chains in one order do not wait for each other in a circle.
                 letters.sort_by(|one, other| one.names.cmp(&other.names));
                 for place in tx.file_together(&letters, now).await? {
                     post(tx, &letters[place], now).await?;
                 }
+                for letter in &replayed {
+                    post_again(tx, letter, now).await?;
+                }
+                letters.extend(replayed);
                 Ok(letters)
             })
         })
         .await;
     if let Ok(letters) = &filed {
-        letters.iter().for_each(|letter| gate.count(letter, now));
+        let first = letters.iter().filter(|letter| !letter.replayed);
+        first.for_each(|letter| gate.count(letter, now));
     }
     match filed.map(|letters| letters.len()) {
         Err(error) if !error.is_transient() => {
@@ -120,14 +126,21 @@ async fn file_alone(
                     return Ok(());
                 };
                 let Some(error) = refused else {
-                    return post(tx, &this.understand(delivery), now).await;
+                    let letter = this.understand(delivery);
+                    return match letter.replayed {
+                        true => post_again(tx, &letter, now).await,
+                        false => post(tx, &letter, now).await,
+                    };
                 };
+                // What it told before, if it was read again, still holds.
+                let told = tx.told_by(id).await?;
                 let quarantined = Filing {
                     state: DeliveryState::Quarantined,
                     trigger: None,
                     note: Some(format!("the store refused it: {error}")),
                 };
-                tx.file_delivery(id, &quarantined, None, now).await
+                let chain = told.map(|(chain, _)| chain);
+                tx.file_delivery(id, &quarantined, chain, now).await
             })
         })
         .await
@@ -155,6 +168,27 @@ async fn post(tx: &mut Tx, letter: &Understood, now: Timestamp) -> Result<(), St
     }
     tx.file_delivery(letter.delivery, &letter.filing, filed_under, now)
         .await
+}
+
+/// Files a delivery that a person has read again: what it tells now takes the place of what it told before.
+/// If it tells nothing any more, what it told stays: nothing that is known is lost by reading again.
+async fn post_again(tx: &mut Tx, letter: &Understood, now: Timestamp) -> Result<(), StorageError> {
+    let told = tx.told_by(letter.delivery).await?;
+    if let (None, Some((chain, trigger))) = (&letter.fact, &told) {
+        let why = letter.filing.note.as_deref().unwrap_or("not for us");
+        let kept = Filing {
+            state: DeliveryState::Event,
+            trigger: trigger.clone(),
+            note: Some(format!("read again, what it told before is kept: {why}")),
+        };
+        return tx
+            .file_delivery(letter.delivery, &kept, Some(*chain), now)
+            .await;
+    }
+    if told.is_some() {
+        tx.take_back(letter.delivery, now).await?;
+    }
+    post(tx, letter, now).await
 }
 
 impl Inner {
@@ -194,7 +228,7 @@ impl Inner {
                     source.name = %delivery.source,
                     delivery.id = %delivery.id,
                     reason = %why,
-                    "a delivery was not understood; it is kept, see GET /v1/deliveries"
+                    "a delivery was not understood; it is kept, see `bookgate deliveries list --state unparsed`"
                 );
                 (DeliveryState::Unparsed, None, Some(why), None)
             }
@@ -211,6 +245,7 @@ impl Inner {
             },
             fact: event.map(FactBody::Event),
             names: names.unwrap_or_default(),
+            replayed: delivery.replayed,
         }
     }
 }

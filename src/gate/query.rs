@@ -11,12 +11,12 @@ use crate::domain::amount::Amount;
 use crate::domain::chain::{Attempt, Command, Decision, Hold};
 use crate::domain::clock::from_us;
 use crate::domain::decision::Outcome;
-use crate::domain::ids::{ChainId, DeliveryId, SeatId, SourceName, Uid};
+use crate::domain::ids::{ChainId, SeatId, SourceName, Uid};
 use crate::domain::owner::Owner;
 use crate::domain::timeline::Standing;
 use crate::storage::Tx;
 use crate::storage::records::{
-    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DeliveryRow, EntryCursor, Violation,
+    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, EntryCursor, Violation,
 };
 
 /// Rows on a page, if the request does not say.
@@ -148,30 +148,6 @@ impl Desk {
                         return Err(no_booking(&source, &reference));
                     };
                     desk.booking_view(tx, row).await
-                })
-            })
-            .await
-    }
-
-    /// Deliveries that a person should look at, oldest first: those that were not understood, and those
-    /// whose meaning the store refused.
-    ///
-    /// # Errors
-    /// [`GateError::Invalid`] for a cursor that is none.
-    pub async fn deliveries_to_look_at(
-        &self,
-        after: Option<&str>,
-        limit: Option<u32>,
-    ) -> Result<Page<DeliveryRow>, GateError> {
-        let after = after.map(id_cursor).transpose()?.map(DeliveryId);
-        let limit = page(limit);
-        self.storage
-            .read(move |tx| {
-                Box::pin(async move {
-                    let mut items = tx.unparsed(after, limit + 1).await?;
-                    let next = next_cursor(&items, limit, |row| row.id.to_string());
-                    items.truncate(limit as usize);
-                    Ok(Page { items, next })
                 })
             })
             .await

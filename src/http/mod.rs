@@ -83,7 +83,10 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
             "/v1/bookings/{source}/{reference}/decision",
             post(bookings::decide),
         )
-        .route("/v1/deliveries", get(deliveries::to_look_at))
+        .route("/v1/deliveries", get(deliveries::list))
+        .route("/v1/deliveries/replays", post(deliveries::replay_some))
+        .route("/v1/deliveries/{id}", get(deliveries::show))
+        .route("/v1/deliveries/{id}/replay", post(deliveries::replay))
         .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/retries", post(dead_letters::retry_some))
         .route("/v1/dead-letters/purges", post(dead_letters::purge))

@@ -216,7 +216,17 @@ impl Tx {
     ) -> Result<(), StorageError> {
         let insert = self.query(INSERT_FACT).bind(chain).bind(delivery);
         insert.bind(received_at).bind(json(body)?).run().await?;
-        let touch = self.query(TOUCH).bind(chain).bind(received_at).bind(due);
+        self.touch_chain(chain, received_at, due).await
+    }
+
+    /// Notes that what is known of a chain has changed.
+    pub(super) async fn touch_chain(
+        &mut self,
+        chain: ChainId,
+        at: Timestamp,
+        due: Option<Timestamp>,
+    ) -> Result<(), StorageError> {
+        let touch = self.query(TOUCH).bind(chain).bind(at).bind(due);
         match touch.run().await? {
             1 => Ok(()),
             _ => Err(missing(chain)),

@@ -1,12 +1,10 @@
 //! The inbox: every verified delivery, once. It arrives first, many to a commit; later it is understood
 //! and filed.
 
-use bytes::Bytes;
-
 use super::backend::{Row, Sql, Tx, Value};
 use super::error::StorageError;
-use super::records::{DeliveryRow, Filing, NewDelivery, UnfiledDelivery};
-use super::words::{from_word, word};
+use super::records::{Filing, NewDelivery, UnfiledDelivery};
+use super::words::word;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DeliveryId};
 
@@ -23,15 +21,15 @@ const ARRIVE: Sql = Sql::each(
 );
 // On a server, rows that another instance is filing at this moment are passed over.
 const UNFILED: Sql = Sql::each(
-    "SELECT id, source, received_at, content_type, body FROM delivery
+    "SELECT id, source, received_at, content_type, body, replayed_at FROM delivery
      WHERE filed_at IS NULL ORDER BY id LIMIT $1",
-    "SELECT id, source, received_at, content_type, body FROM delivery
+    "SELECT id, source, received_at, content_type, body, replayed_at FROM delivery
      WHERE filed_at IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
 );
 const ONE_UNFILED: Sql = Sql::each(
-    "SELECT id, source, received_at, content_type, body FROM delivery
+    "SELECT id, source, received_at, content_type, body, replayed_at FROM delivery
      WHERE id = $1 AND filed_at IS NULL",
-    "SELECT id, source, received_at, content_type, body FROM delivery
+    "SELECT id, source, received_at, content_type, body, replayed_at FROM delivery
      WHERE id = $1 AND filed_at IS NULL FOR UPDATE SKIP LOCKED",
 );
 const FIRST_UNFILED: Sql = Sql::same("SELECT MIN(id) AS id FROM delivery WHERE filed_at IS NULL");
@@ -40,18 +38,6 @@ const FILE: Sql = Sql::same(
     "UPDATE delivery SET state = $2, trigger = $3, note = $4, chain_id = $5, filed_at = $6
      WHERE id = $1",
 );
-const OF_CHAIN: Sql = Sql::same(
-    "SELECT id, source, received_at, state, trigger, note FROM delivery
-     WHERE chain_id = $1 ORDER BY id LIMIT $2",
-);
-const BY_ID: Sql =
-    Sql::same("SELECT id, source, received_at, state, trigger, note FROM delivery WHERE id = $1");
-const TO_LOOK_AT: Sql = Sql::same(
-    "SELECT id, source, received_at, state, trigger, note FROM delivery
-     WHERE state IN ('unparsed', 'quarantined') AND filed_at IS NOT NULL AND id > $1
-     ORDER BY id LIMIT $2",
-);
-const BODY: Sql = Sql::same("SELECT body FROM delivery WHERE id = $1");
 
 impl Tx {
     /// Puts deliveries into the inbox, each once by its digest. Says how many are new.
@@ -147,78 +133,17 @@ impl Tx {
             }),
         }
     }
-
-    /// The deliveries of a chain, oldest first.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn deliveries_of_chain(
-        &mut self,
-        chain: ChainId,
-        limit: u32,
-    ) -> Result<Vec<DeliveryRow>, StorageError> {
-        let rows = self.query(OF_CHAIN).bind(chain).bind(i64::from(limit));
-        rows.all().await?.iter().map(delivery_row).collect()
-    }
-
-    /// One delivery, without its body.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn delivery(
-        &mut self,
-        delivery: DeliveryId,
-    ) -> Result<Option<DeliveryRow>, StorageError> {
-        let row = self.query(BY_ID).bind(delivery).optional().await?;
-        row.as_ref().map(delivery_row).transpose()
-    }
-
-    /// The body of a delivery; `None` if there is no such delivery or retention has removed it.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn delivery_body(
-        &mut self,
-        delivery: DeliveryId,
-    ) -> Result<Option<Bytes>, StorageError> {
-        let row = self.query(BODY).bind(delivery).optional().await?;
-        let body: Option<Option<Vec<u8>>> = row.map(|row| row.get("body")).transpose()?;
-        Ok(body.flatten().map(Bytes::from))
-    }
-
-    /// The deliveries behind `after` that were filed as unparsed or quarantined, oldest first.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn unparsed(
-        &mut self,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> Result<Vec<DeliveryRow>, StorageError> {
-        let after = after.unwrap_or(DeliveryId(0));
-        let rows = self.query(TO_LOOK_AT).bind(after).bind(i64::from(limit));
-        rows.all().await?.iter().map(delivery_row).collect()
-    }
 }
 
 fn unfiled_delivery(row: &Row) -> Result<UnfiledDelivery, StorageError> {
     let body: Option<Vec<u8>> = row.get("body")?;
+    let replayed_at: Option<Timestamp> = row.get("replayed_at")?;
     Ok(UnfiledDelivery {
         id: row.get("id")?,
         source: row.get("source")?,
         received_at: row.get("received_at")?,
         content_type: row.get("content_type")?,
         body: body.unwrap_or_default().into(),
-    })
-}
-
-fn delivery_row(row: &Row) -> Result<DeliveryRow, StorageError> {
-    Ok(DeliveryRow {
-        id: row.get("id")?,
-        source: row.get("source")?,
-        received_at: row.get("received_at")?,
-        state: from_word(row, "state")?,
-        trigger: row.get("trigger")?,
-        note: row.get("note")?,
+        replayed: replayed_at.is_some(),
     })
 }

@@ -27,6 +27,7 @@ mod commands;
 mod concurrent;
 mod dead_letters;
 mod decisions;
+mod deliveries;
 mod error;
 mod filing;
 mod health;

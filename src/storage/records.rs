@@ -46,6 +46,21 @@ pub enum DeliveryState {
     Unparsed,
     /// Understood, but the store would not take what it says.
     Quarantined,
+    /// Stored, and still to be understood, for the first time or once more.
+    Waiting,
+}
+
+impl DeliveryState {
+    /// In one word, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Ignored => "ignored",
+            Self::Unparsed => "unparsed",
+            Self::Quarantined => "quarantined",
+            Self::Waiting => "waiting",
+        }
+    }
 }
 
 /// A verified delivery on its way into the inbox.
@@ -76,6 +91,8 @@ pub struct UnfiledDelivery {
     pub content_type: Option<String>,
     /// The signed bytes.
     pub body: Bytes,
+    /// Whether a person has it read again.
+    pub replayed: bool,
 }
 
 /// A delivery that was understood as far as it can be.
@@ -93,6 +110,8 @@ pub struct Understood {
     pub fact: Option<FactBody>,
     /// The names of that booking's chain.
     pub names: Vec<String>,
+    /// Whether a person has it read again.
+    pub replayed: bool,
 }
 
 /// How many bookings there are of something.
@@ -130,6 +149,12 @@ pub struct DeliveryRow {
     pub trigger: Option<String>,
     /// Why it is unparsed or quarantined.
     pub note: Option<String>,
+    /// When it was understood, as far as it was.
+    pub filed_at: Option<Timestamp>,
+    /// When a person last had it read again.
+    pub replayed_at: Option<Timestamp>,
+    /// How large it is; `None` once retention has removed its body.
+    pub body_bytes: Option<i64>,
 }
 
 /// A decision to be stored.

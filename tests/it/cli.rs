@@ -3,6 +3,7 @@
 
 mod calendly;
 mod decide;
+mod deliveries;
 pub(crate) mod home;
 
 use std::io::{BufRead, BufReader, Write};
@@ -163,6 +164,16 @@ fn a_daemon_elsewhere_is_reached_with_url_and_token() {
         home.run(&["dead-letters", rest, "7"]).failed(3);
     }
     home.run(&["dead-letters", "show", "7"]).failed(3);
+    assert_eq!(home.run(&["deliveries", "list"]).done(), "no deliveries\n");
+    let none = home.run(&["deliveries", "replay", "--all", "--dry-run"]);
+    assert_eq!(none.done(), "0 in all; 0 left\n");
+    for wrong in [&[][..], &["7", "--state", "event"], &["--state", "lost"]] {
+        home.run(&[&["deliveries", "replay"], wrong].concat())
+            .failed(2);
+    }
+    for one in ["replay", "show"] {
+        home.run(&["deliveries", one, "7"]).failed(3);
+    }
     let log = home.run(&["audit", "list"]).done();
     assert!(log.contains("account.top_up"), "{log}");
 }

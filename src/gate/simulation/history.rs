@@ -30,6 +30,8 @@ pub(super) enum Action {
     Decline { booking: u8 },
     /// A person decides what was left to one.
     Decide { booking: u8, word: Word },
+    /// A person has all webhooks that are stored read again.
+    Replay,
     /// A webhook arrives; if `again`, a copy of it is still on its way.
     Deliver { webhook: u8, again: bool },
     /// One of those who could take a step takes it.
@@ -172,6 +174,7 @@ fn any(dice: &mut Dice) -> Action {
             booking,
             word: dice.of(&[Word::Yes, Word::YesForNothing, Word::No]),
         },
+        57..=58 => Action::Replay,
         _ => Action::Go(dice.byte()),
     }
 }

@@ -17,8 +17,8 @@ use crate::domain::clock::{Clock, ManualClock, Timestamp, ms_between, plus_ms};
 use crate::domain::decision::Outcome;
 use crate::domain::ids::{SourceName, Uid};
 use crate::gate::{
-    Actor, BookingsAsked, Desk, GateError, Inner, LettersAsked, LettersFate, LettersOrder,
-    PersonDecides, PersonsAnswer,
+    Actor, BookingsAsked, DeliveriesAsked, Desk, GateError, Inner, LettersAsked, LettersFate,
+    LettersOrder, PersonDecides, PersonsAnswer, ReplayOrder,
 };
 use crate::gate::{filing, inbox, person, worker};
 use crate::journal::Record;
@@ -132,6 +132,7 @@ impl Simulation {
                     self.decide(&row.uid, word).await;
                 }
             }
+            Action::Replay => self.replay().await,
             Action::Trouble(trouble) => self.world.state().troubles.push_back(trouble),
             people => self.world.people(people).await,
         }
@@ -341,6 +342,20 @@ impl Simulation {
             .read(|tx| Box::pin(async move { tx.next_due().await }))
             .await;
         due.unwrap()
+    }
+
+    /// A person has all that is stored read again.
+    async fn replay(&mut self) {
+        let order = ReplayOrder {
+            asked: DeliveriesAsked::default(),
+            after: None,
+            limit: None,
+            dry_run: false,
+            actor: Actor::new("token:ops"),
+        };
+        self.desk.replay(order).await.unwrap();
+        self.world.tell("what is stored is to be read again");
+        self.unfiled = true;
     }
 
     /// A person has everything tried again that was given up; false if there was nothing.

@@ -2,10 +2,12 @@
 
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::{Action, Outcome};
-use crate::domain::ids::{ChainId, CommandId, DecisionId, SeatId, SourceName, Uid, UnitKey};
+use crate::domain::ids::{
+    ChainId, CommandId, DecisionId, DeliveryId, SeatId, SourceName, Uid, UnitKey,
+};
 use crate::domain::owner::Owner;
 
-use super::{Attempt, BookingRow, Purpose};
+use super::{Attempt, BookingRow, DeliveryRow, DeliveryState, Purpose};
 
 /// Which bookings are wanted; `None` is any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,6 +94,30 @@ pub struct DeadLetterFilter {
     pub action: Option<Action>,
     /// Given up at this time or later.
     pub since: Option<Timestamp>,
+}
+
+/// Which deliveries are meant; `None` is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Of this source.
+    pub source: Option<SourceName>,
+    /// In this state.
+    pub state: Option<DeliveryState>,
+    /// Of this trigger.
+    pub trigger: Option<String>,
+    /// Received at this time or later.
+    pub since: Option<Timestamp>,
+    /// Received before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// What a search for deliveries came to.
+#[derive(Debug, Clone, Default)]
+pub struct FoundDeliveries {
+    /// Those that fit, newest first.
+    pub rows: Vec<DeliveryRow>,
+    /// The last one that was looked at, if there may be more behind it.
+    pub searched_to: Option<DeliveryId>,
 }
 
 /// A change that a person makes.

@@ -167,6 +167,7 @@ async fn every_statement_runs_on_both() {
         bookings::STORIES,
         chains::STORIES,
         commands::STORIES,
+        deliveries::STORIES,
         import::STORIES,
         filing::STORIES,
         inbox::STORIES,

@@ -10,6 +10,7 @@ fn understood(delivery: DeliveryId, names: &[&str]) -> Understood {
         filing: filing(DeliveryState::Event, Some("BOOKED"), None),
         fact: Some(missing(names[0])),
         names: keys(names),
+        replayed: false,
     }
 }
 
@@ -49,7 +50,7 @@ async fn what_is_new_is_filed_together_and_the_rest_is_left() {
             records.push(tx.load_chain(chain).await?.unwrap());
             rows.extend(tx.deliveries_of_chain(chain, 9).await?);
         }
-        (records, rows, tx.next_due().await?, tx.unparsed(None, 9).await?)
+        (records, rows, tx.next_due().await?, tx.deliveries(&unparsed(), None, 9).await?.rows)
     })
     .unwrap();
     for (record, uid) in records.iter().zip(["uid:a", "uid:b", "uid:e"]) {

@@ -88,7 +88,7 @@ async fn an_import_moves_everything_once() {
         let next = tx.last_unfiled().await?.unwrap();
         (
             tx.account_facts(&owner("ada")).await?.unwrap(),
-            tx.unparsed(None, 9).await?.len(),
+            tx.deliveries(&unparsed(), None, 9).await?.rows.len(),
             tx.delivery_body(crate::domain::ids::DeliveryId(3)).await?.unwrap(),
             next,
         )

@@ -1,4 +1,4 @@
-//! Deliveries: stored once, filed, found again, set aside.
+//! Deliveries: stored once, filed once.
 
 use super::*;
 
@@ -26,7 +26,7 @@ async fn what_arrived_waits_to_be_filed_and_is_filed_once() {
         tx.first_unfiled().await?.unwrap(),
         tx.last_unfiled().await?.unwrap(),
         tx.unfiled(2).await?,
-        tx.unparsed(None, 10).await?,
+        tx.deliveries(&unparsed(), None, 10).await?.rows,
     ))
     .unwrap();
     assert_eq!(waiting.len(), 2);
@@ -50,68 +50,6 @@ async fn what_arrived_waits_to_be_filed_and_is_filed_once() {
     assert_eq!(left.len(), 2);
 }
 
-async fn a_delivery_is_found_with_its_chain_and_body() {
-    let place = Place::new().await;
-    let (rows, row, body, none) = store!(place.storage, tx => {
-        let chain = tx.chain_for(&source(), &keys(&["uid:a"]), at(0)).await?;
-        let mut last = DeliveryId(0);
-        for number in 1..=3 {
-            last = tx.filed(number, Some(chain)).await?;
-        }
-        (
-            tx.deliveries_of_chain(chain, 2).await?,
-            tx.delivery(last).await?.unwrap(),
-            tx.delivery_body(last).await?.unwrap(),
-            tx.delivery_body(DeliveryId(99)).await?,
-        )
-    })
-    .unwrap();
-    let times: Vec<_> = rows.iter().map(|row| row.received_at).collect();
-    assert_eq!(
-        times,
-        [at(1), at(2)],
-        "oldest first, and no more than asked for"
-    );
-    assert_eq!(row.received_at, at(3));
-    assert_eq!(row.state, DeliveryState::Event);
-    assert_eq!(row.trigger.as_deref(), Some("BOOKED"));
-    assert_eq!(&body[..], [3, 3, 3]);
-    assert_eq!(none, None);
-}
-
-async fn what_nobody_understood_is_listed_until_it_is() {
-    let place = Place::new().await;
-    let (first, third) = store!(place.storage, tx => {
-        let first = tx.filed(1, None).await?;
-        let odd = filing(DeliveryState::Unparsed, None, Some("no uid"));
-        tx.file_delivery(first, &odd, None, at(9)).await?;
-        tx.filed(2, None).await?;
-        let third = tx.filed(3, None).await?;
-        let deep = filing(DeliveryState::Quarantined, None, Some("too deep"));
-        tx.file_delivery(third, &deep, None, at(9)).await?;
-        (first, third)
-    })
-    .unwrap();
-    let listed = read!(place.storage, tx => tx.unparsed(None, 10).await?).unwrap();
-    let told: Vec<_> = listed
-        .iter()
-        .map(|row| (row.id, row.state, row.note.as_deref()))
-        .collect();
-    assert_eq!(
-        told,
-        [
-            (first, DeliveryState::Unparsed, Some("no uid")),
-            (third, DeliveryState::Quarantined, Some("too deep")),
-        ]
-    );
-    let rest = store!(place.storage, tx => {
-        let understood = filing(DeliveryState::Event, Some("MOVED"), None);
-        tx.file_delivery(third, &understood, None, at(10)).await?;
-        tx.unparsed(Some(first), 10).await?
-    });
-    assert!(rest.unwrap().is_empty());
-}
-
 async fn a_delivery_that_is_not_there_cannot_be_filed() {
     let place = Place::new().await;
     let event = filing(DeliveryState::Event, None, None);
@@ -124,7 +62,5 @@ async fn a_delivery_that_is_not_there_cannot_be_filed() {
 on_both! {
     a_delivery_is_stored_once,
     what_arrived_waits_to_be_filed_and_is_filed_once,
-    a_delivery_is_found_with_its_chain_and_body,
-    what_nobody_understood_is_listed_until_it_is,
     a_delivery_that_is_not_there_cannot_be_filed,
 }

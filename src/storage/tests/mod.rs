@@ -6,6 +6,7 @@ mod bookings;
 mod chains;
 mod commands;
 pub(super) mod contract;
+mod deliveries;
 mod filing;
 mod import;
 mod inbox;
@@ -156,6 +157,13 @@ fn delivery(number: u8) -> NewDelivery {
         received_at: at(i64::from(number)),
         content_type: Some("application/json".to_owned()),
         body: bytes::Bytes::from(vec![number; 3]),
+    }
+}
+
+fn unparsed() -> DeliveryFilter {
+    DeliveryFilter {
+        state: Some(DeliveryState::Unparsed),
+        ..DeliveryFilter::default()
     }
 }
 

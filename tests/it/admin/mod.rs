@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod bookings;
 mod decisions;
+mod deliveries;
 mod letters;
 mod metrics;
 mod top_ups;

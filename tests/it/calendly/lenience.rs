@@ -41,7 +41,7 @@ async fn all_of_it(it: &Installation) {
     assert!(!it.comes(&refused));
     let seen = it.calendly_booking(&refused).await;
     assert_eq!((&seen["outcome"], decisions(&seen)), (&"reject".into(), 1));
-    let unparsed = it.get("/v1/deliveries").await.1;
+    let unparsed = it.get("/v1/deliveries?state=unparsed").await.1;
     assert_eq!(unparsed["items"], serde_json::json!([]));
 }
 
