@@ -74,11 +74,7 @@ pub(super) async fn put(storage: &Storage, records: Vec<Record>) -> Result<u64, 
     let deliveries: Arc<Vec<_>> = Arc::new(records.into_iter().map(new_delivery).collect());
     let mut attempt = 1;
     loop {
-        let batch = Arc::clone(&deliveries);
-        let stored = storage
-            .write_first(move |tx| Box::pin(async move { tx.arrive(&batch).await }))
-            .await;
-        match stored {
+        match storage.arrive(Arc::clone(&deliveries)).await {
             Err(StorageError::Conflict(_)) if attempt < TRIES_MAX => attempt += 1,
             end => return end,
         }

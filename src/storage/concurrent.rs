@@ -39,12 +39,42 @@ impl Concurrent {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
+        let pool = self.pool.clone();
+        self.run_to_the_end(async move { run(&pool, work).await })
+            .await
+    }
+
+    /// As [`Concurrent::write`], for one statement: to begin a transaction for it and to end that would
+    /// be two journeys more.
+    pub(super) async fn write_statement<T, F>(&self, statement: F) -> Result<T, StorageError>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StorageError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let pool = self.pool.clone();
+        self.run_to_the_end(async move {
+            let done = run_statement(&pool, statement).await;
+            let trouble = done.as_ref().err().filter(|error| error.is_trouble());
+            let trouble = trouble.cloned();
+            (done, trouble)
+        })
+        .await
+    }
+
+    async fn run_to_the_end<T, E>(
+        &self,
+        work: impl Future<Output = (Result<T, E>, Option<StorageError>)> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
         if self.tasks.is_closed() {
             return Err(StorageError::Closed.into());
         }
-        let (pool, health) = (self.pool.clone(), Arc::clone(&self.health));
+        let health = Arc::clone(&self.health);
         let task = self.tasks.spawn(async move {
-            let (result, trouble) = run(&pool, work).await;
+            let (result, trouble) = work.await;
             match trouble {
                 Some(error) => health.down(&error),
                 None => health.up(),
@@ -61,6 +91,16 @@ impl Concurrent {
         self.tasks.wait().await;
         self.pool.close().await;
     }
+}
+
+async fn run_statement<T, F>(pool: &Pool, statement: F) -> Result<T, StorageError>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StorageError>>,
+{
+    let mut tx = pool.begin_nothing().await?;
+    let done = statement(&mut tx).await?;
+    tx.done();
+    Ok(done)
 }
 
 /// Also tells what trouble the database is in, as far as this work has seen.

@@ -1,6 +1,9 @@
 //! The inbox: every verified delivery, once. It arrives first, many to a commit; later it is understood
 //! and filed.
 
+use std::sync::Arc;
+
+use super::Storage;
 use super::backend::{Row, Sql, Tx, Value};
 use super::error::StorageError;
 use super::records::{Filing, NewDelivery, UnfiledDelivery};
@@ -39,8 +42,20 @@ const FILE: Sql = Sql::same(
      WHERE id = $1",
 );
 
+impl Storage {
+    /// Puts deliveries into the inbox before any other work is done, each once by its digest. Says how
+    /// many are new.
+    ///
+    /// # Errors
+    /// As [`Storage::write`]; [`StorageError::Refused`] if the store will never take one of them.
+    pub async fn arrive(&self, deliveries: Arc<Vec<NewDelivery>>) -> Result<u64, StorageError> {
+        self.write_statement(move |tx| Box::pin(async move { tx.arrive(&deliveries).await }))
+            .await
+    }
+}
+
 impl Tx {
-    /// Puts deliveries into the inbox, each once by its digest. Says how many are new.
+    /// As [`Storage::arrive`], as a part of other work. One statement on a server.
     ///
     /// # Errors
     /// [`StorageError::Refused`] if the store will never take one of them.

@@ -266,37 +266,32 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        self.write_in_turn(false, work).await
+        #[cfg(test)]
+        let _under_way = simulated::UnderWay::begin(simulated::Step::Write).await;
+        match self.writing()? {
+            Writing::Alone { writer, .. } => writer.write(false, work).await,
+            Writing::Among { concurrent, .. } => concurrent.write(work).await,
+        }
     }
 
-    /// As [`Storage::write`], for work that somebody outside waits for: it comes before all other, so
-    /// keep it short.
-    ///
-    /// # Errors
-    /// As [`Storage::write`].
-    pub async fn write_first<T, E, F>(&self, work: F) -> Result<T, E>
+    /// As [`Storage::write`], for one statement that somebody outside waits for: it comes before all
+    /// other work, and on a server it is a transaction of its own.
+    async fn write_statement<T, F>(&self, statement: F) -> Result<T, StorageError>
     where
-        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StorageError>> + Send + 'static,
         T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
-        self.write_in_turn(true, work).await
-    }
-
-    async fn write_in_turn<T, E, F>(&self, urgent: bool, work: F) -> Result<T, E>
-    where
-        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
     {
         #[cfg(test)]
         let _under_way = simulated::UnderWay::begin(simulated::Step::Write).await;
-        self.inner.door.pass()?;
-        let writing = self.inner.writing.as_ref();
-        match writing.ok_or(StorageError::ReadOnly)? {
-            Writing::Alone { writer, .. } => writer.write(urgent, work).await,
-            Writing::Among { concurrent, .. } => concurrent.write(work).await,
+        match self.writing()? {
+            Writing::Alone { writer, .. } => writer.write(true, statement).await,
+            Writing::Among { concurrent, .. } => concurrent.write_statement(statement).await,
         }
+    }
+
+    fn writing(&self) -> Result<&Writing, StorageError> {
+        self.inner.door.pass()?;
+        self.inner.writing.as_ref().ok_or(StorageError::ReadOnly)
     }
 
     /// Runs `work` on one consistent state of the database. Writing in it is an error.

@@ -109,16 +109,27 @@ impl Pool {
     }
 
     async fn begin(&self, begin: Sql) -> Result<Tx, StorageError> {
-        let connection = match self {
+        let mut tx = Tx::on(self.acquire().await?);
+        tx.begin(begin).await?;
+        Ok(tx)
+    }
+
+    /// For one statement, which the server takes as a transaction of its own. To be ended by
+    /// [`Tx::done`].
+    pub(super) async fn begin_nothing(&self) -> Result<Tx, StorageError> {
+        let mut tx = Tx::on(self.acquire().await?);
+        tx.open = true;
+        Ok(tx)
+    }
+
+    async fn acquire(&self) -> Result<Connection, StorageError> {
+        Ok(match self {
             Self::Sqlite(files) => Connection::Sqlite(files.acquire().await?),
             Self::Postgres { pool, patience, .. } => Connection::Postgres {
                 connection: pool.acquire().await?,
                 patience: *patience,
             },
-        };
-        let mut tx = Tx::on(connection);
-        tx.begin(begin).await?;
-        Ok(tx)
+        })
     }
 
     /// Closes all connections; waits for those in use, but not for a server that hangs.
@@ -197,6 +208,11 @@ impl Tx {
     /// Takes everything back.
     pub(super) async fn rollback(mut self) -> Result<(), StorageError> {
         self.end(ROLLBACK).await
+    }
+
+    /// The statement of [`Pool::begin_nothing`] was run, and with that committed.
+    pub(super) fn done(mut self) {
+        self.open = false;
     }
 
     /// As [`Tx::commit`], and keeps the connection for [`Tx::begin_again`].
