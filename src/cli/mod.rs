@@ -21,6 +21,7 @@ mod policy;
 mod reach;
 mod retention;
 mod serve;
+mod service_manager;
 mod settings_show;
 mod subscriptions;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, UsageError};
+use super::{Context, UsageError, service_manager};
 use crate::app::{App, Listeners};
 use crate::domain::clock::Clock;
 use crate::settings::Settings;
@@ -24,6 +24,9 @@ Examples:
 A PostgreSQL that is down keeps it from starting only where webhooks may not
 wait in the journal (server.when_store_is_down = \"refuse\"); else it takes
 webhooks, and opens the database once that is up.
+
+A service manager that asks for it (systemd, Type=notify) is told when it takes
+requests, that it is alive (WatchdogSec), and when it stops.
 
 Logs go to stderr. SIGTERM and SIGINT stop it in order: no more requests are
 taken, running work is finished or given back (server.shutdown_grace_ms), and
@@ -66,6 +69,8 @@ async fn serve(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<()>
     if settings.admin.tokens.is_empty() {
         tracing::warn!("there is no token in [admin.tokens]: nobody can use the admin endpoint");
     }
+    service_manager::ready(&format!("webhooks on {public}, admin on {admin}"));
+    tokio::spawn(service_manager::tell_that_it_lives());
     let shutdown = CancellationToken::new();
     let running = app.run(listeners, shutdown.clone());
     tokio::pin!(running);
@@ -73,6 +78,7 @@ async fn serve(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<()>
         ended = &mut running => return ended,
         name = signals.next() => tracing::info!(signal = name, "stopping"),
     }
+    service_manager::stopping();
     shutdown.cancel();
     tokio::select! {
         ended = running => ended,

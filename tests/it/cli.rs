@@ -5,6 +5,7 @@ mod calendly;
 mod decide;
 mod deliveries;
 pub(crate) mod home;
+mod service_manager;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
