@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::backend::{Pool, Sql};
+use super::opening::Door;
 use super::writer::{Message, Writer, WriterState};
 
 /// How often the log is looked at.
@@ -32,11 +33,22 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts the task.
-    pub(super) fn start(pool: Pool, writer: &Writer) -> Self {
+    /// Starts the task, which begins once the store is open.
+    pub(super) fn start(pool: Pool, writer: &Writer, door: &Door) -> Self {
         let stop = CancellationToken::new();
-        let state = Arc::clone(writer.state());
-        let task = tokio::spawn(run(pool, state, writer.weak(), stop.clone()));
+        let folding = run(
+            pool.clone(),
+            Arc::clone(writer.state()),
+            writer.weak(),
+            stop.clone(),
+        );
+        let (opened, stopped) = (door.opened(), stop.clone());
+        let task = tokio::spawn(async move {
+            if stopped.run_until_cancelled_owned(opened).await.is_some() {
+                folding.await;
+            }
+            pool.close().await;
+        });
         Self {
             stop: stop.drop_guard(),
             task: Mutex::new(Some(task)),
@@ -76,7 +88,6 @@ async fn run(
             let _ = writer.try_send(Message::Checkpoint);
         }
     }
-    pool.close().await;
 }
 
 /// Folds back what can be without waiting; returns the pages in the log.

@@ -120,7 +120,7 @@ impl Storage {
             Database::Sqlite {
                 path,
                 read_connections,
-            } => Self::open_file(path, *read_connections, settings).await,
+            } => Self::open_file(path, *read_connections, settings, false).await,
             Database::Postgres(server) => {
                 let pool = Pool::connect(server, false, settings.busy_timeout()).await?;
                 opening::make_fit(&pool, settings).await?;
@@ -129,19 +129,24 @@ impl Storage {
         }
     }
 
-    /// As [`Storage::open`], also where the server is down: it is opened once it is up, and until then
-    /// reads and writes fail as they do when it goes down later. A file is opened now.
+    /// As [`Storage::open`], also where the server is down or the disk is full: it is opened once that
+    /// has passed, and until then reads and writes fail as they do when it happens later.
     ///
     /// # Errors
     /// As [`Storage::open`], of what does not become right by waiting.
     pub async fn open_soon(settings: &StorageSettings) -> Result<Self, StorageError> {
-        let Database::Postgres(server) = &settings.database else {
-            return Self::open(settings).await;
-        };
-        let health = Arc::new(Health::new());
-        let pool = Pool::to_server(server, false, settings.busy_timeout())?;
-        let door = Door::open_soon(&pool, settings, &health).await?;
-        Ok(Self::among(pool, door, health))
+        match &settings.database {
+            Database::Sqlite {
+                path,
+                read_connections,
+            } => Self::open_file(path, *read_connections, settings, true).await,
+            Database::Postgres(server) => {
+                let health = Arc::new(Health::new());
+                let pool = Pool::to_server(server, false, settings.busy_timeout())?;
+                let door = Door::open_soon(&pool, settings, &health).await?;
+                Ok(Self::among(pool, door, health))
+            }
+        }
     }
 
     fn among(pool: Pool, door: Door, health: Arc<Health>) -> Self {
@@ -162,27 +167,30 @@ impl Storage {
         path: &Path,
         read_connections: u32,
         settings: &StorageSettings,
+        soon: bool,
     ) -> Result<Self, StorageError> {
         let timeout = settings.busy_timeout();
         let lock = migrate::lock(path)?;
-        let pool = Pool::open_file(path, Access::Write, timeout).await?;
-        migrate::migrate(&pool, &path.display().to_string()).await?;
-        migrate::prepare(&pool, &settings.units).await?;
-
+        let pool = Pool::to_file(path, Access::Write, timeout);
+        let health = Arc::new(Health::new());
+        let door = if soon {
+            Door::open_soon(&pool, settings, &health).await?
+        } else {
+            Door::open_now(&pool, settings).await?
+        };
         let reading = Access::Read {
             connections: read_connections,
         };
-        let readers = Pool::open_file(path, reading, timeout).await?;
-        let folding = Pool::open_file(path, Access::Checkpoint, timeout).await?;
-        let health = Arc::new(Health::new());
+        let readers = Pool::to_file(path, reading, timeout);
+        let folding = Pool::to_file(path, Access::Checkpoint, timeout);
         let writer = Writer::start(pool, lock, Arc::clone(&health))?;
-        let checkpointer = Checkpointer::start(folding, &writer);
+        let checkpointer = Checkpointer::start(folding, &writer, &door);
         let writing = Some(Writing::Alone {
             writer,
             checkpointer,
         });
         let inner = Arc::new(Inner {
-            door: Door::open(),
+            door,
             health,
             readers,
             writing,

@@ -1,5 +1,6 @@
-//! Opening a server: at once, or as soon as it answers. Until it was found fit for use nobody else gets
-//! to it, so that nothing is read from a store of another schema, and nothing written into half of one.
+//! Opening a store: at once, or as soon as its server answers or its disk has room. Until it was found fit
+//! for use nobody else gets to it, so that nothing is read from a store of another schema, and nothing
+//! written into half of one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +15,12 @@ use super::error::StorageError;
 use super::health::Health;
 use super::{StorageSettings, import, migrate};
 
-/// How often to look whether a server is up that was down.
+/// How often to look whether what was down is up.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often to look whether a person has put right what does not pass by waiting.
 const LOOK_SELDOM: Duration = Duration::from_secs(15);
 
-/// Brings a server to our schema, and refuses one that is not for us.
+/// Brings a store to our schema, and refuses one that is not for us.
 pub(super) async fn make_fit(pool: &Pool, settings: &StorageSettings) -> Result<(), StorageError> {
     let place = settings.database.place();
     migrate::migrate(pool, &place).await?;
@@ -50,7 +51,19 @@ impl Door {
         }
     }
 
-    /// Opens a server that is up; one that is not is opened once it is, and `health` knows until then. A
+    /// Opens a store that can be used.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(super) async fn open_now(
+        pool: &Pool,
+        settings: &StorageSettings,
+    ) -> Result<Self, StorageError> {
+        attempt(pool.clone(), settings.clone()).await?;
+        Ok(Self::open())
+    }
+
+    /// Opens a store that can be used; another is opened once it can, and `health` knows until then. A
     /// try that takes long (a migration) goes on after this has returned.
     ///
     /// # Errors
@@ -116,7 +129,7 @@ impl Door {
     }
 }
 
-/// A try to reach a server and to make it fit.
+/// A try to reach a store and to make it fit.
 fn attempt(pool: Pool, settings: StorageSettings) -> BoxFuture<'static, Result<(), StorageError>> {
     async move {
         pool.reach(settings.busy_timeout()).await?;
@@ -135,7 +148,7 @@ fn slow(settings: &StorageSettings) -> StorageError {
     }
 }
 
-/// Tries until the server is open.
+/// Tries until the store is open.
 async fn open_up(
     pool: Pool,
     settings: StorageSettings,

@@ -134,7 +134,7 @@ impl Storage {
         })?;
         let health = Arc::new(Health::new());
         let writer = Writer::start(pool.clone(), nobody_s_lock, Arc::clone(&health))?;
-        let checkpointer = Checkpointer::start(pool.clone(), &writer);
+        let checkpointer = Checkpointer::start(pool.clone(), &writer, &Door::open());
         let writing = Some(Writing::Alone {
             writer,
             checkpointer,

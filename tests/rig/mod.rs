@@ -34,7 +34,7 @@ pub(crate) const POLL: Duration = Duration::from_millis(25);
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// A number below `limit`.
+    /// A number below `limit`, which must not be 0.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -50,7 +50,7 @@ impl Random {
 
     /// Milliseconds up to a limit.
     pub(crate) fn up_to_ms(&mut self, limit: u64) -> Duration {
-        Duration::from_millis(self.below(limit))
+        Duration::from_millis(self.below(limit.max(1)))
     }
 
     /// Another generator that goes its own way.

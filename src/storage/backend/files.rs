@@ -43,25 +43,14 @@ pub(super) struct FileConnection {
 }
 
 impl Files {
-    /// Connects once, so that a file that cannot be opened is found out here. How long it takes until a
-    /// connection is free, or the file is, is `busy_timeout` at most.
-    pub(super) fn open(
-        path: &Path,
-        access: Access,
-        busy_timeout: Duration,
-    ) -> Result<Self, StorageError> {
-        let first = sqlite::connect(path, access, busy_timeout)?;
+    /// Connections that are made when they are wanted. How long it takes until one is free, or the file
+    /// is, is `busy_timeout` at most.
+    pub(super) fn to(path: &Path, access: Access, busy_timeout: Duration) -> Self {
         let connections = match access {
             Access::Read { connections } => connections.max(1),
             Access::Write | Access::Checkpoint | Access::ReadOnly | Access::Copy => 1,
         };
-        Ok(Self::new(
-            path,
-            access,
-            busy_timeout,
-            connections,
-            vec![first],
-        ))
+        Self::new(path, access, busy_timeout, connections, Vec::new())
     }
 
     /// A store in memory, with the one connection there can be.
@@ -129,6 +118,14 @@ impl Files {
             home: self.clone(),
             _permit: permit,
         })
+    }
+
+    /// Whether the file can be opened, in a thread: that may wait.
+    pub(super) async fn reach(&self) -> Result<(), StorageError> {
+        let (files, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let reaching = move || runtime.block_on(files.acquire()).map(drop);
+        let reached = tokio::task::spawn_blocking(reaching).await;
+        reached.unwrap_or(Err(StorageError::Panicked))
     }
 
     /// Runs `work` on one state of the file, in a thread of its own.

@@ -98,13 +98,15 @@ impl Pool {
         }
     }
 
-    /// Makes one connection, past the pool: that waits, and does not tell why it waited in vain.
+    /// Makes one connection; to a server past the pool: that waits, and does not tell why it waited in
+    /// vain.
     ///
     /// # Errors
     /// As [`Pool::connect`].
     pub(in crate::storage) async fn reach(&self, patience: Duration) -> Result<(), StorageError> {
-        let Self::Postgres { pool, place, .. } = self else {
-            return Ok(());
+        let (pool, place) = match self {
+            Self::Sqlite(files) => return files.reach().await,
+            Self::Postgres { pool, place, .. } => (pool, place),
         };
         let options = pool.connect_options();
         match tokio::time::timeout(patience, options.connect()).await {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Error, OpenFlags, Statement};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Statement};
 
 use super::files::Files;
 use super::value::{Cell, FileRow};
@@ -59,18 +59,20 @@ impl Access {
 }
 
 impl Pool {
-    /// Connects to a file once, so that one that cannot be opened is found out here.
+    /// To a file that need not be usable yet.
+    pub(in crate::storage) fn to_file(path: &Path, access: Access, busy_timeout: Duration) -> Self {
+        Self::Sqlite(Files::to(path, access, busy_timeout))
+    }
+
+    /// As [`Pool::to_file`]; one that cannot be opened is found out here.
     pub(in crate::storage) async fn open_file(
         path: &Path,
         access: Access,
         busy_timeout: Duration,
     ) -> Result<Self, StorageError> {
-        let path = path.to_owned();
-        let opening = move || Files::open(&path, access, busy_timeout);
-        let opened = tokio::task::spawn_blocking(opening).await;
-        opened
-            .unwrap_or(Err(StorageError::Panicked))
-            .map(Self::Sqlite)
+        let pool = Self::to_file(path, access, busy_timeout);
+        pool.reach(busy_timeout).await?;
+        Ok(pool)
     }
 
     /// Writes one consistent state of the file to another one, compact. That must be empty.
@@ -120,12 +122,17 @@ pub(super) fn connect(
         connection.execute_batch(access.pragmas())?;
         Ok::<_, Error>(connection)
     };
-    connecting().map_err(|error| match StorageError::from(error) {
-        StorageError::Unavailable(cause) => StorageError::Open {
-            place: path.display().to_string(),
-            cause,
-        },
-        other => other,
+    connecting().map_err(|error| {
+        // A full disk does not stay full; a folder that is missing stays missing.
+        let code = error.sqlite_error_code();
+        let may_pass = matches!(code, Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure));
+        match StorageError::from(error) {
+            StorageError::Unavailable(cause) if !may_pass => StorageError::Open {
+                place: path.display().to_string(),
+                cause,
+            },
+            other => other,
+        }
     })
 }
 
@@ -240,8 +247,14 @@ impl From<Error> for StorageError {
 /// The low byte of an extended code is the primary one.
 pub(super) fn sorted(code: u32, message: &str) -> StorageError {
     const TRY_LATER: [u32; 8] = [5, 6, 7, 8, 9, 10, 13, 14]; // busy .. I/O error, full, cannot open
+    const SHARED_MEMORY_SIZE: u32 = 10 | (19 << 8); // of I/O errors the one that "I/O error" does not explain
     const REFUSED: [u32; 3] = [18, 19, 20]; // too big, constraint, mismatch
-    let text = format!("{message} (SQLite code {code})");
+    let text = match code {
+        SHARED_MEMORY_SIZE => {
+            format!("no room for its shared memory: is the disk full? (SQLite code {code})")
+        }
+        _ => format!("{message} (SQLite code {code})"),
+    };
     let primary = code & 0xff;
     if TRY_LATER.contains(&primary) {
         StorageError::Unavailable(text)

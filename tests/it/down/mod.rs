@@ -1,6 +1,7 @@
-//! A PostgreSQL that is away or hangs, at the start or later: webhooks are taken all the while, and
+//! A store that is away, hangs or is full, at the start or later: webhooks are taken all the while, and
 //! everything is decided once it is back. And one that lets nobody in, which is said.
 
+mod full_disk;
 mod refused;
 mod tls;
 
