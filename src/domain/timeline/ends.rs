@@ -157,15 +157,14 @@ pub(super) fn revival(
     calls: &[OurCall<'_>],
     rules: &Rules,
 ) -> (bool, Option<Timestamp>) {
-    let Some(last_heard) = ends
-        .iter()
-        .filter(|end| !end.only_read)
-        .map(|end| end.heard_at)
-        .max()
-    else {
+    let told_ends = ends.iter().filter(|end| !end.only_read);
+    let last_told = told_ends.map(|end| end.heard_at).max();
+    // Nothing lags behind what the API itself has shown.
+    let last_read = ends.iter().map(|end| end.heard_at).max();
+    let Some(last_heard) = last_told.or(last_read) else {
         return (false, None);
     };
-    let settled_at = plus_ms(last_heard, rules.settle_ms);
+    let settled_at = last_told.map_or(last_heard, |at| plus_ms(at, rules.settle_ms));
     // What a confirm of ours may have revived has ended again if we took it back, or if a look at it
     // afterwards shows so.
     let ended_since = |confirmed_at: Timestamp| {
@@ -192,6 +191,7 @@ pub(super) fn revival(
     let later_reading = read.iter().rev().find(|(at, _)| *at >= settled_at);
     // What is heard after a reading may have happened after it: then that reading does not tell.
     let unread = confirmed_heard_at
+        .filter(|_| last_told.is_some())
         .filter(|heard_at| later_reading.is_none_or(|(read_at, _)| read_at <= heard_at));
     (
         later_reading.is_some_and(|(_, reading)| reading.status == Status::Accepted),

@@ -76,6 +76,7 @@ fn unit_keys(events: &[Told<'_>], readings: &[Read<'_>], closed: &[&Closed]) -> 
         }
     }
     for (_, reading) in readings {
+        keys.extend(only_seat(reading, events));
         whole.push(UnitKey::booking(reading.uid.clone()));
         let links = [&reading.moved_from, &reading.moved_to];
         whole.extend(links.into_iter().flatten().cloned().map(UnitKey::booking));
@@ -88,6 +89,23 @@ fn unit_keys(events: &[Told<'_>], readings: &[Read<'_>], closed: &[&Closed]) -> 
     keys.sort();
     keys.dedup();
     keys
+}
+
+/// The seat that a reading of a shared booking is about, if one is taken: its holder is who asks. A webhook
+/// that names no seat speaks of the booking as a whole, and then so does this.
+fn only_seat(reading: &Reading, events: &[Told<'_>]) -> Option<UnitKey> {
+    let [seat] = reading.seats.as_deref()? else {
+        return None;
+    };
+    let whole = |event: &BookingEvent| {
+        let ends = matches!(event.kind, EventKind::Cancelled | EventKind::Rejected);
+        event.uid == reading.uid && event.seat.is_none() && names_times(event) && !ends
+    };
+    let spoken_of = events.iter().any(|(_, event)| whole(event));
+    (reading.details.is_some() && !spoken_of).then(|| UnitKey {
+        uid: reading.uid.clone(),
+        seat: Some(seat.clone()),
+    })
 }
 
 fn names_times(event: &BookingEvent) -> bool {
@@ -205,7 +223,10 @@ fn details<'a>(
 fn moved_by(key: &UnitKey, events: &[Told<'_>], readings: &[Read<'_>]) -> Option<Party> {
     let new = events
         .iter()
-        .filter(|(_, event)| event.kind == EventKind::Rescheduled && event.uid == key.uid)
+        .filter(|(_, event)| {
+            let moves = matches!(event.kind, EventKind::Rescheduled | EventKind::Requested);
+            moves && event.uid == key.uid
+        })
         .find_map(|(_, event)| event.moved_by);
     let old = || {
         let halves = events.iter().map(|(_, event)| *event);

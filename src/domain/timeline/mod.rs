@@ -10,6 +10,9 @@
 //! - a webhook that our own call caused is an observation, never a reason to act;
 //! - what retention has closed stays as it stood.
 
+mod compare;
+#[cfg(test)]
+mod compare_tests;
 mod ends;
 mod fold;
 mod moves;
@@ -26,6 +29,7 @@ use super::clock::Timestamp;
 use super::decision::Action;
 use super::ids::UnitKey;
 
+pub use compare::{Comparison, compare};
 pub(in crate::domain) use ends::our_calls;
 pub use names::with_final_names;
 
