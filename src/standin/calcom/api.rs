@@ -19,6 +19,7 @@ use crate::standin::api;
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let booking = "/v2/bookings/{uid}";
     let routes = Router::new()
+        .route("/v2/me", get(api_v2::me))
         .route("/v2/bookings", get(api_v2::list))
         .route(booking, get(api_v2::read))
         .route(&format!("{booking}/confirm"), post(api_v2::confirm))

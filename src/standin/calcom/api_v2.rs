@@ -14,9 +14,10 @@ use serde_json::{Map, Value, json};
 use super::actions::Cancel;
 use super::api::{error_envelope, object};
 use super::bodies::Cancellation;
+use super::fields::username;
 use super::listing::{Listing, page};
 use super::refusal::Refusal;
-use super::rows::Booking;
+use super::rows::{Booking, HOST_ID};
 use super::state::Shared;
 use super::view_v2::view;
 use crate::domain::booking::Status;
@@ -24,7 +25,8 @@ use crate::domain::ids::{SeatId, Uid};
 
 /// The header that names the version; without it an older one answers, which has none of these routes.
 const VERSION_HEADER: &str = "cal-api-version";
-const VERSIONS: [&str; 3] = ["2024-08-13", "2026-02-25", "2026-05-01"];
+const VERSIONS: [&str; 3] = ["2024-08-13", "2026-02-25", CURSOR_VERSION];
+const CURSOR_VERSION: &str = "2026-05-01";
 
 /// What every v2 handler needs of its request.
 pub(super) struct Call {
@@ -64,6 +66,23 @@ impl Call {
         }
         let message = format!("Cannot {} {}", self.method, self.path);
         Err(Refusal::not_found(message))
+    }
+
+    /// A later version lists by cursors, and not by time of change.
+    fn refuse_cursors(&self) -> Result<(), Refusal> {
+        if self.version.as_deref() == Some(CURSOR_VERSION) {
+            let message = "property skip should not exist";
+            return Err(Refusal::bad_request(message));
+        }
+        Ok(())
+    }
+
+    /// Nobody answers for somebody else's calendar.
+    fn refuse_elsewhere(&self, uid: &Uid) -> Result<(), Refusal> {
+        if self.shared.state().find(uid)?.host.is_some() {
+            return Err(Refusal::unauthorized("UNAUTHORIZED"));
+        }
+        Ok(())
     }
 
     /// Whether the caller is the host. A wrong key is refused even where none is needed.
@@ -132,10 +151,27 @@ pub(super) async fn read(call: Call, Path(uid): Path<String>) -> Response {
     call.respond(one())
 }
 
+/// `GET /v2/me`
+pub(super) async fn me(call: Call) -> Response {
+    let told = || {
+        call.require_host()?;
+        let host = &call.shared.options.host;
+        let user = json!({
+            "id": HOST_ID,
+            "username": username(host),
+            "email": host.email,
+            "timeZone": host.time_zone,
+        });
+        Ok(json!({ "status": "success", "data": user }))
+    };
+    call.respond(told())
+}
+
 /// `GET /v2/bookings`
 pub(super) async fn list(call: Call, Query(parameters): Query<Vec<(String, String)>>) -> Response {
     let listed = || {
         call.require_host()?;
+        call.refuse_cursors()?;
         let listing = Listing::parse(&parameters)?;
         Ok(page(&call.shared, &listing))
     };
@@ -147,6 +183,7 @@ pub(super) async fn confirm(call: Call, Path(uid): Path<String>) -> Response {
     let confirmed = async {
         let uid = Uid::new(uid);
         call.require_host()?;
+        call.refuse_elsewhere(&uid)?;
         call.refuse_seats(&uid)?;
         let booking = call.shared.confirm(&uid, None).await?;
         Ok(call.success(&booking))
@@ -160,6 +197,7 @@ pub(super) async fn decline(call: Call, Path(uid): Path<String>, body: Bytes) ->
     let declined = async {
         let uid = Uid::new(uid);
         call.require_host()?;
+        call.refuse_elsewhere(&uid)?;
         call.refuse_seats(&uid)?;
         let reason = text(&object(&body)?, "reason")?;
         let booking = call.shared.decline(&uid, reason.as_deref(), None).await?;

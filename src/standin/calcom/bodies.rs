@@ -50,12 +50,17 @@ pub(super) struct About<'a> {
 }
 
 impl Shared {
+    /// Whose calendar a booking is on.
+    pub(super) fn host_of<'a>(&'a self, booking: &'a Booking) -> &'a Person {
+        booking.host.as_ref().unwrap_or(&self.options.host)
+    }
+
     /// What is needed to write about a booking.
     pub(super) fn about<'a>(&'a self, booking: &'a Booking, seat: Option<&'a SeatId>) -> About<'a> {
         About {
             booking,
             event_type: self.event_type(booking),
-            host: &self.options.host,
+            host: self.host_of(booking),
             seat,
             server_offset: self.options.server_offset,
         }

@@ -125,34 +125,38 @@ impl Listing {
         Ok(())
     }
 
-    fn covers(&self, booking: &Booking, now: Timestamp) -> bool {
+    /// Whether a booking is on the list, its time of change apart.
+    fn counts(&self, booking: &Booking, now: Timestamp) -> bool {
         let attends = |email: &String| {
             let attendees = booking.attendees(None);
             attendees.iter().any(|person| person.email == *email)
         };
         (self.words.is_empty() || self.words.iter().any(|word| word.covers(booking, now)))
             && self
-                .updated_from
-                .is_none_or(|time| booking.updated_at >= time)
-            && self
-                .updated_until
-                .is_none_or(|time| booking.updated_at <= time)
-            && self
                 .event_type_id
                 .is_none_or(|id| booking.event_type_id == id)
             && self.attendee_email.as_ref().is_none_or(attends)
     }
+
+    fn changed_then(&self, booking: &Booking) -> bool {
+        let at = booking.updated_at;
+        self.updated_from.is_none_or(|time| at >= time)
+            && self.updated_until.is_none_or(|time| at <= time)
+    }
 }
 
-/// The page that is asked for, with its envelope.
+/// The page that is asked for, with its envelope. **The totals are counted without regard to the time of
+/// change**, so that there may be said to be a next page where there is none.
 pub(super) fn page(shared: &Shared, listing: &Listing) -> Value {
     let now = shared.clock.now();
     let state = shared.state();
     let mut found: Vec<&Booking> = state
         .bookings
         .iter()
-        .filter(|booking| listing.covers(booking, now))
+        .filter(|booking| listing.counts(booking, now))
         .collect();
+    let total = found.len();
+    found.retain(|booking| listing.changed_then(booking));
     if let Some((key, descending)) = listing.sort {
         found.sort_by_key(|booking| match key {
             SortKey::Start => booking.start,
@@ -163,7 +167,6 @@ pub(super) fn page(shared: &Shared, listing: &Listing) -> Value {
             found.reverse();
         }
     }
-    let total = found.len();
     let shown: Vec<_> = found
         .into_iter()
         .skip(listing.skip)

@@ -10,7 +10,8 @@
 //!   move; the same booking can be moved twice;
 //! - an answer to one occurrence answers its whole series and is told once;
 //! - v1's PATCH writes the row and tells nobody;
-//! - the same address subscribed twice hears everything twice.
+//! - the same address subscribed twice hears everything twice;
+//! - the list has what the owner is invited to elsewhere, and miscounts what changed since a time.
 //!
 //! Not rebuilt: payments, teams, payload templates, queued delivery, two confirms passing each other's
 //! check, and rescheduling of a shared booking (refused).

@@ -1,12 +1,12 @@
 //! What people do: the booker on the booking page and by mail link, the host in the app. Each action
 //! sends the webhooks that Cal.com was seen to send, and returns when they were answered.
 
-use super::StandIn;
 use super::actions::{Cancel, call_off};
 use super::bodies::Cancellation;
 use super::bookings::unshared;
 use super::refusal::Refusal;
 use super::rows::{Booking, BookingRequest, Trigger};
+use super::{Person, StandIn};
 use crate::domain::booking::{Party, Status};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::{SeatId, Uid};
@@ -33,6 +33,28 @@ impl StandIn {
         let booking = shared.enter(&request, event_type, None, 1);
         shared.announce(&booking, None, None).await;
         Ok(booking)
+    }
+
+    /// The account's owner asks for an appointment on the calendar of somebody else, who hears of it and
+    /// nobody here does. It is on the list of bookings all the same.
+    ///
+    /// # Errors
+    /// As [`StandIn::book`].
+    pub fn book_elsewhere(
+        &self,
+        host: Person,
+        event_type: &str,
+        start: Timestamp,
+    ) -> Result<Booking, Refusal> {
+        let shared = &self.shared;
+        let event_type = shared.event_type_by_slug(event_type)?;
+        let booker = shared.options.host.clone();
+        let request = BookingRequest::new(&event_type.slug, start, booker);
+        let booking = shared.enter(&request, event_type, None, 1);
+        let mut state = shared.state();
+        let row = state.find_mut(&booking.uid)?;
+        row.host = Some(host);
+        Ok(row.clone())
     }
 
     /// Books a weekly series: one booking and one webhook per occurrence, one after the other. No

@@ -12,6 +12,8 @@ use crate::standin::Person;
 
 /// The host's numeric user id.
 pub(super) const HOST_ID: i64 = 1;
+/// The numeric user id of whoever has another calendar.
+pub(super) const STRANGER_ID: i64 = 2;
 
 /// Where an appointment takes place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,6 +171,8 @@ pub struct Booking {
     pub end: Timestamp,
     /// Title for people.
     pub title: String,
+    /// Whose calendar it is on, if it is somebody else's: then the account's owner is who booked.
+    pub host: Option<Person>,
     /// Who booked. Of a shared booking: who took the first seat.
     pub booker: Person,
     /// Addresses of people brought along.

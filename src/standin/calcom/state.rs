@@ -143,6 +143,7 @@ impl State {
                 "{} between {} and {}",
                 event_type.title, host.name, request.booker.name
             ),
+            host: None,
             booker: request.booker.clone(),
             guests: request.guests.clone(),
             notes: request.notes.clone(),

@@ -5,14 +5,14 @@ use serde_json::{Map, Value, json};
 
 use super::Person;
 use super::fields::{extend, milliseconds, row_responses, username};
-use super::rows::{Booking, HOST_ID};
+use super::rows::{Booking, HOST_ID, STRANGER_ID};
 use super::state::{Shared, State};
 use crate::domain::booking::Status;
 
 /// The object in `data`.
 pub(super) fn view(shared: &Shared, state: &State, booking: &Booking) -> Value {
     let event_type = shared.event_type(booking);
-    let host = &shared.options.host;
+    let host = shared.host_of(booking);
     let mut view = Map::new();
     extend(
         &mut view,
@@ -22,7 +22,7 @@ pub(super) fn view(shared: &Shared, state: &State, booking: &Booking) -> Value {
             "title": booking.title,
             "description": booking.notes.as_deref().unwrap_or_default(),
             "hosts": [{
-                "id": HOST_ID,
+                "id": if booking.host.is_some() { STRANGER_ID } else { HOST_ID },
                 "name": host.name,
                 "email": host.email,
                 "username": username(host),

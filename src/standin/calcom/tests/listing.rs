@@ -68,6 +68,13 @@ async fn pages_and_order() {
     );
     assert_eq!(room.listed("eventTypeId=8&take=1").await, [1000]);
 
+    // More is promised than there is.
+    let query = "/v2/bookings?afterUpdatedAt=2031-02-01T08:00:03Z&take=2";
+    let page = room.get(query).await.json();
+    assert_eq!(page["data"].as_array().unwrap().len(), 2);
+    assert_eq!(page["pagination"]["totalItems"], 4);
+    assert_eq!(page["pagination"]["hasNextPage"], true);
+
     let page = room.get("/v2/bookings?take=2&skip=2").await.json();
     assert_eq!(
         page["pagination"],
@@ -96,4 +103,23 @@ async fn a_list_that_is_asked_for_wrongly_is_refused() {
     }
     let keyless = room.call("GET", "/v2/bookings", &[VERSION], None).await;
     assert_eq!(keyless.status, 401);
+}
+
+#[tokio::test]
+async fn what_the_owner_is_invited_to_is_listed_and_not_theirs_to_answer() {
+    let room = room().await;
+    let other = Person::new("Olga Elsewhere", "olga@far.example");
+    let elsewhere = room
+        .standin
+        .book_elsewhere(other, "consultation", tuesday())
+        .unwrap();
+    let page = room.get("/v2/bookings?status=unconfirmed").await.json();
+    let me = room.get("/v2/me").await.json();
+    let [booking] = page["data"].as_array().unwrap().as_slice() else {
+        panic!("{page}");
+    };
+    assert_eq!(booking["attendees"][0]["email"], me["data"]["email"]);
+    assert_ne!(booking["hosts"][0]["id"], me["data"]["id"]);
+    let refused = room.confirm(&elsewhere.uid).await;
+    assert_eq!(refused.status, 401, "{}", refused.text);
 }
