@@ -20,6 +20,7 @@ use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Rules, Standing, Timeline, with_final_names};
 use crate::provider::CallError;
 use crate::provider::survey::{Appointment, Survey, Surveyed};
+use crate::storage::records::SourceRow;
 use crate::storage::{StorageError, Tx};
 
 /// The job's name in the store.
@@ -113,11 +114,11 @@ async fn compare_page(
 ) -> Result<Result<Option<String>, CallError>, JobError> {
     let asked_at = gate.now();
     let name = source.name.clone();
-    let met: Result<Timestamp, StorageError> = gate
+    let met: Result<SourceRow, StorageError> = gate
         .storage
         .write(move |tx| Box::pin(async move { tx.meet_source(&name, asked_at).await }))
         .await;
-    let since = met?;
+    let since = met?.first_seen_at;
     let page = match survey.page(from, run.cursor.as_deref()).await {
         Ok(page) => page,
         Err(error) => return Ok(Err(error)),

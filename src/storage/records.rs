@@ -6,12 +6,14 @@ mod ledger;
 mod lists;
 mod moving;
 mod retention;
+mod sources;
 
 pub use jobs::*;
 pub use ledger::*;
 pub use lists::*;
 pub use moving::*;
 pub use retention::*;
+pub use sources::*;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

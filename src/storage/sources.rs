@@ -1,18 +1,29 @@
-//! When bookgate began to look after each source.
+//! When bookgate began to look after each source, and how far reconciliation has got with it.
 
-use super::backend::{Sql, Tx};
+use super::backend::{Row, Sql, Tx};
 use super::error::StorageError;
+use super::records::{KnownBooking, SourceRow};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::SourceName;
+use crate::domain::ids::{SourceName, Uid};
 
 // The update changes nothing; without one, what is known would not be returned.
 const MEET: Sql = Sql::same(
     "INSERT INTO source (name, first_seen_at) VALUES ($1, $2)
-     ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING first_seen_at",
+     ON CONFLICT (name) DO UPDATE SET name = excluded.name
+     RETURNING first_seen_at, surveyed_at, reread_after",
+);
+const SURVEYED: Sql = Sql::same("UPDATE source SET surveyed_at = $2 WHERE name = $1");
+const REREAD: Sql = Sql::same("UPDATE source SET reread_after = $2 WHERE name = $1");
+// Several seats are one booking to whoever reads it.
+const ALIVE: Sql = Sql::same(
+    "SELECT uid, MAX(number) AS number FROM booking
+     WHERE source = $1 AND uid > $2 AND end_at > $3
+         AND status IN ('pending_payment', 'pending', 'accepted')
+     GROUP BY uid ORDER BY uid LIMIT $4",
 );
 
 impl Tx {
-    /// Since when this source is looked after: since now, if it is met for the first time.
+    /// What is known of a source; it is looked after since now, if it is met for the first time.
     ///
     /// # Errors
     /// If the store fails.
@@ -20,8 +31,63 @@ impl Tx {
         &mut self,
         name: &SourceName,
         now: Timestamp,
-    ) -> Result<Timestamp, StorageError> {
-        let meet = self.query(MEET).bind(name).bind(now);
-        meet.one().await?.get("first_seen_at")
+    ) -> Result<SourceRow, StorageError> {
+        let row = self.query(MEET).bind(name).bind(now).one().await?;
+        Ok(SourceRow {
+            first_seen_at: row.get("first_seen_at")?,
+            surveyed_at: row.get("surveyed_at")?,
+            reread_after: row.get("reread_after")?,
+        })
     }
+
+    /// Notes that a survey of a source that began at `begun_at` came to its end.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn note_survey(
+        &mut self,
+        name: &SourceName,
+        begun_at: Timestamp,
+    ) -> Result<(), StorageError> {
+        let update = self.query(SURVEYED).bind(name).bind(begun_at);
+        update.run().await.map(drop)
+    }
+
+    /// Notes which booking of a source was read again last; `None` if the next is the first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn note_reread(
+        &mut self,
+        name: &SourceName,
+        last: Option<&Uid>,
+    ) -> Result<(), StorageError> {
+        let update = self.query(REREAD).bind(name).bind(last);
+        update.run().await.map(drop)
+    }
+
+    /// Bookings that may still come about: not over, and not ended before `ended_after`. In the order
+    /// of their ids, from behind `after` on.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn bookings_alive(
+        &mut self,
+        source: &SourceName,
+        after: Option<&Uid>,
+        ended_after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KnownBooking>, StorageError> {
+        let alive = self.query(ALIVE).bind(source);
+        let alive = alive.bind(after.map_or("", Uid::as_str)).bind(ended_after);
+        let rows = alive.bind(i64::from(limit)).all().await?;
+        rows.iter().map(known).collect()
+    }
+}
+
+fn known(row: &Row) -> Result<KnownBooking, StorageError> {
+    Ok(KnownBooking {
+        uid: row.get("uid")?,
+        number: row.get("number")?,
+    })
 }

@@ -51,11 +51,54 @@ async fn bookings_are_counted_by_what_their_ids_begin_with() {
 
 async fn a_source_is_met_once() {
     let place = Place::new().await;
-    let since = store!(place.storage, tx => {
-        [tx.meet_source(&source(), at(3)).await?, tx.meet_source(&source(), at(9)).await?]
+    let met = store!(place.storage, tx => {
+        let first = tx.meet_source(&source(), at(3)).await?;
+        tx.note_survey(&source(), at(5)).await?;
+        tx.note_reread(&source(), Some(&Uid::new("b"))).await?;
+        let second = tx.meet_source(&source(), at(9)).await?;
+        tx.note_reread(&source(), None).await?;
+        (first, second, tx.meet_source(&source(), at(9)).await?)
     })
     .unwrap();
-    assert_eq!(since, [at(3), at(3)]);
+    let row = |surveyed_at, reread_after: Option<&str>| SourceRow {
+        first_seen_at: at(3),
+        surveyed_at,
+        reread_after: reread_after.map(Uid::new),
+    };
+    let later = (row(Some(at(5)), Some("b")), row(Some(at(5)), None));
+    assert_eq!(met, (row(None, None), later.0, later.1));
+}
+
+async fn what_may_still_come_about_is_found_page_by_page() {
+    let place = Place::new().await;
+    let found = store!(place.storage, tx => {
+        let chain = tx.chain_for(&source(), &keys(&["a"]), at(0)).await?;
+        let mut lines = Vec::new();
+        for (uid, status) in [
+            ("a", "pending"),
+            ("b", "cancelled"),
+            ("c", "accepted"),
+            ("d", "superseded"),
+            ("e", "pending_payment"),
+            ("f", "accepted"),
+        ] {
+            lines.push(booking(chain, uid, status));
+        }
+        let seated = BookingRow { seat: Some(SeatId::new("1")), ..lines[2].clone() };
+        let past = lines.last_mut().unwrap();
+        past.end = Some(at(0));
+        lines.push(seated);
+        tx.put_bookings(chain, &lines).await?;
+        let first = tx.bookings_alive(&source(), None, at(0), 2).await?;
+        let last = first.last().map(|known| known.uid.clone());
+        (first, tx.bookings_alive(&source(), last.as_ref(), at(0), 2).await?)
+    })
+    .unwrap();
+    let uids = |page: &[KnownBooking]| -> Vec<String> {
+        page.iter().map(|known| known.uid.to_string()).collect()
+    };
+    assert_eq!(uids(&found.0), ["a", "c"]);
+    assert_eq!(uids(&found.1), ["e"]);
 }
 
 async fn putting_a_line_changes_it_and_leaves_the_others() {
@@ -207,6 +250,7 @@ async fn the_first_answer_to_a_key_stays() {
 on_both! {
     a_booking_is_found_by_uid_and_by_number,
     a_source_is_met_once,
+    what_may_still_come_about_is_found_page_by_page,
     bookings_are_counted_by_what_their_ids_begin_with,
     putting_a_line_changes_it_and_leaves_the_others,
     a_list_is_filtered_and_goes_on_where_it_stopped,
