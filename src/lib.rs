@@ -72,8 +72,9 @@
 //!
 //! Beside all this, `gate::jobs` runs what is on a schedule, each job by one instance at a time:
 //!
-//! - `gate::reconcile` goes through what the provider has ([`provider::survey`]), page by page, and files
-//!   what is news as if its webhook had come;
+//! - `gate::reconcile` goes through what the provider has ([`provider::survey`]), page by page, or reads
+//!   again what is known where there is nothing to go through. What differs is asked of the timeline
+//!   ([`domain::timeline::compare`]), and is filed as if its webhook had come;
 //! - `gate::subscriptions` makes and mends the webhook subscription at a provider whose API manages them
 //!   ([`provider::subscriptions`]), or watches it;
 //! - `gate::retention` removes what is old; of a chain that is long over it leaves how each booking

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::error::put_off;
 use super::{GateSettings, Inner, Source, reconcile, retention, subscriptions};
-use crate::domain::clock::{ms_between, plus_ms};
+use crate::domain::clock::{Timestamp, ms_between, plus_ms};
 use crate::storage::StorageError;
 use crate::storage::records::JobLease;
 
@@ -50,6 +50,8 @@ pub(super) struct Run {
     /// Where a step that goes through something outside has got to. Whoever takes the run over begins
     /// that anew.
     pub(super) cursor: Option<String>,
+    /// When the part of the run that is at hand was begun, where that matters.
+    pub(super) part_begun_at: Option<Timestamp>,
 }
 
 /// What a step leaves to do.
@@ -105,6 +107,7 @@ impl Run {
             tally: Tally::new(),
             notes: BTreeMap::new(),
             cursor: None,
+            part_begun_at: None,
         }
     }
 

@@ -48,6 +48,7 @@ pub(super) struct Metrics {
     attempts: Family<Outcome, Counter>,
     retries: Family<Of, Counter>,
     dead_letters: Family<Of, Counter>,
+    reconciled: Family<Outcome, Counter>,
     subscription_active: Family<Of, Gauge>,
     subscription_failing: Family<Of, Gauge>,
     subscription_unseen: Family<Of, Gauge>,
@@ -95,6 +96,7 @@ impl Metrics {
             attempts: Family::default(),
             retries: Family::default(),
             dead_letters: Family::default(),
+            reconciled: Family::default(),
             subscription_active: Family::default(),
             subscription_failing: Family::default(),
             subscription_unseen: Family::default(),
@@ -130,6 +132,9 @@ impl Metrics {
         to.register("retries", help, self.retries.clone());
         let help = "Commands that were given up";
         to.register("dead_letters", help, self.dead_letters.clone());
+        let help = "Bookings compared with the provider by what came of it: checked, repaired, deferred; \
+                    and failed, sources that could not be";
+        to.register("reconciled", help, self.reconciled.clone());
         let help = "1 while the provider sends to this source, 0 once it has stopped";
         to.register(
             "subscription_active",
@@ -203,6 +208,12 @@ impl Metrics {
         self.dead_letters.get_or_create(&of(source)).inc();
     }
 
+    /// So many bookings of a source were compared with what the provider has, with this result.
+    pub(super) fn reconciled(&self, source: &SourceName, result: &'static str, more: u64) {
+        let counter = self.reconciled.get_or_create(&outcome(source, result));
+        counter.inc_by(more);
+    }
+
     /// How the webhook subscription of a source was found.
     pub(super) fn subscription(&self, source: &SourceName, active: bool, failing: bool) {
         let of = of(source);
@@ -244,6 +255,7 @@ mod tests {
         metrics.decided(&source, "accept");
         metrics.attempted(&source, 2, "ok");
         metrics.dead_letter(&source);
+        metrics.reconciled(&source, "checked", 3);
         metrics.subscription(&source, true, false);
         let text = metrics.text();
         let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
@@ -251,6 +263,6 @@ mod tests {
         let told = |name: &&str| README.contains(&format!("| `{name}` |"));
         let missing: Vec<_> = names.clone().filter(|name| !told(name)).collect();
         assert!(missing.is_empty(), "not in the README: {missing:?}");
-        assert_eq!(names.count(), 12, "{text}");
+        assert_eq!(names.count(), 13, "{text}");
     }
 }

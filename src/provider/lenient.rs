@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SeatId, Uid};
+use crate::domain::owner::Owner;
 
 /// The longest id taken, in bytes. A longer one is no id: cutting it could make two bookings one.
 const ID_BYTES_MAX: usize = 200;
@@ -52,6 +53,11 @@ impl Loose<Text<'_>> {
     /// A time in any spelling of RFC 3339 or RFC 9557.
     pub(in crate::provider) fn time(&self) -> Option<Timestamp> {
         self.text()?.parse().ok()
+    }
+
+    /// The address of a person.
+    pub(in crate::provider) fn owner(&self) -> Option<Owner> {
+        Owner::parse(self.text()?).ok()
     }
 
     /// The id of a booking.

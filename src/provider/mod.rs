@@ -148,7 +148,7 @@ pub trait Provider: Send + Sync {
         None
     }
 
-    /// Its way to go through everything it has, if there is one.
+    /// Its way to go through everything it has, if there is one. Else known bookings are read again.
     fn survey(&self) -> Option<&dyn Survey> {
         None
     }

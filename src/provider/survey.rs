@@ -7,6 +7,16 @@ use super::CallError;
 use crate::domain::booking::Reading;
 use crate::domain::clock::Timestamp;
 
+/// How far back a survey goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// Appointments that ended before this are of no interest.
+    pub ended: Timestamp,
+    /// What has not changed since this was gone through before. A provider that cannot tell is gone
+    /// through as a whole.
+    pub changed: Timestamp,
+}
+
 /// One page of a survey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SurveyPage {
@@ -21,6 +31,9 @@ pub struct SurveyPage {
 pub enum Surveyed {
     /// A booking.
     Booking(Box<Reading>),
+    /// A booking on somebody else's calendar, to which the account's owner is invited: none of our
+    /// business, unless a webhook has told of it.
+    Elsewhere(Box<Reading>),
     /// An appointment whose bookings have to be asked for one by one, with [`Survey::open`]. Mostly
     /// there is no need to: how many there are tells whether any is news.
     Appointment(Appointment),
@@ -42,12 +55,12 @@ pub struct Appointment {
 /// A provider whose API can be gone through.
 #[async_trait]
 pub trait Survey: Send + Sync {
-    /// A page of all appointments that end after `from`, standing or not; `cursor` is the `next` of the
-    /// page before.
+    /// A page of all that is there since then, standing or not, and of all that waits for an answer;
+    /// `cursor` is the `next` of the page before. The same may be on several pages.
     ///
     /// # Errors
     /// See [`CallError`].
-    async fn page(&self, from: Timestamp, cursor: Option<&str>) -> Result<SurveyPage, CallError>;
+    async fn page(&self, since: Since, cursor: Option<&str>) -> Result<SurveyPage, CallError>;
 
     /// All bookings of one appointment.
     ///

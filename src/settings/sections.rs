@@ -404,7 +404,7 @@ pub struct WorkerSettings {
 pub struct ReconcileSettings {
     /// From one run to the next; 0 is never.
     pub interval_ms: i64,
-    /// How long ago an appointment may have begun.
+    /// How long ago an appointment may have been, or the first run's changes may have been made, in days.
     pub days_back: i64,
 }
 

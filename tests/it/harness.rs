@@ -64,6 +64,8 @@ pub(crate) struct Setup {
     pub(crate) storage: &'static str,
     pub(crate) source: &'static str,
     pub(crate) worker: &'static str,
+    /// From one reconciliation to the next; 0 is never, so that webhooks have to do.
+    pub(crate) reconcile_ms: i64,
     pub(crate) requests_per_minute: u32,
     pub(crate) call_timeout_ms: u32,
     pub(crate) stand_in: Options,
@@ -92,6 +94,7 @@ impl Default for Setup {
             storage: "",
             source: "",
             worker: "",
+            reconcile_ms: 0,
             requests_per_minute: 0,
             call_timeout_ms: 5_000,
             stand_in: Options::default(),

@@ -3,6 +3,7 @@
 
 mod admin;
 mod architecture;
+mod calcom_reconciliation;
 mod calendly;
 mod cli;
 mod clock_steps;

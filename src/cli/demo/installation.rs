@@ -215,6 +215,9 @@ admin_listen = "{admin}"
 [admin.tokens.ops]
 role = "admin"
 secret = "file:admin-token"
+[reconcile]
+# So that the calls that are shown are those of the story.
+interval_ms = 0
 [sources.calcom]
 provider = "calcom"
 signing_secrets = ["file:signing-secret"]

@@ -56,6 +56,11 @@ impl Api {
         self.inner.url(&[&["bookings"], segments].concat())
     }
 
+    /// The address of what tells whose key this is.
+    pub(super) fn me_url(&self) -> Url {
+        self.inner.url(&["me"])
+    }
+
     pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.inner.request(method, url)
     }
@@ -76,6 +81,12 @@ impl Api {
 struct Envelope<'a> {
     #[serde(borrow, alias = "booking")]
     data: Option<&'a RawValue>,
+}
+
+/// The entries of a list; `None` if the answer is none.
+pub(super) fn entries(answer: &HttpAnswer) -> Option<Vec<&RawValue>> {
+    let envelope = serde_json::from_slice::<Envelope<'_>>(&answer.body).ok()?;
+    serde_json::from_str(envelope.data?.get()).ok()
 }
 
 /// All bookings in an answer, the one asked for first; `None` if there is none or one of them

@@ -5,6 +5,7 @@ mod api;
 mod details;
 mod payload;
 mod reading;
+mod survey;
 mod v1;
 mod v2;
 mod webhook;
@@ -14,12 +15,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use self::api::Api;
+use self::reading::Me;
 use super::api::Limits;
 use super::registry::{BuildError, Entry};
 use super::signature::Scheme;
+use super::survey::Survey;
 use super::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
 use crate::domain::booking::Reading;
 use crate::domain::clock::{Clock, Timestamp};
@@ -139,6 +143,8 @@ impl CalcomSettings {
 /// One Cal.com account.
 pub struct Calcom {
     api: Api,
+    /// Whose key it is, once that was asked.
+    me: OnceCell<Me>,
 }
 
 impl Calcom {
@@ -150,6 +156,7 @@ impl Calcom {
         settings.check()?;
         Ok(Self {
             api: Api::new(settings, clock)?,
+            me: OnceCell::new(),
         })
     }
 }
@@ -182,10 +189,16 @@ impl Provider for Calcom {
             refusal_of_pending: if v1 { Action::Cancel } else { Action::Decline },
             names_series: !v1,
             reads_created: v1,
-            reads_who_moved: false,
+            // A list may show the new booking alone; the old one tells.
+            reads_who_moved: !v1,
             reads_event_type: false,
             stands_at_once: false,
         }
+    }
+
+    /// API v1 lists neither what waits nor what has changed: there, what is known is read again.
+    fn survey(&self) -> Option<&dyn Survey> {
+        (self.api.settings.dialect == Dialect::V2).then_some(self)
     }
 
     fn call_timeout_ms(&self) -> i64 {

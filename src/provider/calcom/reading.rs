@@ -1,6 +1,6 @@
 //! A booking as the API answers it. One shape serves both dialects: v1 says `startTime`,
-//! `responses`, `fromReschedule` and upper-case states where v2 says `start`,
-//! `bookingFieldsResponses`, `rescheduledFromUid` and lower-case ones.
+//! `responses`, `fromReschedule`, `cancelledBy` and upper-case states where v2 says `start`,
+//! `bookingFieldsResponses`, `rescheduledFromUid`, `cancelledByEmail` and lower-case ones.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -8,35 +8,42 @@ use serde_json::value::RawValue;
 
 use super::details::Source;
 use super::payload::{List, Loose, Person, RawMap, Text, status};
-use crate::domain::booking::{Details, Reading};
+use crate::domain::booking::{Details, Party, Reading};
 use crate::domain::ids::SeatId;
+use crate::domain::owner::Owner;
+
+/// The user whom an API key belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Me {
+    pub(super) id: i64,
+    pub(super) email: Option<Owner>,
+}
+
+/// A booking as a list has it.
+pub(super) struct Listed {
+    pub(super) reading: Reading,
+    /// Whether the key's owner is its host. A list also has what they are invited to.
+    pub(super) at_home: bool,
+}
+
+/// Understands an entry of a list; `None` as in [`reading`].
+pub(super) fn listed(raw: &RawValue, me: &Me) -> Option<Listed> {
+    let booking: Booking<'_> = serde_json::from_str(raw.get()).ok()?;
+    let mut hosts = booking.hosts.entries();
+    let at_home = hosts.any(|host| {
+        host.id.0 == Some(me.id) || me.email.is_some() && host.email.owner() == me.email
+    });
+    Some(Listed {
+        at_home,
+        reading: booking.reading(None)?,
+    })
+}
 
 /// Understands one booking; `None` if it lacks an id, a known state or its times. `asked` is the
 /// seat the caller wants to know about: contents are told of that seat's booker.
 pub(super) fn reading(raw: &RawValue, asked: Option<&SeatId>) -> Option<Reading> {
     let booking: Booking<'_> = serde_json::from_str(raw.get()).ok()?;
-    let seats: Vec<SeatId> = booking
-        .attendees
-        .entries()
-        .filter_map(|attendee| attendee.seat_uid.seat())
-        .collect();
-    Some(Reading {
-        uid: booking.uid.uid()?,
-        number: booking.id.0,
-        status: status(&booking.status)?,
-        start: booking.start.time()?,
-        end: booking.end.time()?,
-        moved_to: booking.rescheduled_to_uid.uid(),
-        moved_from: booking.rescheduled_from_uid.uid(),
-        moved_by: None,
-        cancelled_by: None,
-        ended_at: None,
-        series: booking.recurring_booking_uid.kept(),
-        created_at: booking.created_at.time(),
-        cancellation_reason: booking.cancellation_reason.kept(),
-        details: booking.details(!seats.is_empty(), asked).map(Box::new),
-        seats: (!seats.is_empty()).then_some(seats),
-    })
+    booking.reading(asked)
 }
 
 #[derive(Default, Deserialize)]
@@ -55,11 +62,19 @@ struct Booking<'a> {
     rescheduled_from_uid: Loose<Text<'a>>,
     recurring_booking_uid: Loose<Text<'a>>,
     recurring_event_id: Option<IgnoredAny>,
+    rescheduled_by_email: Loose<Text<'a>>,
+    #[serde(alias = "cancelledBy")]
+    cancelled_by_email: Loose<Text<'a>>,
     created_at: Loose<Text<'a>>,
+    updated_at: Loose<Text<'a>>,
     cancellation_reason: Loose<Text<'a>>,
     title: Loose<Text<'a>>,
     event_type_id: Loose<i64>,
     event_type: Loose<EventType<'a>>,
+    /// API v2.
+    hosts: List<Host<'a>>,
+    /// The host, in API v1.
+    user: Loose<Host<'a>>,
     attendees: List<Person<'a>>,
     guests: List<Text<'a>>,
     #[serde(alias = "responses")]
@@ -76,7 +91,57 @@ struct EventType<'a> {
     slug: Loose<Text<'a>>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Host<'a> {
+    id: Loose<i64>,
+    #[serde(borrow)]
+    email: Loose<Text<'a>>,
+}
+
 impl<'a> Booking<'a> {
+    fn reading(&self, asked: Option<&SeatId>) -> Option<Reading> {
+        let status = status(&self.status)?;
+        let seats: Vec<SeatId> = self
+            .attendees
+            .entries()
+            .filter_map(|attendee| attendee.seat_uid.seat())
+            .collect();
+        Some(Reading {
+            uid: self.uid.uid()?,
+            number: self.id.0,
+            status,
+            start: self.start.time()?,
+            end: self.end.time()?,
+            moved_to: self.rescheduled_to_uid.uid(),
+            moved_from: self.rescheduled_from_uid.uid(),
+            moved_by: self.party(&self.rescheduled_by_email),
+            cancelled_by: self.party(&self.cancelled_by_email),
+            // The last change of a row that is over is mostly its end, and never comes before it.
+            ended_at: self.updated_at.time().filter(|_| status.is_over()),
+            series: self.recurring_booking_uid.kept(),
+            created_at: self.created_at.time(),
+            cancellation_reason: self.cancellation_reason.kept(),
+            details: self.details(!seats.is_empty(), asked).map(Box::new),
+            seats: (!seats.is_empty()).then_some(seats),
+        })
+    }
+
+    /// Who has this address: a host, the booker's side, or nobody who is named here.
+    fn party(&self, address: &Loose<Text<'_>>) -> Option<Party> {
+        let address = address.owner()?;
+        let is = |email: Option<Owner>| email.as_ref() == Some(&address);
+        let mut hosts = self.hosts.entries().chain(self.user.0.as_ref());
+        let mut attendees = self.attendees.entries();
+        if hosts.any(|host| is(host.email.owner())) {
+            Some(Party::Host)
+        } else if attendees.any(|attendee| is(attendee.email.owner())) {
+            Some(Party::Booker)
+        } else {
+            None
+        }
+    }
+
     /// What can be decided on. `None` without attendees (a v1 PATCH answers none), and of a shared
     /// booking unless it is clear whose seat is meant.
     fn details(&self, seated: bool, asked: Option<&SeatId>) -> Option<Details> {

@@ -4,6 +4,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
+use url::Url;
 
 use super::api::{Api, REASON_DEFAULT, cut_reason, not_sent, readings, shown, unreadable};
 use crate::domain::booking::Reading;
@@ -99,11 +100,22 @@ fn uid(target: &Target) -> Result<&str, CallError> {
 }
 
 fn request(api: &Api, method: Method, segments: &[&str]) -> Result<RequestBuilder, CallError> {
+    let version = &api.settings.version_header;
+    signed_in(api, method, api.bookings_url(segments), version)
+}
+
+/// A request with the key, to the API of this version.
+pub(super) fn signed_in(
+    api: &Api,
+    method: Method,
+    url: Url,
+    version: &str,
+) -> Result<RequestBuilder, CallError> {
     let mut bearer = HeaderValue::try_from(format!("Bearer {}", api.settings.key.expose()))
         .map_err(|_| not_sent("the API key has characters that no header can carry"))?;
     bearer.set_sensitive(true);
     Ok(api
-        .request(method, api.bookings_url(segments))
+        .request(method, url)
         .header(AUTHORIZATION, bearer)
-        .header(VERSION_HEADER, &api.settings.version_header))
+        .header(VERSION_HEADER, version))
 }

@@ -11,7 +11,7 @@ use super::uris;
 use crate::domain::booking::Reading;
 use crate::domain::clock::Timestamp;
 use crate::provider::CallError;
-use crate::provider::survey::{Appointment, Survey, SurveyPage, Surveyed};
+use crate::provider::survey::{Appointment, Since, Survey, SurveyPage, Surveyed};
 
 /// Entries of a page: what the API allows at the most.
 const PAGE: &str = "100";
@@ -24,7 +24,9 @@ const USER: &str = "user";
 
 #[async_trait]
 impl Survey for Calendly {
-    async fn page(&self, from: Timestamp, cursor: Option<&str>) -> Result<SurveyPage, CallError> {
+    /// Events cannot be asked for by when they changed.
+    async fn page(&self, since: Since, cursor: Option<&str>) -> Result<SurveyPage, CallError> {
+        let from = since.ended;
         if let Some((whose, token)) = cursor.and_then(|cursor| cursor.split_once(' ')) {
             let whose = if whose == USER { USER } else { ORGANIZATION };
             return self.events(whose, from, Some(token)).await;

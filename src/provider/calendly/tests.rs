@@ -6,6 +6,7 @@ use crate::domain::clock::{SystemClock, from_us};
 use crate::domain::ids::Uid;
 use crate::provider::scripted_server::{ScriptedServer, Step};
 use crate::provider::subscriptions::Fit;
+use crate::provider::survey::Since;
 
 const API: &str = "https://api.calendly.com";
 
@@ -155,7 +156,11 @@ async fn a_survey_goes_through_the_organization_or_what_the_token_may_see() {
     ];
     let server = ScriptedServer::start(steps).await;
     let calendly = calendly(&server);
-    let page = calendly.page(from_us(0), None).await.unwrap();
+    let since = Since {
+        ended: from_us(0),
+        changed: from_us(0),
+    };
+    let page = calendly.page(since, None).await.unwrap();
     let [crate::provider::survey::Surveyed::Appointment(found)] = page.found.as_slice() else {
         panic!("{page:?}");
     };
@@ -163,10 +168,7 @@ async fn a_survey_goes_through_the_organization_or_what_the_token_may_see() {
         (found.uid_prefix.as_str(), found.active, found.total),
         ("E1.", 1, 2)
     );
-    let last = calendly
-        .page(from_us(0), page.next.as_deref())
-        .await
-        .unwrap();
+    let last = calendly.page(since, page.next.as_deref()).await.unwrap();
     assert_eq!((last.found.len(), last.next), (0, None));
     let asked = lines(&server);
     assert!(

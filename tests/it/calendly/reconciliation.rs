@@ -49,7 +49,7 @@ async fn a_booking_whose_webhook_never_came_is_decided() {
         lose_webhooks(it);
         it.top_up("2").await;
         let paid = it.calendly_book(72).await;
-        assert_eq!(reconcile(it).await["news"], 1);
+        assert_eq!(reconcile(it).await["repaired"], 1);
         assert!(it.comes(&paid));
         it.assert_balance("0", "0").await;
         let refused = it.calendly_book(80).await;
@@ -150,7 +150,7 @@ async fn a_move_of_which_both_halves_were_lost_is_one_booking() {
         assert_eq!(it.calendly_booking(&new).await["status"], "accepted");
         it.assert_balance("0", "0").await;
         assert_eq!(it.calendly_effects(), []);
-        assert_eq!(reconcile(it).await["news"], 0);
+        assert_eq!(reconcile(it).await["repaired"], 0);
     })
     .await;
 }
@@ -203,7 +203,7 @@ async fn without_news_only_the_pages_are_asked_for() {
         let before = it.calendly().calls().len();
         let report = reconcile(it).await;
         assert_eq!(
-            (&report["checked"], &report["news"]),
+            (&report["checked"], &report["repaired"]),
             (&6.into(), &0.into())
         );
         let asked: Vec<_> = it.calendly().calls()[before..]
@@ -228,7 +228,7 @@ async fn all_pages_are_gone_through() {
         let before = it.calendly().calls().len();
         let report = reconcile(it).await;
         assert_eq!(
-            (&report["checked"], &report["news"]),
+            (&report["checked"], &report["repaired"]),
             (&101.into(), &101.into())
         );
         let calls = it.calendly().calls().split_off(before);
@@ -236,7 +236,7 @@ async fn all_pages_are_gone_through() {
             .iter()
             .filter(|call| call.operation == Operation::ListEvents);
         assert_eq!(pages.count(), 2);
-        assert_eq!(reconcile(it).await["news"], 0);
+        assert_eq!(reconcile(it).await["repaired"], 0);
     })
     .await;
 }
@@ -295,7 +295,7 @@ async fn a_source_that_fails_is_told_of_and_tried_again() {
             .fail_next(all, When::BeforeWork, Fault::Status(401));
         let report = reconcile(it).await;
         assert_eq!(report["failed"], 1);
-        let told = report["calendly"]["failed"].as_str().unwrap();
+        let told = report["sources"]["calendly"]["failed"].as_str().unwrap();
         assert!(told.contains("401"), "{told}");
         it.pass_ms(16 * MINUTE_MS).await;
         assert_eq!(it.calendly_booking(&paid).await["outcome"], "accept");

@@ -52,8 +52,6 @@ impl Calendly {
     pub(super) fn settings(&self, stand_in: &StandIn, public: SocketAddr) -> String {
         let mut text = format!(
             r#"
-[reconcile]
-interval_ms = {reconcile_ms}
 [sources.calendly]
 provider = "calendly"
 signing_secrets = ["env:CALENDLY_SECRET"]
@@ -63,7 +61,6 @@ base_url = "{base}"
 key = "env:CALENDLY_KEY"
 requests_per_minute = {requests_per_minute}
 "#,
-            reconcile_ms = self.reconcile_ms,
             source = self.source,
             base = stand_in.base_url(),
             requests_per_minute = self.requests_per_minute,

@@ -22,6 +22,7 @@ pub(super) fn text(
         }
         Store::At(url) => url.to_owned(),
     };
+    let calendly_ms = setup.calendly.as_ref().map_or(0, |it| it.reconcile_ms);
     let mut text = format!(
         r#"
 [storage]
@@ -40,6 +41,8 @@ role = "read"
 secret = "env:READ"
 [worker]
 {worker}
+[reconcile]
+interval_ms = {reconcile_ms}
 [sources.calcom]
 provider = "calcom"
 signing_secrets = ["env:SECRET"]
@@ -55,6 +58,7 @@ call_timeout_ms = {call_timeout_ms}
         server = setup.server,
         storage = setup.storage,
         worker = setup.worker,
+        reconcile_ms = setup.reconcile_ms.max(calendly_ms),
         source = setup.source,
         base = cal.base_url(),
         dialect = setup.dialect,

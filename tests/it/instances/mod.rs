@@ -3,6 +3,7 @@
 
 mod clock;
 mod second;
+mod surveying;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,0 +1,64 @@
+//! What Cal.com has is gone through and compared: its webhooks come once or never, and nobody sends
+//! them again.
+
+mod differences;
+mod pages;
+mod reading_again;
+mod unheard;
+
+use bookgate::domain::ids::Uid;
+use bookgate::standin::calcom::Operation;
+use serde_json::Value;
+
+use crate::harness::{Installation, Setup};
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+/// Goes through everything four times an hour.
+fn reconciling() -> Setup {
+    Setup {
+        reconcile_ms: 15 * MINUTE_MS,
+        ..Setup::default()
+    }
+}
+
+async fn order_a_run(it: &Installation) {
+    let path = "/v1/jobs/reconcile/runs";
+    let (status, job) = it.admin(reqwest::Method::POST, path, None).await;
+    assert!((200..300).contains(&status), "{job}");
+}
+
+async fn job(it: &Installation) -> Value {
+    let (_, jobs) = it.get("/v1/jobs").await;
+    let all = jobs["items"].as_array().unwrap();
+    let job = all.iter().find(|job| job["name"] == "reconcile").unwrap();
+    job.clone()
+}
+
+async fn report(it: &Installation) -> Value {
+    job(it).await["report"].clone()
+}
+
+/// Has a run made now; gives what it did with Cal.com.
+async fn reconcile(it: &Installation) -> Value {
+    order_a_run(it).await;
+    it.settle().await;
+    report(it).await["sources"]["calcom"].clone()
+}
+
+/// How many were compared, followed, and left as they are known.
+fn counts(report: &Value) -> [i64; 3] {
+    ["checked", "repaired", "deferred"].map(|what| report[what].as_i64().unwrap())
+}
+
+/// What was asked since there had been so many calls.
+fn asked_since(it: &Installation, before: usize) -> Vec<Operation> {
+    let calls = it.cal.calls();
+    calls[before..].iter().map(|call| call.operation).collect()
+}
+
+async fn status(it: &Installation, uid: &Uid) -> String {
+    let booking = it.booking(uid).await;
+    booking["status"].as_str().unwrap().to_owned()
+}

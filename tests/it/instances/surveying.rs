@@ -1,0 +1,53 @@
+//! Reconciliation, run by one instance at a time.
+
+use bookgate::standin::calcom::{Matcher, Operation};
+use serde_json::Value;
+
+use super::POLL;
+use super::second::Second;
+use crate::harness::{Installation, Setup, run_test_on_server};
+
+const MINUTE_MS: i64 = 60_000;
+
+async fn job(it: &Installation) -> Value {
+    let (_, jobs) = it.get("/v1/jobs").await;
+    let all = jobs["items"].as_array().unwrap();
+    let job = all.iter().find(|job| job["name"] == "reconcile").unwrap();
+    job.clone()
+}
+
+#[tokio::test]
+async fn a_run_whose_daemon_is_killed_is_taken_up_by_the_next() {
+    let setup = Setup {
+        reconcile_ms: 15 * MINUTE_MS,
+        ..Setup::default()
+    };
+    run_test_on_server(setup, async |it: &mut Installation| {
+        it.settle().await;
+        it.top_up("2").await;
+        it.hold_webhooks();
+        let paid = it.cal.book(it.request("chat", 72)).await.unwrap();
+        it.stop().await;
+        // What the list would have told never arrives.
+        let held = it.cal.pause_next(Matcher::operation(Operation::List));
+        let second = Second::start(it).await;
+        held.reached().await;
+        second.die();
+        held.release();
+        it.begin().await;
+        it.settle().await;
+        assert!(
+            job(it).await["running_on"].is_string(),
+            "it may still be alive"
+        );
+        it.clock.advance_ms(MINUTE_MS);
+        while job(it).await["running_on"].is_string() {
+            it.gate().wake();
+            tokio::time::sleep(POLL).await;
+        }
+        it.settle().await;
+        assert_eq!(it.booking(&paid.uid).await["outcome"], "accept");
+        it.assert_balance("0", "0").await;
+    })
+    .await;
+}
