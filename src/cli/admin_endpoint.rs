@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{NotFound, UsageError};
 use crate::provider::CallError;
-use crate::provider::client::{HttpClient, Method, RawAnswer};
+use crate::provider::client::{HttpClient, Method, RawAnswer, RequestBuilder};
 use crate::settings::Secret;
 
 /// How long to try to connect.
@@ -60,18 +60,32 @@ impl AdminEndpoint {
         key: Option<&str>,
         body: Option<&Value>,
     ) -> anyhow::Result<Answer> {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        let mut request = self.client.request(Method::POST, url);
-        request = request.bearer_auth(self.token.expose());
+        let mut request = self.client.request(Method::POST, self.url(path));
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
         if let Some(body) = body {
             request = request.json(body);
         }
+        self.send(request).await
+    }
+
+    /// Asks for something. `path` as in [`AdminEndpoint::post`].
+    pub(super) async fn get(&self, path: &[&str]) -> anyhow::Result<Answer> {
+        self.send(self.client.request(Method::GET, self.url(path)))
+            .await
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Answer> {
+        let request = request.bearer_auth(self.token.expose());
         let timeout = Duration::from_millis(ANSWER_TIMEOUT_MS);
         match self.client.exchange(request, timeout).await {
             Ok(answer) => self.understand(&answer),

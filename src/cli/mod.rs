@@ -19,6 +19,7 @@ mod ledger;
 mod migrate;
 mod policy;
 mod reach;
+mod reconcile;
 mod retention;
 mod serve;
 mod service_manager;
@@ -111,6 +112,8 @@ enum Command {
     /// What runs on a schedule
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
+    /// Compare what the providers have with what is known here
+    Reconcile(reconcile::ReconcileArgs),
     /// Where Calendly sends webhooks
     #[command(subcommand)]
     Calendly(subscriptions::ProviderCommand),
@@ -195,6 +198,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Audit(command) => audit::run(command, json, context),
         Command::Instances(instances::InstancesArgs {}) => instances::run(json, context),
         Command::Jobs(command) => jobs::run(&command, json, context),
+        Command::Reconcile(args) => reconcile::run(&args, json, context),
         Command::Calendly(command) => {
             subscriptions::run(settings::ProviderKind::Calendly, &command, json, context)
         }

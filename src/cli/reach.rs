@@ -46,6 +46,8 @@ pub(super) struct OwnStore {
     /// Who acts: the token's name where there is one, so that a top-up repeated with its key is the
     /// same top-up whether a daemon runs or not.
     pub(super) actor: Actor,
+    /// Whether daemons may be at work on it all the same.
+    pub(super) shared: bool,
     storage: Storage,
 }
 
@@ -91,12 +93,15 @@ pub(super) async fn to_write(args: &WriteArgs, context: &Context<'_>) -> anyhow:
     }
     let settings = Settings::load_extent(&context.options, Extent::Tokens)?;
     let token = Token::choose(given, &settings);
-    match Storage::open(&storage_settings(&settings)).await {
+    let store = storage_settings(&settings);
+    let shared = !matches!(store.database, Database::Sqlite { .. });
+    match Storage::open(&store).await {
         Ok(storage) => {
             let units = settings.units.into_values();
             Ok(Reached::Store(OwnStore {
                 desk: Desk::new(storage.clone(), units, Arc::clone(&context.clock)),
                 actor: Actor::new(token.actor()),
+                shared,
                 storage,
             }))
         }

@@ -11,8 +11,8 @@ use std::sync::Once;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-pub use reqwest::Method;
-use reqwest::{RequestBuilder, Response, StatusCode};
+pub use reqwest::{Method, RequestBuilder};
+use reqwest::{Response, StatusCode};
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 use url::{Host, Url};

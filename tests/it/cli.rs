@@ -14,7 +14,10 @@ use std::sync::Arc;
 
 use bookgate::domain::clock::{Clock, SystemClock, plus_ms};
 use bookgate::provider::client::{HttpClient, Method};
-use bookgate::standin::calcom::{BookingRequest, Delivery, Options, Person, StandIn, Subscription};
+use bookgate::standin::calcom::{
+    BookingRequest, Delivery, Fault, Matcher, Operation, Options, Person, StandIn, Subscription,
+    When,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -315,6 +318,38 @@ fn retention_is_shown_and_run_with_a_daemon_and_without() {
     daemon.wait_for_line("job done");
     let lines = home.run(&[wet, &["--json"]].concat()).json();
     assert_eq!(lines[0]["what"], "delivery_bodies");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_reconciliation_is_ordered_and_waited_for() {
+    let mut home = Home::new();
+    let cal = stand_in(&mut home).await;
+    let admin = format!("127.0.0.1:{}", free_port());
+    home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
+    let now = ["reconcile", "--now"];
+    assert!(home.run(&now).failed(1).contains("no daemon runs"));
+    home.run(&now[..1]).failed(3);
+    let daemon = home.serve();
+    home.run(&now).done();
+
+    let start = plus_ms(SystemClock.now(), 72 * 3_600_000);
+    let ada = Person::new("Ada Booker", "ada@reader.example");
+    let booking = cal.book(BookingRequest::new("consultation", start, ada));
+    let uid = booking.await.unwrap().uid.to_string();
+    let text = home.run(&now).done();
+    for part in ["source", "calcom", "missed 1"] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    let show = ["bookings", "show", "calcom", &uid, "--json"];
+    home.wait_for(&show, |seen| seen["outcome"].is_string());
+
+    let list = Matcher::operation(Operation::List);
+    cal.fail_next(list, When::BeforeWork, Fault::Status(401));
+    let why = home.run(&now).failed(1);
+    assert!(why.contains("not all sources"), "{why}");
+    let last = home.run(&[&now[..1], &["--json"]].concat());
+    assert!(last.stdout.contains("HTTP 401"), "{last:?}");
     assert_eq!(daemon.stop(), Some(0));
 }
 
