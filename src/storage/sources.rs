@@ -15,11 +15,18 @@ const MEET: Sql = Sql::same(
 const SURVEYED: Sql = Sql::same("UPDATE source SET surveyed_at = $2 WHERE name = $1");
 const REREAD: Sql = Sql::same("UPDATE source SET reread_after = $2 WHERE name = $1");
 // Several seats are one booking to whoever reads it.
-const ALIVE: Sql = Sql::same(
+const OPEN_TO_CHANGE: Sql = Sql::same(
     "SELECT uid, MAX(number) AS number FROM booking
-     WHERE source = $1 AND uid > $2 AND end_at > $3
-         AND status IN ('pending_payment', 'pending', 'accepted')
-     GROUP BY uid ORDER BY uid LIMIT $4",
+     WHERE source = $1 AND uid > $2
+         AND (status IN ('pending_payment', 'pending', 'accepted') AND end_at > $3
+             OR status IN ('cancelled', 'rejected') AND end_at > $4)
+     GROUP BY uid ORDER BY uid LIMIT $5",
+);
+const HELD_PAST: Sql = Sql::same(
+    "SELECT hold.uid AS uid, MAX(booking.number) AS number FROM hold
+     JOIN booking ON booking.source = $1 AND booking.uid = hold.uid AND booking.seat = hold.seat
+     WHERE hold.state = 'held' AND hold.uid > $2 AND booking.end_at < $3
+     GROUP BY hold.uid ORDER BY hold.uid LIMIT $4",
 );
 
 impl Tx {
@@ -66,21 +73,41 @@ impl Tx {
         update.run().await.map(drop)
     }
 
-    /// Bookings that may still come about: not over, and not ended before `ended_after`. In the order
-    /// of their ids, from behind `after` on.
+    /// Bookings that may still change at the provider: those that stand or wait, unless they ended before
+    /// `ended_after`, and those that are called off, before they would have ended. In the order of their
+    /// ids, from behind `after` on.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn bookings_alive(
+    pub async fn bookings_open_to_change(
         &mut self,
         source: &SourceName,
         after: Option<&Uid>,
         ended_after: Timestamp,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<KnownBooking>, StorageError> {
-        let alive = self.query(ALIVE).bind(source);
-        let alive = alive.bind(after.map_or("", Uid::as_str)).bind(ended_after);
-        let rows = alive.bind(i64::from(limit)).all().await?;
+        let open = self.query(OPEN_TO_CHANGE).bind(source);
+        let open = open.bind(after.map_or("", Uid::as_str)).bind(ended_after);
+        let rows = open.bind(now).bind(i64::from(limit)).all().await?;
+        rows.iter().map(known).collect()
+    }
+
+    /// Bookings that ended before `ended_before` and for which credit is still held. In the order of their
+    /// ids, from behind `after` on.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn bookings_held_past(
+        &mut self,
+        source: &SourceName,
+        after: Option<&Uid>,
+        ended_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KnownBooking>, StorageError> {
+        let held = self.query(HELD_PAST).bind(source);
+        let held = held.bind(after.map_or("", Uid::as_str)).bind(ended_before);
+        let rows = held.bind(i64::from(limit)).all().await?;
         rows.iter().map(known).collect()
     }
 }

@@ -92,6 +92,9 @@ fn next_step(
                 terms.map_or((100, "no terms"), |terms| refund(terms, unit, end, rules));
             give_back(hold, percent, reason)
         }
+        Standing::At(_) if unit.lapsed && hold.state == HoldState::Held => {
+            give_back(hold, 100, "never answered")
+        }
         _ => Next::Nothing,
     }
 }

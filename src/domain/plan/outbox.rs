@@ -106,9 +106,14 @@ fn carry_out(
                 && command.purpose == Purpose::Decision
                 && matches!(command.state, CommandState::Open | CommandState::Dead)
         });
+        let why = if unit.lapsed {
+            "the booking has ended unanswered".to_owned()
+        } else {
+            format!("the booking is {}", unit.standing.as_str())
+        };
         plan.changes.extend(unsettled.map(|command| CommandChange {
             state: CommandState::Obsolete,
-            note: Some(format!("the booking is {}", unit.standing.as_str())),
+            note: Some(why.clone()),
             ..command.unchanged()
         }));
         return;
@@ -184,7 +189,7 @@ fn wanted(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -> Option<Action
     let Standing::At(status) = unit.standing else {
         return None;
     };
-    if unit.closed {
+    if unit.closed || unit.lapsed {
         return None;
     }
     match (decision.outcome, status) {

@@ -63,6 +63,26 @@ fn nothing_is_done_while_a_call_may_be_under_way() {
 }
 
 #[test]
+fn what_has_ended_unanswered_is_given_back_and_called_for_no_more() {
+    let mut record = accepted_and_held();
+    let unknown = Some(AttemptResult::Unknown);
+    told(&mut record, key("a"), Action::Confirm, unknown, 103_590);
+    // The call may still come through.
+    read(&mut record, 103_610, reading("a", Status::Pending));
+    let plan = plan_at(&record, 103_640);
+    assert_eq!((&*plan.credit, plan.deliver.is_some()), (&[][..], true));
+    read(&mut record, 103_640, reading("a", Status::Pending));
+    let plan = plan_at(&record, 103_640);
+    assert_eq!(plan.credit, [CreditStep::Release(HoldId(1))]);
+    assert_eq!(plan.changes[0].state, CommandState::Obsolete);
+    assert_eq!(plan.deliver, None);
+    // It did come through, after all.
+    read(&mut record, 103_900, reading("a", Status::Accepted));
+    let plan = plan_at(&record, 103_900);
+    assert_eq!(plan.credit, [CreditStep::Capture(HoldId(1))]);
+}
+
+#[test]
 fn a_cancel_between_our_look_and_our_confirm_is_made_good() {
     for result in [AttemptResult::Ok, AttemptResult::Unknown] {
         let mut record = accepted_and_held();

@@ -19,6 +19,8 @@ pub enum Comparison {
     Unheard,
     /// Something else, and it is to be followed: this is how the booking stands.
     Differs(Standing),
+    /// It still waits, and has ended: nobody will answer it any more.
+    Lapsed,
     /// Something else, and it may be that it is only late.
     Unsettled,
 }
@@ -48,6 +50,9 @@ pub fn compare(
         }
         if known.is_some_and(|known| stands(known) != stands(unit)) {
             return Comparison::Differs(unit.standing);
+        }
+        if unit.lapsed && known.is_some_and(|known| !known.lapsed) {
+            return Comparison::Lapsed;
         }
         if !agrees(unit.standing, reading) {
             return Comparison::Unsettled;

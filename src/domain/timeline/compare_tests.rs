@@ -76,3 +76,13 @@ fn what_only_a_link_names_is_unheard_of() {
     let found = beside(&record, 100, &reading("a", Status::Pending));
     assert_eq!(found, Comparison::Unheard);
 }
+
+#[test]
+fn what_still_waits_when_it_has_ended_has_lapsed_once() {
+    let mut record = requested();
+    let pending = reading("a", Status::Pending);
+    assert_eq!(beside(&record, 103_600, &pending), Comparison::Same);
+    assert_eq!(beside(&record, 103_601, &pending), Comparison::Lapsed);
+    read(&mut record, 103_601, pending.clone());
+    assert_eq!(beside(&record, 200_000, &pending), Comparison::Same);
+}

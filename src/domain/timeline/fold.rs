@@ -189,8 +189,20 @@ fn fold_unit<'a>(
             .filter(|(_, event)| asks(event))
             .map(|(at, _)| *at)
             .max(),
+        lapsed: status.is_some_and(waits) && read_waiting_after_all(&read, &calls),
         closed: false,
     }
+}
+
+fn waits(status: Status) -> bool {
+    matches!(status, Status::Pending | Status::PendingPayment)
+}
+
+/// Whether a look after its end, and after all that we asked for, still found it waiting.
+fn read_waiting_after_all(read: &[Read<'_>], calls: &[OurCall<'_>]) -> bool {
+    read.iter().any(|(at, reading)| {
+        waits(reading.status) && *at > reading.end && calls.iter().all(|call| call.over_at < *at)
+    })
 }
 
 /// What the booking is about: as the event that asks has it, else the latest that tells. A reading may

@@ -254,6 +254,9 @@ pub struct Unit<'a> {
     pub read_at: Option<Timestamp>,
     /// The latest time we heard of it asking, by our clock.
     pub last_asked_at: Option<Timestamp>,
+    /// Whether a look at it after its end found it waiting still: nobody answers it any more, and nothing
+    /// is to be kept for it.
+    pub lapsed: bool,
     /// Whether it was over so long ago that it is left as it stands ([`Closed`]).
     ///
     /// [`Closed`]: super::chain::Closed

@@ -10,20 +10,20 @@ use crate::storage::{StorageError, Tx};
 
 /// A reading, and what its booking is to us.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(in crate::gate) struct Asked {
     /// What was read.
-    pub(super) reading: Reading,
+    pub(in crate::gate) reading: Reading,
     /// Whether it is on a calendar of the account.
-    pub(super) at_home: bool,
+    pub(in crate::gate) at_home: bool,
     /// When the provider was asked, by our clock.
-    pub(super) asked_at: Timestamp,
+    pub(in crate::gate) asked_at: Timestamp,
     /// Since when bookgate looks after the source.
-    pub(super) met_at: Timestamp,
+    pub(in crate::gate) met_at: Timestamp,
 }
 
 /// What a reading turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(in crate::gate) enum Found {
     /// What is known, or none of our business.
     Same,
     /// News: in a word, how the booking stands.
@@ -36,6 +36,8 @@ pub(super) enum Found {
 const MISSED: &str = "missed";
 /// It was booked before bookgate came, and no webhook has told of it.
 const OLDER: &str = "older";
+/// It has ended, and still waits for an answer.
+const LAPSED: &str = "lapsed";
 /// It contradicts what was heard, and may only be late.
 const UNSETTLED: &str = "unsettled";
 
@@ -56,6 +58,7 @@ pub(super) async fn with_known(
                     Comparison::Same => Found::Same,
                     Comparison::Unheard => Found::Differs(MISSED),
                     Comparison::Differs(standing) => Found::Differs(standing.as_str()),
+                    Comparison::Lapsed => Found::Differs(LAPSED),
                     Comparison::Unsettled => Found::Deferred(UNSETTLED),
                 },
             );

@@ -1,7 +1,8 @@
 //! Reconciliation: what the provider has is gone through and compared with what is known here. A
 //! booking whose webhook never came is filed as if it had, and a difference is followed. It costs as
 //! many calls as there are pages, and one more for each shared appointment that is news. Where the API
-//! can list nothing, what is known is read again ([`reread`]).
+//! can list nothing, what is known is read again, and so is everywhere what has ended with credit held
+//! for it ([`reread`]).
 //!
 //! What was booked before bookgate came to a source is left alone, unless a webhook tells of it: nobody
 //! who tries bookgate shall see a full calendar refused.
@@ -16,7 +17,6 @@ use std::time::Duration;
 
 use super::jobs::{Job, JobError, LEASE_MS, Run, Step};
 use super::{Inner, Source};
-use crate::domain::booking::Reading;
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::SourceName;
 use crate::provider::CallError;
@@ -24,7 +24,7 @@ use crate::provider::survey::{Appointment, Since, Survey, Surveyed};
 use crate::storage::StorageError;
 use crate::storage::records::SourceRow;
 
-use compare::{Asked, Found};
+pub(super) use compare::{Asked, Found};
 
 /// The job's name in the store.
 pub(super) const NAME: &str = "reconcile";
@@ -57,7 +57,7 @@ pub(super) fn job(
     })
 }
 
-/// How far a source's part of a run has got.
+/// How far a part of a run has got.
 enum Progress {
     /// How to ask for what comes next.
     Next(String),
@@ -65,17 +65,23 @@ enum Progress {
     Done,
 }
 
-/// Compares one page. The lease's position is the number of the source, in the order of names.
+/// The parts of a run for each source: what can be gone through, then what is read one by one.
+const PARTS: i64 = 2;
+
+/// Compares one page. The lease's position is the number of the part: those of the first source, in the
+/// order of names, then those of the next.
 async fn step(gate: &Inner, run: &mut Run) -> Result<Step, JobError> {
-    let at = usize::try_from(run.lease.position).unwrap_or(usize::MAX);
-    let Some(source) = gate.sources.values().nth(at) else {
+    let (number, part) = (run.lease.position / PARTS, run.lease.position % PARTS);
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    let Some(source) = gate.sources.values().nth(number) else {
         return Ok(Step::Done);
     };
     let begun_at = *run.part_begun_at.get_or_insert_with(|| gate.now());
     let met = meet(gate, source).await?;
-    let progress = match source.provider.survey() {
-        Some(survey) => compare_page(gate, source, survey, &met, run).await?,
-        None => reread::some(gate, source, &met, run).await?,
+    let progress = match (part, source.provider.survey()) {
+        (0, Some(survey)) => compare_page(gate, source, survey, &met, run).await?,
+        (0, None) => reread::some(gate, source, &met, run).await?,
+        _ => reread::held_past(gate, source, &met, run).await?,
     };
     match progress {
         Ok(Progress::Next(next)) => {
@@ -83,8 +89,11 @@ async fn step(gate: &Inner, run: &mut Run) -> Result<Step, JobError> {
             Ok(Step::More)
         }
         Ok(Progress::Done) => {
-            tell::end(gate, &source.name, run, None);
-            next_source(gate, run, Some((source.name.clone(), begun_at))).await
+            let surveyed = (part == 0).then(|| (source.name.clone(), begun_at));
+            if part == PARTS - 1 {
+                tell::end(gate, &source.name, run, None);
+            }
+            go_on(gate, run, 1, surveyed).await
         }
         Err(CallError::Limited { wait_ms }) => {
             let ms = wait_ms.clamp(1, PATIENCE_MS);
@@ -94,7 +103,7 @@ async fn step(gate: &Inner, run: &mut Run) -> Result<Step, JobError> {
         Err(error) => {
             tracing::warn!(source.name = %source.name, error = %error, "a source could not be reconciled");
             tell::end(gate, &source.name, run, Some(&error));
-            next_source(gate, run, None).await
+            go_on(gate, run, PARTS - part, None).await
         }
     }
 }
@@ -106,15 +115,16 @@ async fn meet(gate: &Inner, source: &Source) -> Result<SourceRow, StorageError> 
         .await
 }
 
-/// Goes on with the source behind this one; `surveyed` is this one, with the begin of its survey, if
-/// that came to its end.
-async fn next_source(
+/// Goes on so many parts further on; `surveyed` is the source with the begin of its survey, if that came
+/// to its end.
+async fn go_on(
     gate: &Inner,
     run: &mut Run,
+    parts: i64,
     surveyed: Option<(SourceName, Timestamp)>,
 ) -> Result<Step, JobError> {
     let (lease, now) = (run.lease.clone(), gate.now());
-    let position = lease.position + 1;
+    let position = lease.position + parts;
     let advanced: Result<bool, StorageError> = gate
         .storage
         .write(move |tx| {
@@ -232,18 +242,19 @@ async fn follow(
     for (asked, found) in look(gate, source, readings).await? {
         match found {
             Found::Same => {}
-            Found::Deferred(why) => tell::deferred(run, &source.name, why),
+            Found::Deferred(why) => tell::deferred(run, &source.name, &asked.reading.uid, why),
             Found::Differs(_) => differ.push(asked),
         }
     }
     // What was moved away says by whom, and that is asked of what took its place.
     differ.sort_by_key(|asked| asked.reading.moved_to.is_none());
     for asked in differ {
+        let uid = asked.reading.uid.clone();
         match file(gate, source, asked).await? {
             // Somebody else was quicker.
             Found::Same => {}
-            Found::Deferred(why) => tell::deferred(run, &source.name, why),
-            Found::Differs(why) => tell::repaired(run, &source.name, why),
+            Found::Deferred(why) => tell::deferred(run, &source.name, &uid, why),
+            Found::Differs(why) => tell::repaired(run, &source.name, &uid, why),
         }
     }
     Ok(())
@@ -271,7 +282,11 @@ async fn look(
 }
 
 /// Compares again, and files the reading if it still differs.
-async fn file(gate: &Inner, source: &Source, asked: Asked) -> Result<Found, StorageError> {
+pub(super) async fn file(
+    gate: &Inner,
+    source: &Source,
+    asked: Asked,
+) -> Result<Found, StorageError> {
     let (name, rules, now) = (source.name.clone(), source.rules.clone(), gate.now());
     let filed: Result<Found, StorageError> = gate
         .storage
@@ -284,14 +299,4 @@ async fn file(gate: &Inner, source: &Source, asked: Asked) -> Result<Found, Stor
         gate.storage.ring();
     }
     filed
-}
-
-/// A reading of a known booking that was just made.
-fn of_known(reading: Reading, asked_at: Timestamp, met: &SourceRow) -> Asked {
-    Asked {
-        reading,
-        at_home: true,
-        asked_at,
-        met_at: met.first_seen_at,
-    }
 }

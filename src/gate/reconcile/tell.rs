@@ -1,9 +1,9 @@
 //! What a run has done, for its report: in all, and for each source how many bookings were compared
-//! (`checked`), followed (`repaired`) and left as they are known (`deferred`), and why.
+//! (`checked`), followed (`repaired`) and left as they are known (`deferred`), why, and which.
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::ids::SourceName;
+use crate::domain::ids::{SourceName, Uid};
 use crate::gate::Inner;
 use crate::gate::jobs::Run;
 use crate::provider::CallError;
@@ -12,6 +12,8 @@ const CHECKED: &str = "checked";
 const REPAIRED: &str = "repaired";
 const DEFERRED: &str = "deferred";
 const FAILED: &str = "failed";
+/// Bookings of one source that are named for each reason; the rest are only counted.
+const NAMED_MAX: usize = 20;
 /// Under this name stands what is told of each source.
 const SOURCES: &str = "sources";
 
@@ -22,15 +24,15 @@ pub(super) fn checked(run: &mut Run, source: &SourceName, more: usize) {
 }
 
 /// One was followed.
-pub(super) fn repaired(run: &mut Run, source: &SourceName, why: &'static str) {
+pub(super) fn repaired(run: &mut Run, source: &SourceName, uid: &Uid, why: &'static str) {
     count(run, source, REPAIRED, 1);
-    because(run, source, why);
+    because(run, source, uid, why);
 }
 
 /// One was left as it is known.
-pub(super) fn deferred(run: &mut Run, source: &SourceName, why: &'static str) {
+pub(super) fn deferred(run: &mut Run, source: &SourceName, uid: &Uid, why: &'static str) {
     count(run, source, DEFERRED, 1);
-    because(run, source, why);
+    because(run, source, uid, why);
 }
 
 /// The source is done with, for this time.
@@ -52,8 +54,16 @@ fn count(run: &mut Run, source: &SourceName, what: &'static str, more: i64) {
     add(about(run, source), what, more);
 }
 
-fn because(run: &mut Run, source: &SourceName, why: &'static str) {
-    add(object(about(run, source), "why"), why, 1);
+fn because(run: &mut Run, source: &SourceName, uid: &Uid, why: &'static str) {
+    let about = about(run, source);
+    add(object(about, "why"), why, 1);
+    let named = object(about, "bookings").entry(why).or_insert(json!([]));
+    if let Some(named) = named.as_array_mut()
+        && named.len() < NAMED_MAX
+        && !named.contains(&json!(uid.as_str()))
+    {
+        named.push(json!(uid.as_str()));
+    }
 }
 
 fn about<'r>(run: &'r mut Run, source: &SourceName) -> &'r mut Map<String, Value> {

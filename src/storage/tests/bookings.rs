@@ -69,36 +69,66 @@ async fn a_source_is_met_once() {
     assert_eq!(met, (row(None, None), later.0, later.1));
 }
 
-async fn what_may_still_come_about_is_found_page_by_page() {
+async fn what_may_still_change_is_found_page_by_page() {
     let place = Place::new().await;
     let found = store!(place.storage, tx => {
         let chain = tx.chain_for(&source(), &keys(&["a"]), at(0)).await?;
         let mut lines = Vec::new();
-        for (uid, status) in [
-            ("a", "pending"),
-            ("b", "cancelled"),
-            ("c", "accepted"),
-            ("d", "superseded"),
-            ("e", "pending_payment"),
-            ("f", "accepted"),
+        for (uid, status, end) in [
+            ("a", "pending", 1),
+            ("b", "cancelled", 1),
+            ("c", "accepted", 1),
+            ("d", "superseded", 9),
+            ("e", "pending_payment", 1),
+            ("f", "accepted", 0),
+            ("g", "rejected", 9),
         ] {
-            lines.push(booking(chain, uid, status));
+            let end = Some(at(end));
+            lines.push(BookingRow { end, ..booking(chain, uid, status) });
         }
-        let seated = BookingRow { seat: Some(SeatId::new("1")), ..lines[2].clone() };
-        let past = lines.last_mut().unwrap();
-        past.end = Some(at(0));
-        lines.push(seated);
+        lines.push(BookingRow { seat: Some(SeatId::new("1")), ..lines[2].clone() });
         tx.put_bookings(chain, &lines).await?;
-        let first = tx.bookings_alive(&source(), None, at(0), 2).await?;
-        let last = first.last().map(|known| known.uid.clone());
-        (first, tx.bookings_alive(&source(), last.as_ref(), at(0), 2).await?)
+        let cal = source();
+        let first = tx.bookings_open_to_change(&cal, None, at(0), at(5), 2).await?;
+        let last = first.last().map(|known| &known.uid);
+        let others = tx.bookings_open_to_change(&cal, last, at(0), at(5), 9).await?;
+        (first, others)
     })
     .unwrap();
-    let uids = |page: &[KnownBooking]| -> Vec<String> {
-        page.iter().map(|known| known.uid.to_string()).collect()
-    };
     assert_eq!(uids(&found.0), ["a", "c"]);
-    assert_eq!(uids(&found.1), ["e"]);
+    assert_eq!(uids(&found.1), ["e", "g"]);
+}
+
+async fn what_has_ended_with_credit_held_is_found() {
+    let place = Place::new().await;
+    post!(place.storage, tx => {
+        tx.top_up(&top_up("ada", 500), at(0)).await?;
+        for (uid, end) in [("a", 5), ("b", 5), ("c", 5), ("d", 50)] {
+            let request = tx.request("ada", uid, 100).await?;
+            let hold = tx.hold(&request, at(1)).await?;
+            if uid == "b" {
+                tx.capture(hold, at(2)).await?;
+            }
+            let line = booking(request.chain, uid, "pending");
+            let line = BookingRow { end: Some(at(end)), ..line };
+            tx.put_bookings(request.chain, &[line]).await?;
+        }
+    })
+    .unwrap();
+    let (all, last) = read!(place.storage, tx => {
+        let cal = source();
+        let all = tx.bookings_held_past(&cal, None, at(9), 5).await?;
+        (all, tx.bookings_held_past(&cal, Some(&Uid::new("a")), at(9), 5).await?)
+    })
+    .unwrap();
+    assert_eq!(
+        (uids(&all), uids(&last)),
+        (vec!["a".to_owned(), "c".to_owned()], vec!["c".to_owned()])
+    );
+}
+
+fn uids(page: &[KnownBooking]) -> Vec<String> {
+    page.iter().map(|known| known.uid.to_string()).collect()
 }
 
 async fn putting_a_line_changes_it_and_leaves_the_others() {
@@ -250,7 +280,8 @@ async fn the_first_answer_to_a_key_stays() {
 on_both! {
     a_booking_is_found_by_uid_and_by_number,
     a_source_is_met_once,
-    what_may_still_come_about_is_found_page_by_page,
+    what_may_still_change_is_found_page_by_page,
+    what_has_ended_with_credit_held_is_found,
     bookings_are_counted_by_what_their_ids_begin_with,
     putting_a_line_changes_it_and_leaves_the_others,
     a_list_is_filtered_and_goes_on_where_it_stopped,

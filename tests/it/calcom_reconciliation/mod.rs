@@ -2,6 +2,7 @@
 //! them again.
 
 mod differences;
+mod held_past;
 mod pages;
 mod reading_again;
 mod unheard;

@@ -14,6 +14,7 @@ async fn a_booking_that_waits_unheard_of_is_decided() {
         let paid = it.book(72).await;
         let report = reconcile(it).await;
         assert_eq!(report["why"]["missed"], 1, "{report}");
+        assert_eq!(report["bookings"]["missed"][0], paid.uid.as_str());
         assert_eq!(it.status_at_cal(&paid.uid), "accepted");
         it.assert_balance("0", "0").await;
         // Without being asked for, too.
