@@ -143,6 +143,12 @@ fn fold_unit<'a>(
     } else {
         waiting(&told, &read)
     };
+    // It was brought back by hand, whatever it had been.
+    let accepted = if revived {
+        Some(AcceptedBy::Host)
+    } else {
+        accepted
+    };
     let asking = asking(&told, &read, accepted, moved_by, rules);
     let nothing_asks = !told.iter().any(|(_, event)| asks(event));
     let only_its_end = nothing_asks && rules.provider.stands_at_once && read.is_empty();
@@ -164,11 +170,7 @@ fn fold_unit<'a>(
             &read,
         ),
         ask: asking.map(|(ask, _)| ask),
-        accepted: if revived {
-            Some(AcceptedBy::Host)
-        } else {
-            accepted
-        },
+        accepted,
         end: first_end(&ends),
         heir: None,
         forebears: Vec::new(),
@@ -419,7 +421,8 @@ fn asking<'a>(
     }
     // Only the API speaks of it: its webhook never came.
     let at_once = rules.provider.stands_at_once;
-    let decided = rules.created == Created::Decide && (told.is_empty() || at_once);
+    let decided =
+        rules.created == Created::Decide && (told.is_empty() || at_once) || host_confirmed;
     let (at, reading) = read.iter().find(|(_, reading)| {
         reading.details.is_some()
             && match reading.status {

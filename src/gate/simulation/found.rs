@@ -1,6 +1,6 @@
 //! Histories that went wrong when they were first told, as short as they could be made.
 
-use super::history::Action::{self, Book, Cancel, Confirm, Decline, Deliver, Go, Move, Pass};
+use super::history::Action::{self, Book, Cancel, Confirm, Decline, Deliver, Go, Lose, Move, Pass};
 use super::history::Kind::{self, Asking, Open};
 use super::history::Who::{self, Poor, Rich};
 use crate::domain::booking::Party::{self, Booker, Host};
@@ -51,6 +51,16 @@ pub(super) fn histories() -> Vec<(&'static str, Vec<Action>)> {
         (
             "a confirm by hand was not seen once we had taken ours back",
             taken_back,
+        ),
+        (
+            "what was brought back stood undecided where only its cancel had been heard of",
+            vec![
+                books(Asking, Poor),
+                cancels(0, Booker),
+                Lose { webhook: 0 },
+                Confirm { booking: 0 },
+                Lose { webhook: 1 },
+            ],
         ),
         (
             "a call of ours that had come to nothing hid a confirm by hand",

@@ -34,6 +34,10 @@ pub(super) enum Action {
     Replay,
     /// A webhook arrives; if `again`, a copy of it is still on its way.
     Deliver { webhook: u8, again: bool },
+    /// A webhook is lost.
+    Lose { webhook: u8 },
+    /// The provider is asked for the list of all its bookings, and what it says is followed one by one.
+    Survey,
     /// One of those who could take a step takes it.
     Go(u8),
     /// Time passes.
@@ -175,6 +179,10 @@ fn any(dice: &mut Dice) -> Action {
             word: dice.of(&[Word::Yes, Word::YesForNothing, Word::No]),
         },
         57..=58 => Action::Replay,
+        59..=60 => Action::Lose {
+            webhook: dice.byte(),
+        },
+        61..=62 => Action::Survey,
         _ => Action::Go(dice.byte()),
     }
 }

@@ -1,6 +1,7 @@
 //! Histories that nobody thought of, each told in one thread without real time: several workers on one store
 //! in memory, each of whose steps is taken when the history says so; people, webhooks, troubles and
-//! crashes in between. The same history always ends the same way.
+//! crashes in between. Webhooks get lost, and the provider's list makes up for them: it is compared now and
+//! then, and at the end until nothing differs. The same history always ends the same way.
 //!
 //! A failing one is shortened and printed with what happened in it. `BOOKGATE_TEST_SEED=17` tells just
 //! that one again, `BOOKGATE_TEST_HISTORIES=100000` tells so many (from that seed on), and
@@ -12,6 +13,7 @@ mod history;
 mod schedule;
 mod shrink;
 mod stage;
+mod survey;
 mod world;
 
 use std::num::NonZero;

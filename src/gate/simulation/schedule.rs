@@ -16,6 +16,7 @@ use super::world::World;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, ms_between, plus_ms};
 use crate::domain::decision::Outcome;
 use crate::domain::ids::{SourceName, Uid};
+use crate::gate::reconcile::Asked;
 use crate::gate::{
     Actor, BookingsAsked, DeliveriesAsked, Desk, GateError, Inner, LettersAsked, LettersFate,
     LettersOrder, PersonDecides, PersonsAnswer, ReplayOrder,
@@ -33,8 +34,8 @@ const DELAY_MS_MAX: i64 = 8_000;
 /// Turns after which a history must have come to its end.
 const TURNS_MAX: usize = 5_000;
 /// One daemon.
-struct Worker {
-    gate: Arc<Inner>,
+pub(super) struct Worker {
+    pub(super) gate: Arc<Inner>,
     in_hand: Option<InHand>,
 }
 
@@ -52,15 +53,17 @@ pub(super) struct Simulation {
     pub(super) world: Arc<World>,
     pub(super) storage: Storage,
     pub(super) desk: Desk,
-    clock: Arc<ManualClock>,
-    workers: Vec<Worker>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) workers: Vec<Worker>,
     /// A worker looked for something to do and found nothing, and nothing happened since.
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Turns taken so far.
     turn: u64,
     /// Webhooks are stored that were not filed yet, and news of which bookings is among them.
     unfiled: bool,
     stored: Vec<Uid>,
+    /// What the provider has listed and was not compared yet.
+    pub(super) listed: Vec<Asked>,
     /// In which turn something about which booking was filed.
     told: Vec<(u64, Uid)>,
 }
@@ -76,6 +79,8 @@ enum Turn {
     Row(usize),
     /// What was stored is filed.
     File,
+    /// The next one of the provider's list is compared, and followed if it differs.
+    Compare,
 }
 
 impl Simulation {
@@ -101,6 +106,7 @@ impl Simulation {
             turn: 0,
             unfiled: false,
             stored: Vec::new(),
+            listed: Vec::new(),
             told: Vec::new(),
         }
     }
@@ -120,6 +126,13 @@ impl Simulation {
                     self.deliver(usize::from(webhook) % count, again).await;
                 }
             }
+            Action::Lose { webhook } => {
+                let count = self.world.state().webhooks.len();
+                if count > 0 {
+                    self.world.lose(usize::from(webhook) % count);
+                }
+            }
+            Action::Survey => self.survey(),
             Action::Pass { seconds } => self.pass_ms(i64::from(seconds) * 1_000).await,
             Action::Crash { worker } => {
                 let number = usize::from(worker) % WORKERS;
@@ -149,7 +162,10 @@ impl Simulation {
                 self.take(*turn).await;
             } else if let Some(at) = self.next_due().await {
                 self.pass_ms(ms_between(self.clock.now(), at).max(1)).await;
-            } else if !self.retry_dead_letters().await && !self.decide_the_rest().await {
+            } else if !self.retry_dead_letters().await
+                && !self.differs().await
+                && !self.decide_the_rest().await
+            {
                 return Ok(());
             }
         }
@@ -163,7 +179,9 @@ impl Simulation {
         let late = (0..state.late.len()).map(Turn::Late);
         let rows = (0..state.cancels.len()).map(Turn::Row);
         let file = self.unfiled.then_some(Turn::File);
-        workers.chain(late).chain(rows).chain(file).collect()
+        let compare = (!self.listed.is_empty()).then_some(Turn::Compare);
+        let others = late.chain(rows).chain(file).chain(compare);
+        workers.chain(others).collect()
     }
 
     async fn take(&mut self, turn: Turn) {
@@ -171,6 +189,9 @@ impl Simulation {
             Turn::Late(index) => self.world.arrive(index).await,
             Turn::Row(index) => self.world.end_cancel(index),
             Turn::File => self.file().await,
+            Turn::Compare => {
+                self.compare().await;
+            }
             Turn::Worker(number) => self.step(number).await,
         }
     }

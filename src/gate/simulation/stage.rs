@@ -25,7 +25,7 @@ use crate::storage::Storage;
 /// How long a lease lasts, in ms.
 const LEASE_MS: i64 = 30_000;
 /// How long the provider's state may lag behind a call or a webhook, in ms.
-const SETTLE_MS: i64 = 10_000;
+pub(super) const SETTLE_MS: i64 = 10_000;
 /// Source of all bookings.
 pub(super) const SOURCE: &str = "cal";
 /// What the rich and the poor booker have, and what a booking costs, in whole credits.

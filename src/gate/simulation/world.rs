@@ -236,6 +236,19 @@ impl World {
         format!("{} {}", call.action.as_str(), self.name(&call.target.uid))
     }
 
+    /// Everything there is, as it is listed.
+    pub(super) fn list(&self) -> Vec<Reading> {
+        let rows = self.cal.bookings();
+        rows.iter().map(|row| self.reading(row)).collect()
+    }
+
+    /// A webhook never arrives.
+    pub(super) fn lose(&self, index: usize) {
+        let (_, webhook) = self.state().webhooks.remove(index);
+        let name = self.name(&webhook.uid);
+        self.tell(format!("{} of {name} is lost", webhook.trigger.as_str()));
+    }
+
     fn reading(&self, row: &Booking) -> Reading {
         let successor = row.rescheduled.then(|| self.cal.successor(&row.uid));
         let owner = |email: &str| Owner::parse(email).ok();
@@ -248,9 +261,9 @@ impl World {
             end: row.end,
             moved_to: successor.flatten(),
             moved_from: row.from_reschedule.clone(),
-            moved_by: None,
-            cancelled_by: None,
-            ended_at: None,
+            moved_by: party(row.rescheduled_by.as_deref()),
+            cancelled_by: party(row.cancelled_by.as_deref()),
+            ended_at: row.status.is_over().then_some(row.updated_at),
             series: None,
             created_at: Some(row.created_at),
             seats: None,
@@ -429,6 +442,14 @@ fn look_error(trouble: Trouble) -> CallError {
             detail: "no answer".to_owned(),
         },
     }
+}
+
+/// Whose address it is.
+fn party(address: Option<&str>) -> Option<Party> {
+    Some(match address? {
+        HOST => Party::Host,
+        _ => Party::Booker,
+    })
 }
 
 fn person(party: Party) -> &'static str {
