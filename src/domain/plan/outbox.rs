@@ -8,6 +8,7 @@ use crate::domain::chain::{
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::{Action, Outcome};
 use crate::domain::ids::{DecisionId, UnitKey};
+use crate::domain::timeline::our_calls;
 use crate::domain::timeline::{AcceptedBy, HostConfirm, Rules, Standing, Timeline, Unit};
 
 /// What the booker is told when a confirm of ours had revived a booking that was already gone.
@@ -53,8 +54,13 @@ pub(super) fn plan(
         if plan.changes.iter().any(|change| change.id == command.id) {
             continue;
         }
-        if command.due_at > now {
-            plan.wake_no_later_than(command.due_at);
+        // What a call without an answer has done shows only once it can do nothing any more.
+        let earlier = our_calls(&record.commands, &command.unit, rules).into_iter();
+        let unclear = earlier.filter(|call| !call.certain);
+        let clear_at = unclear.map(|call| call.over_at).max();
+        let due_at = clear_at.map_or(command.due_at, |at| at.max(command.due_at));
+        if due_at > now {
+            plan.wake_no_later_than(due_at);
         } else if plan.deliver.is_none() {
             plan.deliver = Some(command.id);
         }

@@ -63,6 +63,16 @@ fn nothing_is_done_while_a_call_may_be_under_way() {
 }
 
 #[test]
+fn what_a_call_without_an_answer_has_done_is_looked_at_once_it_is_over() {
+    let mut record = accepted_and_held();
+    let unknown = Some(AttemptResult::Unknown);
+    told(&mut record, key("a"), Action::Confirm, unknown, 5);
+    let plan = plan_at(&record, 39);
+    assert_eq!((plan.deliver, plan.wake_at), (None, Some(at(40))));
+    assert!(plan_at(&record, 40).deliver.is_some());
+}
+
+#[test]
 fn what_has_ended_unanswered_is_given_back_and_called_for_no_more() {
     let mut record = accepted_and_held();
     let unknown = Some(AttemptResult::Unknown);

@@ -2,6 +2,7 @@
 
 use super::history::Action::{self, Book, Cancel, Confirm, Decline, Deliver, Go, Lose, Move, Pass};
 use super::history::Kind::{self, Asking, Open};
+use super::history::Trouble;
 use super::history::Who::{self, Poor, Rich};
 use crate::domain::booking::Party::{self, Booker, Host};
 
@@ -61,6 +62,10 @@ pub(super) fn histories() -> Vec<(&'static str, Vec<Action>)> {
                 Confirm { booking: 0 },
                 Lose { webhook: 1 },
             ],
+        ),
+        (
+            "a late confirm of ours came after the look that was to take it back",
+            late_confirm(),
         ),
         (
             "a call of ours that had come to nothing hid a confirm by hand",
@@ -170,5 +175,13 @@ fn came_to_nothing() -> Vec<Action> {
     // The first worker takes the chain over, up to its last look at the store before a call.
     history.extend([Go(0), Go(3), Go(2), Go(0), Go(0), Go(0)]);
     history.extend([Confirm { booking: 0 }, Go(0)]);
+    history
+}
+
+fn late_confirm() -> Vec<Action> {
+    let mut history = vec![books(Asking, Rich), ARRIVES, Go(0), Go(46)];
+    history.extend([books(Asking, Poor), Go(79), Go(0), Go(0), Go(217)]);
+    history.extend([Action::Trouble(Trouble::Late), Go(235), ARRIVES, Go(115)]);
+    history.extend([Pass { seconds: 1 }, cancels(0, Booker)]);
     history
 }
