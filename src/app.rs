@@ -17,16 +17,18 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::SourceName;
 use crate::domain::timeline;
 use crate::gate::{
-    self, Gate, GateSettings, Keeping, Parts, ReconcileSettings, RetentionSettings, Source,
+    self, Gate, GateSettings, Keeping, NoticeSettings, Parts, ReconcileSettings, RetentionSettings,
+    Source, Subscriber,
 };
 use crate::http::{self, HttpSettings, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
+use crate::notify::Receiver;
 use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
 use crate::provider::signature::{Scheme, Verifier};
 use crate::provider::{Provider, registry};
 use crate::settings::{
-    Acknowledge, Created, Database, HostConfirm, Role, Settings, SharedRefusal, SourceSettings,
-    Tls, UnknownCanceller, Verification, WhenStoreIsDown,
+    Acknowledge, Created, Database, HostConfirm, ReceiverSettings, Role, Settings, SharedRefusal,
+    SourceSettings, Tls, UnknownCanceller, Verification, WhenStoreIsDown,
 };
 use crate::storage::{self, PostgresSettings, Storage, StorageError, StorageSettings, TlsMode};
 
@@ -125,6 +127,7 @@ impl App {
             sources,
             clock,
             settings: gate_settings(settings),
+            notices: notice_settings(settings)?,
         });
         Ok(Self {
             gate,
@@ -412,6 +415,29 @@ fn gate_settings(settings: &Settings) -> GateSettings {
         },
         worker_name: instance_name(),
     }
+}
+
+fn notice_settings(settings: &Settings) -> anyhow::Result<NoticeSettings> {
+    let subscribers = settings.notices.iter().map(|(name, receiver)| {
+        Ok(Subscriber {
+            receiver: open_receiver(name, receiver)?,
+            topics: receiver.events.iter().copied().collect(),
+        })
+    });
+    Ok(NoticeSettings {
+        subscribers: subscribers.collect::<anyhow::Result<_>>()?,
+        low_balance: settings.low_balance.clone(),
+    })
+}
+
+/// Somebody who is told what happens.
+///
+/// # Errors
+/// A secret is none of the scheme, or the HTTP client cannot be made.
+pub fn open_receiver(name: &str, settings: &ReceiverSettings) -> anyhow::Result<Receiver> {
+    let (url, secrets) = (settings.url.clone(), &settings.secrets);
+    Receiver::new(name, url, secrets, settings.timeout_ms)
+        .with_context(|| format!("notices.{name}"))
 }
 
 /// New with every start: who was killed and started again is somebody else.

@@ -12,6 +12,7 @@
 //! | [`journal`] | the append-only files in front of the inbox | domain |
 //! | [`storage`] | remembers: the only room with SQL. One behaviour on two databases: SQLite for one daemon, PostgreSQL for any number | domain, ledger |
 //! | [`provider`] | talks to the outside: trait, signature schemes, one HTTP client, a folder for each provider ([`calcom`](provider::calcom), [`calendly`](provider::calendly)) | domain |
+//! | [`notify`] | tells those outside who asked for it: one attempt to hand over a signed notice | domain, provider |
 //! | [`gate`] | joins them: receive, drain, decide, deliver, and the questions admins ask | all above |
 //! | [`http`] | the doors, thin | gate, domain |
 //! | [`standin`] | stateful stand-ins of the providers, a folder for each, for `demo` and the tests | domain |
@@ -66,6 +67,9 @@
 //! aside. What came in can be read again (`gate::deliveries`), and takes the place of what it told before.
 //! Every change that a person makes is noted in the transaction that makes it (`gate::audit`).
 //!
+//! Who asked for it is told what happens (`gate::notices`): the notice is written in the transaction that
+//! makes it happen, and handed over later by a loop for each receiver ([`notify`]), until it is taken.
+//!
 //! A provider may tell of a move in two halves, under the old id and under the new one, in any order and
 //! with any time in between. Both are facts of one chain. What one half leaves out, and what never came,
 //! is read before anything is decided, so that nothing is paid twice or paid back for a move.
@@ -105,6 +109,7 @@ pub mod gate;
 pub mod http;
 pub mod journal;
 pub mod ledger;
+pub mod notify;
 pub mod policy;
 pub mod provider;
 pub mod settings;

@@ -17,6 +17,7 @@ mod jobs;
 mod journal;
 mod ledger;
 mod migrate;
+mod notices;
 mod policy;
 mod reach;
 mod reconcile;
@@ -114,6 +115,9 @@ enum Command {
     Jobs(jobs::JobsCommand),
     /// Compare what the providers have with what is known here
     Reconcile(reconcile::ReconcileArgs),
+    /// Who is told what happens, and what could not be told yet
+    #[command(subcommand)]
+    Notices(notices::NoticesCommand),
     /// Where Calendly sends webhooks
     #[command(subcommand)]
     Calendly(subscriptions::ProviderCommand),
@@ -199,6 +203,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Instances(instances::InstancesArgs {}) => instances::run(json, context),
         Command::Jobs(command) => jobs::run(&command, json, context),
         Command::Reconcile(args) => reconcile::run(&args, json, context),
+        Command::Notices(command) => notices::run(command, json, context),
         Command::Calendly(command) => {
             subscriptions::run(settings::ProviderKind::Calendly, &command, json, context)
         }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod decision;
 pub mod event;
 pub mod ids;
+pub mod notice;
 pub mod owner;
 pub mod plan;
 pub mod secret;

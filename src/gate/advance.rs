@@ -65,7 +65,7 @@ pub(super) async fn advance(
         if let Report::ReadLater(at) = &report {
             later = Some(*at);
         }
-        report::record(tx, &lease.source, lease.chain, report, now).await?;
+        report::record(gate, tx, &lease.source, lease.chain, report, now).await?;
     }
     if !tx.holds_lease(&lease).await? {
         tracing::info!(chain.id = %lease.chain, "lease lost; what was learned is stored");

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Inner;
+use super::notices::Watched;
 use crate::domain::account::AccountStatus;
 use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::booking::Details;
@@ -95,7 +96,14 @@ pub(super) async fn decide(
             policy.id = decision.policy_id.as_deref().unwrap_or("-"),
             "decided"
         );
+        let refusal = judgement.verdict.as_ref();
+        let reasons = refusal.map_or(&[][..], |verdict| &verdict.failed);
+        gate.notices.decided(tx, &decision, id, reasons).await?;
+        let watched = Watched::begin(&gate.notices, tx, judgement.payer.as_ref()).await?;
         pay(tx, record, &unit.key, id, &judgement, &mut carry_from, now).await?;
+        if let Some(watched) = watched {
+            watched.end(gate, tx, now).await?;
+        }
     }
     Ok(())
 }

@@ -134,6 +134,7 @@ impl Outcome<'_> {
             result,
             http_status: None,
             detail: None,
+            unit: command.unit.clone(),
             change: CommandChange {
                 id: command.id,
                 state,

@@ -34,6 +34,13 @@ pub(super) struct Of {
     source: String,
 }
 
+/// A receiver of notices, and what came of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Noticed {
+    receiver: String,
+    result: &'static str,
+}
+
 type Times = Family<Of, Histogram, fn() -> Histogram>;
 
 /// Counters, gauges and histograms of one gate.
@@ -49,6 +56,7 @@ pub(super) struct Metrics {
     retries: Family<Of, Counter>,
     dead_letters: Family<Of, Counter>,
     reconciled: Family<Outcome, Counter>,
+    notices: Family<Noticed, Counter>,
     subscription_active: Family<Of, Gauge>,
     subscription_failing: Family<Of, Gauge>,
     subscription_unseen: Family<Of, Gauge>,
@@ -97,6 +105,7 @@ impl Metrics {
             retries: Family::default(),
             dead_letters: Family::default(),
             reconciled: Family::default(),
+            notices: Family::default(),
             subscription_active: Family::default(),
             subscription_failing: Family::default(),
             subscription_unseen: Family::default(),
@@ -135,6 +144,8 @@ impl Metrics {
         let help = "Bookings compared with the provider by what came of it: checked, repaired, deferred; \
                     and failed, sources that could not be";
         to.register("reconciled", help, self.reconciled.clone());
+        let help = "Attempts to send notices, by how they ended: taken, refused, unanswered, gone, given_up";
+        to.register("notices", help, self.notices.clone());
         let help = "1 while the provider sends to this source, 0 once it has stopped";
         to.register(
             "subscription_active",
@@ -214,6 +225,15 @@ impl Metrics {
         counter.inc_by(more);
     }
 
+    /// An attempt to send a notice came to an end.
+    pub(super) fn notice(&self, receiver: &str, result: &'static str) {
+        let noticed = Noticed {
+            receiver: receiver.to_owned(),
+            result,
+        };
+        self.notices.get_or_create(&noticed).inc();
+    }
+
     /// How the webhook subscription of a source was found.
     pub(super) fn subscription(&self, source: &SourceName, active: bool, failing: bool) {
         let of = of(source);
@@ -256,6 +276,7 @@ mod tests {
         metrics.attempted(&source, 2, "ok");
         metrics.dead_letter(&source);
         metrics.reconciled(&source, "checked", 3);
+        metrics.notice("ops", "taken");
         metrics.subscription(&source, true, false);
         let text = metrics.text();
         let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
@@ -263,6 +284,6 @@ mod tests {
         let told = |name: &&str| README.contains(&format!("| `{name}` |"));
         let missing: Vec<_> = names.clone().filter(|name| !told(name)).collect();
         assert!(missing.is_empty(), "not in the README: {missing:?}");
-        assert_eq!(names.count(), 13, "{text}");
+        assert_eq!(names.count(), 14, "{text}");
     }
 }

@@ -20,6 +20,7 @@ mod instances;
 mod jobs;
 mod keys;
 mod metrics;
+mod notices;
 mod person;
 mod query;
 mod receive;
@@ -51,6 +52,7 @@ use crate::storage::{Storage, StorageError};
 use give_way::GiveWay;
 use heartbeat::Heart;
 use metrics::Metrics;
+use notices::Notices;
 
 pub use crate::storage::records::{DeliveryRow, DeliveryState};
 pub use accounts::{BalanceView, TopUpAnswer, TopUpRequest};
@@ -61,6 +63,7 @@ pub use desk::Desk;
 pub use error::GateError;
 pub use heartbeat::set_clock;
 pub use instances::InstanceView;
+pub use notices::{NoticeSettings, NoticeView, NoticesAsked, Subscriber, send_test};
 pub use person::{PersonDecides, PersonsAnswer};
 pub use query::{BookingsAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
@@ -128,6 +131,8 @@ pub(crate) struct Inner {
     clock: Arc<dyn Clock>,
     settings: GateSettings,
     metrics: Metrics,
+    /// Those who are told what happens.
+    notices: Notices,
     /// Work on a schedule.
     jobs: Vec<Arc<jobs::Job>>,
     /// When the journal last refused a delivery, in microseconds; 0 if never.
@@ -184,6 +189,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Limits and times.
     pub settings: GateSettings,
+    /// Who is told what happens.
+    pub notices: NoticeSettings,
 }
 
 impl Gate {
@@ -203,6 +210,7 @@ impl Gate {
             clock: parts.clock,
             settings: parts.settings,
             metrics: Metrics::new(),
+            notices: Notices::new(parts.notices),
             journal_refused_at: AtomicI64::new(0),
             intake,
             arrivals: Mutex::new(arrivals),
@@ -242,6 +250,7 @@ impl Gate {
                 worked,
                 filing::run(&self.0, &workers_done),
                 jobs::run(&self.0, &shutdown),
+                notices::run(&self.0, &shutdown),
                 heart.go_on(&workers_done)
             );
         };
@@ -261,6 +270,7 @@ impl Gate {
         for job in &self.0.jobs {
             job.ring();
         }
+        self.0.notices.ring();
     }
 
     /// Waits until nothing is left to do now: the journal is drained, and no chain or job is due. What waits
@@ -342,6 +352,7 @@ impl Inner {
             && self.journal.depth().records == 0
             && self.nothing_due().await
             && self.no_job_due().await
+            && self.no_notice_due().await
     }
 
     async fn nothing_due(&self) -> bool {

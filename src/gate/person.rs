@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::again::again;
 use super::decide::{self, Judgement, Payer, Spare};
+use super::notices::Watched;
 use super::views::BookingView;
 use super::{Actor, Gate, GateError, Inner, advance};
 use crate::domain::chain::{ChainRecord, Decider, Decision};
@@ -259,8 +260,13 @@ async fn write(
             let text = "the booking was decided by somebody else just now";
             return Err(StorageError::Conflict(text.to_owned()).into());
         };
+        gate.notices.decided(tx, &decision, id, &[]).await?;
+        let watched = Watched::begin(&gate.notices, tx, judgement.payer.as_ref()).await?;
         let key = &unit.key;
         decide::pay(tx, record, key, id, &judgement, &mut carry_from, now).await?;
+        if let Some(watched) = watched {
+            watched.end(gate, tx, now).await?;
+        }
     }
     Ok(())
 }

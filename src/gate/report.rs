@@ -1,12 +1,12 @@
 //! What a worker learned outside of any transaction, and how it is written down.
 
 use crate::domain::booking::Reading;
-use crate::domain::chain::{AttemptResult, CommandChange, FactBody};
+use crate::domain::chain::{AttemptResult, CommandChange, CommandState, FactBody};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AttemptId, ChainId, SourceName, Uid};
+use crate::domain::ids::{AttemptId, ChainId, SourceName, Uid, UnitKey};
 use crate::storage::{StorageError, Tx};
 
-use super::keys;
+use super::{Inner, keys};
 
 /// What came of a step outside.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub(super) struct AttemptReport {
     pub(super) http_status: Option<u16>,
     /// What went wrong.
     pub(super) detail: Option<String>,
+    /// The booking or seat that it was about.
+    pub(super) unit: UnitKey,
     /// What its command becomes.
     pub(super) change: CommandChange,
     /// When the provider was last asked how the booking stands.
@@ -48,6 +50,7 @@ pub(super) struct AttemptReport {
 /// Writes a report down. Always allowed, with or without a lease: an answer of the provider is true,
 /// whoever holds the chain by now.
 pub(super) async fn record(
+    gate: &Inner,
     tx: &mut Tx,
     source: &SourceName,
     chain: ChainId,
@@ -72,6 +75,10 @@ pub(super) async fn record(
             // Else another worker has waited its time out, and has brought the command further.
             if finished.first {
                 tx.change_command(&report.change, now).await?;
+                if report.change.state == CommandState::Dead {
+                    let notices = &gate.notices;
+                    notices.dead_letter(tx, source, &report, now).await?;
+                }
             }
             note_readings(tx, source, chain, report.news, report.asked_at, now).await
         }

@@ -12,6 +12,7 @@ mod health;
 mod instances;
 mod jobs;
 mod metrics;
+mod notices;
 mod problem;
 mod request_id;
 mod retention;
@@ -97,6 +98,7 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/v1/jobs/{name}/runs", post(jobs::run))
         .route("/v1/ledger/verify", get(accounts::verify))
         .route("/metrics", get(metrics::show))
+        .route("/v1/notices", get(notices::list))
         .route("/v1/retention", get(retention::preview))
         .route("/v1/retention/runs", post(retention::run))
         .fallback(problem::no_such_page)

@@ -53,6 +53,9 @@ pub struct HttpAnswer {
 pub struct RawAnswer {
     /// The status, any.
     pub status: u16,
+    /// How long it asks to be left alone (`Retry-After`), in ms; longer than 15 minutes is taken for
+    /// those.
+    pub wait_ms: Option<i64>,
     /// Whether it says that it repeats an earlier answer: `Idempotent-Replayed: true`.
     pub replayed: bool,
     /// The body, any; empty if it is longer than [`ANSWER_BYTES_MAX`] or breaks off.
@@ -175,6 +178,7 @@ impl HttpClient {
         let replayed = response.headers().get("idempotent-replayed");
         Ok(RawAnswer {
             status: response.status().as_u16(),
+            wait_ms: retry_after::asked_ms(response.headers()),
             replayed: replayed.is_some_and(|value| value == "true"),
             body: read_limited(response).await.unwrap_or_default(),
         })

@@ -14,6 +14,7 @@ use super::sections::{
     SubscriptionScope, Tls, UnknownCanceller, VerificationWord, WorkerSettings,
 };
 use crate::domain::amount::UnitCode;
+use crate::domain::notice::Topic;
 
 /// The embedded defaults, which are also the reference for admins.
 pub const DEFAULTS: &str = include_str!("../settings.default.toml");
@@ -31,6 +32,8 @@ pub(super) struct Document {
     pub(super) admin: AdminTable,
     #[serde(default)]
     pub(super) sources: BTreeMap<String, SourceTable>,
+    #[serde(default)]
+    pub(super) notices: BTreeMap<String, ReceiverTable>,
     pub(super) worker: WorkerSettings,
     pub(super) reconcile: ReconcileSettings,
     pub(super) retention: RetentionSettings,
@@ -55,6 +58,7 @@ pub(super) struct StorageTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct UnitTable {
     pub(super) scale: Option<u32>,
+    pub(super) low_balance: Option<String>,
 }
 
 /// `[admin]`.
@@ -144,6 +148,29 @@ impl Default for SubscriptionTable {
             scope: SubscriptionScope::Organization,
             user: None,
             group: None,
+        }
+    }
+}
+
+/// `[notices.NAME]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ReceiverTable {
+    pub(super) url: Option<String>,
+    pub(super) secrets: Vec<String>,
+    pub(super) events: Option<Vec<Topic>>,
+    pub(super) timeout_ms: u32,
+    pub(super) allow_http: bool,
+}
+
+impl Default for ReceiverTable {
+    fn default() -> Self {
+        Self {
+            url: None,
+            secrets: Vec::new(),
+            events: None,
+            timeout_ms: 5_000,
+            allow_http: false,
         }
     }
 }

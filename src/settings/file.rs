@@ -189,7 +189,9 @@ impl Walk<'_> {
                 let label = format!("a name is {}", names.rule());
                 let lower = match names {
                     Names::Unit => name.to_ascii_uppercase(),
-                    Names::Source | Names::Token => name.to_ascii_lowercase().replace('-', "_"),
+                    Names::Source | Names::Token | Names::Receiver => {
+                        name.to_ascii_lowercase().replace('-', "_")
+                    }
                 };
                 let help = names.allow(&lower).then(|| format!("write `{lower}`"));
                 self.report.in_file(span, title, label, help);

@@ -4,10 +4,11 @@
 
 use super::kind::Kind;
 use super::kind::Kind::{
-    Address, BaseUrl, Choice, HeaderValue, Path, Secret, StorageUrl, Switch, Whole,
+    Address, Amount, BaseUrl, Choice, HeaderValue, Path, Secret, StorageUrl, Switch, Whole,
 };
 use super::sections as section;
 use crate::domain::amount::{SCALE_MAX, UnitCode};
+use crate::domain::notice::Topic;
 
 /// One place in the tree.
 #[derive(Debug)]
@@ -31,9 +32,11 @@ pub(super) enum Names {
     Token,
     /// Units of account.
     Unit,
+    /// Those who are told what happens.
+    Receiver,
 }
 
-/// The longest name of a source or token.
+/// The longest name of a source, token or receiver.
 const NAME_BYTES_MAX: usize = 32;
 
 const SECOND: i64 = 1_000;
@@ -91,11 +94,15 @@ pub(super) static KEYS: Node = Table(&[
         "units",
         Named(
             Names::Unit,
-            &Table(&[("scale", One(Whole(0, SCALE_MAX as i64)))]),
+            &Table(&[
+                ("scale", One(Whole(0, SCALE_MAX as i64))),
+                ("low_balance", One(Amount)),
+            ]),
         ),
     ),
     ("admin", Table(&[("tokens", Named(Names::Token, &TOKEN))])),
     ("sources", Named(Names::Source, &SOURCE)),
+    ("notices", Named(Names::Receiver, &RECEIVER)),
     (
         "worker",
         Table(&[
@@ -184,11 +191,19 @@ static SOURCE: Node = Table(&[
     ),
 ]);
 
+static RECEIVER: Node = Table(&[
+    ("url", One(BaseUrl)),
+    ("secrets", Many(Secret, 4)),
+    ("events", Many(Choice(Topic::WORDS), 16)),
+    ("timeout_ms", One(Whole(100, MINUTE))),
+    ("allow_http", One(Switch)),
+]);
+
 impl Names {
     /// Whether this is such a name.
     pub(super) fn allow(self, name: &str) -> bool {
         match self {
-            Self::Source | Self::Token => {
+            Self::Source | Self::Token | Self::Receiver => {
                 (1..=NAME_BYTES_MAX).contains(&name.len())
                     && name
                         .bytes()
@@ -204,22 +219,23 @@ impl Names {
             Self::Source => "a source",
             Self::Token => "an admin token",
             Self::Unit => "a unit",
+            Self::Receiver => "a receiver of notices",
         }
     }
 
     /// What names are made of.
     pub(super) fn rule(self) -> &'static str {
         match self {
-            Self::Source | Self::Token => "a-z, 0-9 and _, at most 32 characters",
+            Self::Source | Self::Token | Self::Receiver => "a-z, 0-9 and _, at most 32 characters",
             Self::Unit => "a capital letter, then capitals, digits and _, at most 16 characters",
         }
     }
 
     /// The name that a segment of an environment variable stands for: variables are written in
-    /// capitals, names of sources and tokens are not.
+    /// capitals, names of sources, tokens and receivers are not.
     pub(super) fn name_in_variable(self, segment: &str) -> String {
         match self {
-            Self::Source | Self::Token => segment.to_ascii_lowercase(),
+            Self::Source | Self::Token | Self::Receiver => segment.to_ascii_lowercase(),
             Self::Unit => segment.to_ascii_uppercase(),
         }
     }

@@ -30,6 +30,8 @@ pub(super) enum Kind {
     HeaderValue,
     /// A reference to a secret.
     Secret,
+    /// An amount of a unit of account.
+    Amount,
 }
 
 /// The address of a database, as far as it tells which sort it is.
@@ -140,6 +142,7 @@ impl Kind {
             Self::HeaderValue => {
                 format!("1 to {HEADER_BYTES_MAX} visible ASCII characters, such as \"2024-08-13\"")
             }
+            Self::Amount => "an amount in quotes, such as \"5\" or \"2.50\"".to_owned(),
             Self::Secret => "a reference: \"env:NAME\" or \"file:PATH\"".to_owned(),
         }
     }
@@ -177,6 +180,7 @@ impl Kind {
                 let visible = text.bytes().all(|b| b.is_ascii_graphic());
                 (!(fits && visible)).then(|| "this cannot stand in a header".to_owned())
             }
+            Self::Amount => (!is_amount(text)).then(|| "this is none".to_owned()),
             Self::Secret => SecretRef::parse(text)
                 .is_err()
                 .then(|| "not a reference (and not repeated here)".to_owned()),
@@ -232,6 +236,13 @@ impl Kind {
             may_be_shown: !matches!(self, Self::Secret),
         }
     }
+}
+
+/// Digits, with a decimal point perhaps. How many decimals there may be is the unit's to say.
+fn is_amount(text: &str) -> bool {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    digits(whole) && digits(decimals)
 }
 
 /// What a TOML value is, as a person would say it.

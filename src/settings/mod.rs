@@ -61,6 +61,10 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// Where webhooks come from.
     pub sources: BTreeMap<SourceName, SourceSettings>,
+    /// Who is told what happens.
+    pub notices: BTreeMap<String, ReceiverSettings>,
+    /// What is low for an account, in minor units of its unit.
+    pub low_balance: BTreeMap<UnitCode, i64>,
     /// How stored webhooks become decisions and calls.
     pub worker: WorkerSettings,
     /// Comparing what the provider has with what is known here.
@@ -76,7 +80,7 @@ pub struct Settings {
 /// and value that is written is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Extent {
-    /// What needs no secret: no tokens, no sources.
+    /// What needs no secret: no tokens, no sources, no receivers of notices.
     Offline,
     /// The tokens of the admin endpoint as well.
     Tokens,
@@ -137,6 +141,7 @@ impl Settings {
         let mut layers = Layers::load(options)?;
         if extent < Extent::Everything {
             layers.document.sources.clear();
+            layers.document.notices.clear();
         }
         if extent < Extent::Tokens {
             layers.document.admin.tokens.clear();

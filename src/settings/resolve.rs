@@ -1,6 +1,8 @@
 //! From what is written to what the other rooms are given: secrets looked up, paths made whole, and
 //! the rules that join several keys.
 
+mod notices;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -37,6 +39,7 @@ pub(super) fn resolve(
     };
     let storage = resolver.storage(document.storage);
     let units = resolver.units(document.units);
+    let receivers = resolver.receivers(document.notices);
     let tokens = resolver.tokens(document.admin.tokens);
     let sources = resolver.sources(document.sources);
     let (mut journal, mut policies) = (document.journal, document.policies);
@@ -47,9 +50,18 @@ pub(super) fn resolve(
         storage: storage?,
         journal,
         policies,
-        units: units?,
+        low_balance: units
+            .as_ref()?
+            .values()
+            .filter_map(|(_, low)| low.clone())
+            .collect(),
+        units: units?
+            .into_iter()
+            .map(|(code, (unit, _))| (code, unit))
+            .collect(),
         admin: AdminSettings { tokens: tokens? },
         sources: sources?,
+        notices: receivers?,
         worker: document.worker,
         reconcile: document.reconcile,
         retention: document.retention,
@@ -147,6 +159,8 @@ fn foreign_keys(name: &str, source: &SourceTable, report: &mut Report) {
     }
 }
 
+type Units = BTreeMap<UnitCode, (Unit, Option<(UnitCode, i64)>)>;
+
 struct Resolver<'a> {
     base_dir: &'a Path,
     env: &'a Environment,
@@ -182,14 +196,16 @@ impl Resolver<'_> {
         })
     }
 
-    fn units(&mut self, tables: BTreeMap<UnitCode, UnitTable>) -> Option<BTreeMap<UnitCode, Unit>> {
+    /// Each unit, and what is low for an account in it.
+    fn units(&mut self, tables: BTreeMap<UnitCode, UnitTable>) -> Option<Units> {
         all(tables, |code, table| {
             let scale = self.needed(&format!("units.{code}.scale"), table.scale, "scale = 2")?;
             let unit = Unit {
                 code: code.clone(),
                 scale,
             };
-            Some((code, unit))
+            let low = self.low_balance(&unit, table.low_balance)?;
+            Some((code, (unit, low)))
         })
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::secret::Secret;
+use crate::domain::notice::Topic;
 
 /// A setting that is one of a few words: the type, its words, and how they are read, in one place.
 macro_rules! choice {
@@ -380,6 +381,19 @@ impl ApiSettings {
         }
         table
     }
+}
+
+/// `[notices.NAME]`: somebody who is told what happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiverSettings {
+    /// Where it is told.
+    pub url: Url,
+    /// What notices are signed with: `whsec_` and base64. There is at least one.
+    pub secrets: Vec<Secret>,
+    /// Of what it is told; there is at least one.
+    pub events: Vec<Topic>,
+    /// The longest an attempt may take.
+    pub timeout_ms: u32,
 }
 
 /// `[worker]`: how stored webhooks become decisions and calls.

@@ -39,6 +39,7 @@ mod jobs;
 mod leases;
 mod ledger;
 mod migrate;
+mod notices;
 mod nul;
 mod opening;
 mod posting;

@@ -5,6 +5,7 @@ mod jobs;
 mod ledger;
 mod lists;
 mod moving;
+mod notices;
 mod retention;
 mod sources;
 
@@ -12,6 +13,7 @@ pub use jobs::*;
 pub use ledger::*;
 pub use lists::*;
 pub use moving::*;
+pub use notices::*;
 pub use retention::*;
 pub use sources::*;
 

@@ -50,7 +50,7 @@ macro_rules! table {
 
 /// All of them, each after those it refers to. `instance` and `job` stay behind: they are about daemons
 /// on this very database.
-pub(super) const TABLES: [Table; 18] = [
+pub(super) const TABLES: [Table; 19] = [
     table!("unit" by "code", numbers "scale", texts "code", blobs),
     table!("source" by "name", numbers "first_seen_at" "surveyed_at", texts "name" "reread_after",
         blobs),
@@ -97,6 +97,8 @@ pub(super) const TABLES: [Table; 18] = [
         texts "unit" "reason", blobs),
     table!("audit" by "id", numbers "id" "at", texts "actor" "action" "target" "detail" "request",
         blobs),
+    table!("notice" by "id", numbers "id" "created_at" "due_at" "tries",
+        texts "receiver" "message" "kind" "body" "detail", blobs),
     table!("idempotency" by "scope, key", numbers "status" "created_at",
         texts "scope" "key" "request" "outcome", blobs "request_hash"),
 ];

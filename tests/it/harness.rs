@@ -31,6 +31,8 @@ pub(crate) use calendly::{Calendly, SIGNING_KEY, reference, start_of};
 pub(crate) const SECRET: &str = "a signing secret for tests";
 pub(crate) const ADMIN_TOKEN: &str = "an admin token for tests";
 pub(crate) const READ_TOKEN: &str = "a reading token for tests";
+/// What notices are signed with: 24 bytes and more in base64, behind `whsec_`.
+pub(crate) const NOTICES_SECRET: &str = "whsec_QSBrZXkgb2YgbW9yZSB0aGFuIDI0IGJ5dGVz";
 /// Longer than any story may take in earnest: a story that hangs fails instead.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -66,6 +68,8 @@ pub(crate) struct Setup {
     pub(crate) worker: &'static str,
     /// From one reconciliation to the next; 0 is never, so that webhooks have to do.
     pub(crate) reconcile_ms: i64,
+    /// Sections beside those above.
+    pub(crate) more: String,
     pub(crate) requests_per_minute: u32,
     pub(crate) call_timeout_ms: u32,
     pub(crate) stand_in: Options,
@@ -95,6 +99,7 @@ impl Default for Setup {
             source: "",
             worker: "",
             reconcile_ms: 0,
+            more: String::new(),
             requests_per_minute: 0,
             call_timeout_ms: 5_000,
             stand_in: Options::default(),
@@ -216,6 +221,7 @@ impl Installation {
             ("ADMIN".to_owned(), ADMIN_TOKEN.to_owned()),
             ("READ".to_owned(), READ_TOKEN.to_owned()),
             ("KEY".to_owned(), cal.api_key().to_owned()),
+            ("NOTICES".to_owned(), NOTICES_SECRET.to_owned()),
             (
                 "CALENDLY_SECRET".to_owned(),
                 calendly::SIGNING_KEY.to_owned(),

@@ -15,6 +15,7 @@ mod harness;
 mod instances;
 mod leases;
 mod moving;
+mod notices;
 mod postgres;
 mod receiving;
 #[path = "../rig/mod.rs"]

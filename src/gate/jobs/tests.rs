@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, from_us};
-use crate::gate::{Acknowledge, Gate, Parts, ReconcileSettings, RetentionSettings};
+use crate::gate::{Acknowledge, Gate, NoticeSettings, Parts, ReconcileSettings, RetentionSettings};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::policy::{self, LoadContext};
 use crate::storage::records::JobRow;
@@ -86,6 +86,7 @@ impl Place {
                 retention: RetentionSettings::for_ever(),
                 worker_name: name.to_owned(),
             },
+            notices: NoticeSettings::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::give_way::GiveWay;
 use crate::gate::metrics::Metrics;
+use crate::gate::notices::Notices;
 use crate::gate::{Acknowledge, Activity, Actor, Desk, GateSettings, Inner, Source, TopUpRequest};
 use crate::gate::{ReconcileSettings, RetentionSettings, inbox};
 use crate::journal::Journal;
@@ -127,6 +128,7 @@ pub(super) fn gate(
         sources: [(SOURCE.to_owned(), source)].into(),
         clock: Arc::clone(clock),
         metrics: Metrics::new(),
+        notices: Notices::default(),
         settings: GateSettings {
             acknowledge: Acknowledge::Database,
             journal_when_store_is_down: false,

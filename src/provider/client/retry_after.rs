@@ -24,6 +24,13 @@ pub(super) fn wait_ms(headers: &HeaderMap) -> i64 {
         .clamp(WAIT_MS_MIN, WAIT_MS_MAX)
 }
 
+/// The wait that `Retry-After` asks for, in milliseconds, within the same limits; `None` if it does not.
+pub(super) fn asked_ms(headers: &HeaderMap) -> Option<i64> {
+    let answered_at = headers.get(DATE).and_then(http_date);
+    let asked = retry_after_ms(headers, answered_at)?;
+    Some(asked.clamp(WAIT_MS_MIN, WAIT_MS_MAX))
+}
+
 fn retry_after_ms(headers: &HeaderMap, answered_at: Option<Timestamp>) -> Option<i64> {
     let value = headers.get(RETRY_AFTER)?;
     if let Some(seconds) = whole_number(value) {

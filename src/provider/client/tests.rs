@@ -197,7 +197,7 @@ async fn an_exchange_hands_back_any_answer() {
     let replayed = &["Idempotent-Replayed: true"];
     let steps = [
         Step::with(201, replayed, "{}"),
-        Step::with(503, &[], "not JSON"),
+        Step::with(503, &["Retry-After: 7"], "not JSON"),
     ];
     let server = ScriptedServer::start(steps).await;
     let client = HttpClient::new(&server.url, 1_000).unwrap();
@@ -207,11 +207,13 @@ async fn an_exchange_hands_back_any_answer() {
         let answer = client.exchange(request, Duration::from_secs(5)).await;
         let RawAnswer {
             status,
+            wait_ms,
             replayed,
             body,
         } = answer.unwrap();
-        told.push((status, replayed, String::from_utf8(body.to_vec()).unwrap()));
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        told.push((status, wait_ms, replayed, body));
     }
-    assert_eq!(told[0], (201, true, "{}".to_owned()));
-    assert_eq!(told[1], (503, false, "not JSON".to_owned()));
+    assert_eq!(told[0], (201, None, true, "{}".to_owned()));
+    assert_eq!(told[1], (503, Some(7_000), false, "not JSON".to_owned()));
 }

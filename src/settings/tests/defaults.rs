@@ -23,7 +23,11 @@ fn with_examples() -> String {
     switched_on.join("\n")
 }
 
-const EXAMPLE_SECRETS: [(&str, &str); 5] = [
+const EXAMPLE_SECRETS: [(&str, &str); 6] = [
+    (
+        "BOOKGATE_NOTICES_SECRET",
+        "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    ),
     ("BOOKGATE_CALENDLY_SECRET", "hook-secret-value"),
     ("BOOKGATE_CALENDLY_API_KEY", "api-key-value"),
     ("BOOKGATE_ADMIN_TOKEN", "token-value"),
@@ -52,6 +56,10 @@ fn the_examples_in_the_default_file_are_the_defaults_of_a_source() {
     named.group = Some("https://api.calendly.com/groups/ID".to_owned());
     assert_eq!(shown.sources, defaults);
     assert_eq!(shown.admin.tokens.len(), 1);
+    let told = "[notices.ops]\nurl = \"https://hooks.example.org/bookgate\"
+        secrets = [\"env:BOOKGATE_NOTICES_SECRET\"]\n";
+    let told = load(told, &EXAMPLE_SECRETS).unwrap();
+    assert_eq!(shown.notices, told.notices);
 }
 
 #[test]
@@ -147,6 +155,8 @@ fn the_defaults_are_the_pinned_ones() {
                 tokens: {},
             },
             sources: {},
+            notices: {},
+            low_balance: {},
             worker: WorkerSettings {
                 concurrency: 8,
                 lease_ms: 30000,
@@ -241,7 +251,7 @@ fn the_defaults_of_a_source_are_the_pinned_ones() {
 fn example_name(path: &str) -> &'static str {
     match path {
         "units" => "CREDIT",
-        "admin.tokens" => "ops",
+        "admin.tokens" | "notices" => "ops",
         _ => "calcom",
     }
 }

@@ -2,6 +2,7 @@
 
 mod defaults;
 mod layers;
+mod notices;
 mod secrets;
 mod unseen;
 mod whole;

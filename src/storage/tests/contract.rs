@@ -175,6 +175,7 @@ async fn every_statement_runs_on_both() {
         instances::STORIES,
         leases::STORIES,
         ledger::STORIES,
+        notices::STORIES,
         open::STORIES,
         retention::STORIES,
         rivals::STORIES,

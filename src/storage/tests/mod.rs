@@ -15,6 +15,7 @@ mod jobs;
 mod leases;
 mod ledger;
 mod model;
+mod notices;
 mod open;
 mod retention;
 mod rivals;

@@ -93,6 +93,7 @@ const ROOMS: &[Room] = &[
             "url",
         ],
     ),
+    room("notify", &["domain", "provider"], &["thiserror", "url"]),
     room(
         "storage",
         &["domain", "ledger"],
@@ -113,7 +114,9 @@ const ROOMS: &[Room] = &[
     ),
     room(
         "gate",
-        &["domain", "journal", "policy", "provider", "storage"],
+        &[
+            "domain", "journal", "notify", "policy", "provider", "storage",
+        ],
         &[
             "arc_swap",
             "bytes",
@@ -152,6 +155,7 @@ const ROOMS: &[Room] = &[
         &["domain"],
         &[
             "annotate_snippets",
+            "base64",
             "config",
             "serde",
             "strsim",

@@ -65,6 +65,7 @@ call_timeout_ms = {call_timeout_ms}
         requests_per_minute = setup.requests_per_minute,
         call_timeout_ms = setup.call_timeout_ms,
     );
+    text.push_str(&setup.more);
     if let (Some(setup), Some(calendly)) = (&setup.calendly, calendly) {
         text.push_str(&setup.settings(calendly, public));
     }

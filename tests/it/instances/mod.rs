@@ -2,7 +2,7 @@
 //! they stay below the provider's limit. And one daemon whose clock is set by an hour.
 
 mod clock;
-mod second;
+pub(crate) mod second;
 mod surveying;
 
 use std::collections::BTreeSet;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::harness::{ADMIN_TOKEN, Installation, answer};
 use crate::rig::postgres::Postgres;
 
-pub(super) struct Second {
+pub(crate) struct Second {
     runtime: Runtime,
     gate: Gate,
     public: SocketAddr,
@@ -28,7 +28,7 @@ pub(super) struct Second {
 
 impl Second {
     /// Starts it beside the first, with a journal of its own.
-    pub(super) async fn start(it: &Installation) -> Self {
+    pub(crate) async fn start(it: &Installation) -> Self {
         let mut settings = it.settings().clone();
         settings.journal.dir = it.folder().join("second-journal");
         let clock: Arc<dyn Clock> = it.clock.clone();
@@ -77,14 +77,14 @@ impl Second {
     }
 
     /// Stops it in order.
-    pub(super) async fn stopped(self) {
+    pub(crate) async fn stopped(self) {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
         self.runtime.shutdown_background();
     }
 
     /// Ends it as it stands: no task takes another step.
-    pub(super) fn die(self) {
+    pub(crate) fn die(self) {
         self.runtime.shutdown_background();
     }
 }
@@ -118,7 +118,7 @@ pub(super) fn leased(it: &Installation) -> Vec<String> {
 
 /// Waits until neither has anything left to do, nor holds anything: what one does may bring work to the
 /// other.
-pub(super) async fn settle_both(it: &Installation, second: &Second) {
+pub(crate) async fn settle_both(it: &Installation, second: &Second) {
     loop {
         it.settle().await;
         second.settle().await;
