@@ -2,10 +2,10 @@
 //! loopback, and a stand-in Cal.com that knows the way to them. Beside it a stand-in of Calendly, for the
 //! stories that ask for one.
 
+mod admin;
 mod calendly;
 mod settings;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,6 @@ use bookgate::settings::{Environment, Settings};
 use bookgate::standin::calcom::{
     Booking, BookingRequest, Delivery, Options, OutgoingWebhook, Person, StandIn, Subscription,
 };
-use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -26,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rig::postgres::Postgres;
 
+pub(crate) use admin::answer;
 pub(crate) use calendly::{Calendly, SIGNING_KEY, reference, start_of};
 
 pub(crate) const SECRET: &str = "a signing secret for tests";
@@ -370,104 +370,6 @@ impl Installation {
         }
     }
 
-    // What admins do.
-
-    pub(crate) async fn admin(
-        &self,
-        method: reqwest::Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> (u16, Value) {
-        let request = self
-            .http
-            .request(method, format!("{}{path}", self.running().admin))
-            .bearer_auth(ADMIN_TOKEN);
-        answer(match body {
-            Some(body) => request.json(&body),
-            None => request,
-        })
-        .await
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        self.admin(reqwest::Method::GET, path, None).await
-    }
-
-    /// What is counted of a source: the numbers of a name without `bookgate_`, by `result` (empty
-    /// where there is none).
-    pub(crate) async fn counted(&self, name: &str, source: &str) -> BTreeMap<String, u64> {
-        let metrics = self.raw_admin(reqwest::Method::GET, "/metrics");
-        let metrics = metrics.bearer_auth(READ_TOKEN).send().await.unwrap();
-        let text = metrics.text().await.unwrap();
-        let start = format!("bookgate_{name}{{source=\"{source}\"");
-        let lines = text.lines().filter_map(|line| line.strip_prefix(&start));
-        let counts = lines.map(|line| {
-            let (labels, count) = line.split_once("} ").unwrap();
-            let result = labels.split('"').nth(1).unwrap_or_default();
-            (result.to_owned(), count.parse().unwrap())
-        });
-        counts.collect()
-    }
-
-    /// A request as it is, to be sent to the admin door.
-    pub(crate) fn raw_admin(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
-        self.http
-            .request(method, format!("{}{path}", self.running().admin))
-    }
-
-    /// A request as it is, to be sent to the public door.
-    pub(crate) fn raw_public(
-        &self,
-        method: reqwest::Method,
-        path: &str,
-    ) -> reqwest::RequestBuilder {
-        self.http
-            .request(method, format!("{}{path}", self.public()))
-    }
-
-    pub(crate) async fn top_up(&self, amount: &str) {
-        let key = format!("{amount}-{}", uuid::Uuid::now_v7());
-        let path = "/v1/accounts/ada@reader.example/top-ups";
-        let (status, body) = answer(
-            self.raw_admin(reqwest::Method::POST, path)
-                .bearer_auth(ADMIN_TOKEN)
-                .header("idempotency-key", key)
-                .json(&json!({"amount": amount, "unit": "CREDIT", "reason": "test"})),
-        )
-        .await;
-        assert_eq!(status, 201, "{body}");
-    }
-
-    /// Ada's posted, held and available credit.
-    pub(crate) async fn balance(&self) -> (String, String, String) {
-        let (status, account) = self.get("/v1/accounts/ada@reader.example").await;
-        assert_eq!(status, 200, "{account}");
-        let line = &account["balances"][0];
-        let text = |key: &str| line[key].as_str().unwrap().to_owned();
-        (text("posted"), text("held"), text("available"))
-    }
-
-    pub(crate) async fn assert_balance(&self, posted: &str, held: &str) {
-        let (is_posted, is_held, _) = self.balance().await;
-        assert_eq!(
-            (is_posted.as_str(), is_held.as_str()),
-            (posted, held),
-            "posted and held"
-        );
-    }
-
-    pub(crate) async fn booking(&self, uid: &Uid) -> Value {
-        self.booking_of("calcom", uid.as_str()).await
-    }
-
-    pub(crate) async fn booking_of(&self, source: &str, reference: &str) -> Value {
-        let (status, booking) = self
-            .get(&format!("/v1/bookings/{source}/{reference}"))
-            .await;
-        assert_eq!(status, 200, "{booking}");
-        booking
-    }
-
     pub(crate) fn status_at_cal(&self, uid: &Uid) -> &'static str {
         self.cal.booking(uid).unwrap().status.as_str()
     }
@@ -488,15 +390,4 @@ impl Installation {
         let dead = listed["items"].as_array().unwrap();
         assert!(dead.is_empty(), "dead letters: {dead:?}");
     }
-}
-
-/// Status and body of an answer.
-pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
-    let response = request.send().await.unwrap();
-    let status = response.status().as_u16();
-    let text = response.text().await.unwrap();
-    (
-        status,
-        serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    )
 }

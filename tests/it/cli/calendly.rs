@@ -142,6 +142,7 @@ async fn what_plan_and_token_lack_is_said() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_a_stale_signature_from_a_wrong_one() {
+    let _ = rustls::crypto::ring::default_provider().install_default(); // whoever comes first
     let (home, _calendly) = home(Options::default()).await;
     let daemon = home.serve();
     let body = "{}";
