@@ -2,9 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use super::text::{or_dash, table};
-use super::{Context, print_json, reach};
-use crate::gate::ChangesAsked;
+use super::page::{PageArgs, print_page};
+use super::text::{or_dash, second};
+use super::{Context, reach};
+use crate::gate::{ChangeView, ChangesAsked};
 
 /// Commands about the audit log.
 #[derive(Debug, Subcommand)]
@@ -35,12 +36,8 @@ pub(super) struct ListArgs {
     /// Ordered by the request with this id: what its answer and the log call it
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
-    /// Where to go on: what the page before said
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
-    /// How many, 200 at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-    limit: u32,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// Runs one of the commands.
@@ -55,29 +52,16 @@ pub(super) fn run(
         action: args.action,
         target: args.target,
         request_id: args.request_id,
-        after: args.after,
-        limit: Some(args.limit),
+        after: args.page.after,
+        limit: Some(args.page.limit),
     };
     let page = reach::read(context, async move |desk| desk.changes(asked).await)?;
-    if json {
-        return print_json(&page, context);
-    }
-    if page.items.is_empty() {
-        return Ok(writeln!(context.out, "no changes")?);
-    }
-    let rows: Vec<_> = page
-        .items
-        .into_iter()
-        .map(|change| {
-            let at = change.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            let detail = or_dash(change.detail);
-            [at, change.actor, change.action, change.target, detail]
-        })
-        .collect();
     let header = ["at", "who", "what", "on", "detail"];
-    table(&mut *context.out, header, &rows)?;
-    if let Some(next) = page.next {
-        writeln!(context.out, "\nmore: --after {next}")?;
-    }
-    Ok(())
+    let row = |change: &ChangeView| {
+        let change = change.clone();
+        let detail = or_dash(change.detail);
+        let at = second(change.at);
+        [at, change.actor, change.action, change.target, detail]
+    };
+    print_page(&page, json, "no changes", header, row, context)
 }

@@ -5,10 +5,11 @@ mod show;
 
 use clap::{Args, Subcommand};
 
-use super::text::{or_dash, table};
+use super::page::{PageArgs, print_page};
+use super::text::or_dash;
 use super::{Context, print_json, reach};
 use crate::domain::decision::Outcome;
-use crate::gate::BookingsAsked;
+use crate::gate::{BookingLine, BookingsAsked};
 
 /// Commands about bookings.
 #[derive(Debug, Subcommand)]
@@ -74,12 +75,8 @@ pub(super) struct ListArgs {
     /// Of this booker
     #[arg(long, value_name = "EMAIL")]
     booker: Option<String>,
-    /// Where to go on: what the page before said
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
-    /// How many, 200 at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-    limit: u32,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 fn outcome(text: &str) -> Result<Outcome, String> {
@@ -114,36 +111,21 @@ fn list(args: ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result
         status: args.status,
         outcome: args.outcome,
         booker: args.booker,
-        after: args.after,
-        limit: Some(args.limit),
+        after: args.page.after,
+        limit: Some(args.page.limit),
     };
     let page = reach::read(context, async move |desk| desk.bookings(asked).await)?;
-    if json {
-        return print_json(&page, context);
-    }
-    if page.items.is_empty() {
-        return Ok(writeln!(context.out, "no bookings")?);
-    }
-    let rows: Vec<_> = page
-        .items
-        .into_iter()
-        .map(|line| {
-            let seat = line
-                .seat
-                .map_or_else(String::new, |seat| format!("/{seat}"));
-            [
-                format!("{}/{}{seat}", line.source, line.uid),
-                line.status,
-                or_dash(line.outcome.map(Outcome::as_str)),
-                or_dash(line.start),
-                or_dash(line.booker),
-            ]
-        })
-        .collect();
     let header = ["booking", "status", "decision", "start", "booker"];
-    table(&mut *context.out, header, &rows)?;
-    if let Some(next) = page.next {
-        writeln!(context.out, "\nmore: --after {next}")?;
-    }
-    Ok(())
+    let row = |line: &BookingLine| {
+        let seat = line.seat.as_ref().map(|seat| format!("/{seat}"));
+        let seat = seat.unwrap_or_default();
+        [
+            format!("{}/{}{seat}", line.source, line.uid),
+            line.status.clone(),
+            or_dash(line.outcome.map(Outcome::as_str)),
+            or_dash(line.start),
+            or_dash(line.booker.as_ref()),
+        ]
+    };
+    print_page(&page, json, "no bookings", header, row, context)
 }

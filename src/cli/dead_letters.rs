@@ -4,12 +4,13 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::page::{PageArgs, print_page};
 use super::reach::{self, Reached, WriteArgs};
-use super::text::{field, or_dash, plain, table};
+use super::text::{field, or_dash, plain};
 use super::{Context, print_json, refused, wait_for};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
-use crate::gate::{LettersAsked, LettersFate, LettersOrder};
+use crate::gate::{DeadLetterView, LettersAsked, LettersFate, LettersOrder};
 
 /// Commands about dead letters.
 #[derive(Debug, Subcommand)]
@@ -58,20 +59,6 @@ the provider. Exits with 3 if there is no such dead letter.")]
 #[derive(Debug, Args)]
 pub(super) struct FilterArgs {
     /// Of this source
-    #[arg(long, value_name = "NAME", conflicts_with = "id")]
-    source: Option<String>,
-    /// Of this operation: confirm, decline or cancel
-    #[arg(long, value_parser = action, conflicts_with = "id")]
-    action: Option<Action>,
-    /// Given up at this time or later, such as 2027-03-01T00:00:00Z
-    #[arg(long, value_name = "TIME", conflicts_with = "id")]
-    since: Option<Timestamp>,
-}
-
-/// Which part of the list.
-#[derive(Debug, Args)]
-pub(super) struct ListArgs {
-    /// Of this source
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// Of this operation: confirm, decline or cancel
@@ -80,12 +67,26 @@ pub(super) struct ListArgs {
     /// Given up at this time or later, such as 2027-03-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
-    /// Where to go on: what the page before said
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
-    /// How many, 200 at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-    limit: u32,
+}
+
+impl FilterArgs {
+    fn asked(&self, id: Option<i64>) -> LettersAsked {
+        LettersAsked {
+            id,
+            source: self.source.clone(),
+            action: self.action,
+            since: self.since,
+        }
+    }
+}
+
+/// Which part of the list.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// What `dead-letters show` takes.
@@ -99,12 +100,15 @@ pub(super) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(super) struct WhichArgs {
     /// One, by its id as `dead-letters list` shows it
-    #[arg(required_unless_present_any = ["source", "action", "since", "all"])]
+    #[arg(
+        required_unless_present_any = ["source", "action", "since", "all"],
+        conflicts_with_all = ["source", "action", "since", "all"],
+    )]
     id: Option<i64>,
     #[command(flatten)]
     filter: FilterArgs,
     /// All of them
-    #[arg(long, conflicts_with_all = ["id", "source", "action", "since"])]
+    #[arg(long, conflicts_with_all = ["source", "action", "since"])]
     all: bool,
     /// Only print what would be done
     #[arg(long)]
@@ -155,44 +159,26 @@ pub(super) fn run(
 }
 
 fn list(args: &ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let PageArgs { after, limit } = &args.page;
     let page = reach::read(context, async |desk| {
-        let asked = LettersAsked {
-            id: None,
-            source: args.source.clone(),
-            action: args.action,
-            since: args.since,
-        };
-        let after = args.after.as_deref();
-        desk.dead_letters(asked, after, Some(args.limit)).await
+        let asked = args.filter.asked(None);
+        desk.dead_letters(asked, after.as_deref(), Some(*limit))
+            .await
     })?;
-    if json {
-        return print_json(&page, context);
-    }
-    if page.items.is_empty() {
-        return Ok(writeln!(context.out, "no dead letters")?);
-    }
-    let rows: Vec<_> = page
-        .items
-        .iter()
-        .map(|letter| {
-            let why = letter.last_attempt.as_ref();
-            let why = why.and_then(|attempt| attempt.detail.clone());
-            [
-                letter.id.to_string(),
-                letter.action.as_str().to_owned(),
-                format!("{}/{}", letter.source, letter.booking),
-                letter.tries.to_string(),
-                or_dash(letter.given_up_at),
-                or_dash(letter.note.clone().or(why)),
-            ]
-        })
-        .collect();
     let header = ["id", "action", "booking", "tries", "given up", "why"];
-    table(&mut *context.out, header, &rows)?;
-    if let Some(next) = page.next {
-        writeln!(context.out, "\nmore: --after {next}")?;
-    }
-    Ok(())
+    let row = |letter: &DeadLetterView| {
+        let why = letter.last_attempt.as_ref();
+        let why = why.and_then(|attempt| attempt.detail.clone());
+        [
+            letter.id.to_string(),
+            letter.action.as_str().to_owned(),
+            format!("{}/{}", letter.source, letter.booking),
+            letter.tries.to_string(),
+            or_dash(letter.given_up_at),
+            or_dash(letter.note.clone().or(why)),
+        ]
+    };
+    print_page(&page, json, "no dead letters", header, row, context)
 }
 
 fn show(args: &ShowArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
@@ -274,12 +260,7 @@ async fn send(args: &WhichArgs, fate: LettersFate, context: &Context<'_>) -> any
     match reach::to_write(&args.place, context).await? {
         Reached::Store(store) => {
             let order = LettersOrder {
-                asked: LettersAsked {
-                    id: args.id,
-                    source: args.filter.source.clone(),
-                    action: args.filter.action,
-                    since: args.filter.since,
-                },
+                asked: args.filter.asked(args.id),
                 fate,
                 dry_run: args.dry_run,
                 actor: store.actor.clone(),

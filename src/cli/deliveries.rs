@@ -4,8 +4,9 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::page::{PageArgs, print_page};
 use super::reach::{self, Reached, WriteArgs};
-use super::text::{field, or_dash, plain, table};
+use super::text::{field, or_dash, plain, second};
 use super::{Context, print_json, refused, wait_for};
 use crate::domain::clock::Timestamp;
 use crate::gate::{DeliveriesAsked, DeliveryRow, DeliveryState, Page, ReplayOrder};
@@ -88,12 +89,8 @@ impl FilterArgs {
 pub(super) struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// Where to go on: what the page before said
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
-    /// How many, 200 at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-    limit: u32,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// What `deliveries show` takes.
@@ -144,11 +141,11 @@ pub(super) fn run(
 }
 
 fn list(args: &ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
-    let limit = args.limit as usize;
+    let limit = args.page.limit as usize;
     let page = reach::read(context, async |desk| {
         let mut page = Page {
             items: Vec::new(),
-            next: args.after.clone(),
+            next: args.page.after.clone(),
         };
         // A search ends after some rows, found or not; people want to see what there is.
         loop {
@@ -162,34 +159,19 @@ fn list(args: &ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Resul
             }
         }
     })?;
-    if json {
-        return print_json(&page, context);
-    }
-    if page.items.is_empty() {
-        return Ok(writeln!(context.out, "no deliveries")?);
-    }
-    let rows: Vec<_> = page.items.iter().map(row).collect();
     let header = ["id", "received", "source", "state", "trigger", "note"];
-    table(&mut *context.out, header, &rows)?;
-    if let Some(next) = page.next {
-        writeln!(context.out, "\nmore: --after {next}")?;
-    }
-    Ok(())
+    print_page(&page, json, "no deliveries", header, row, context)
 }
 
 fn row(row: &DeliveryRow) -> [String; 6] {
     [
         row.id.to_string(),
-        at(row.received_at),
+        second(row.received_at),
         row.source.to_string(),
         row.state.as_str().to_owned(),
         or_dash(row.trigger.as_ref()),
         row.note.clone().unwrap_or_default(),
     ]
-}
-
-fn at(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn show(args: &ShowArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {

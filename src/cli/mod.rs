@@ -18,6 +18,7 @@ mod journal;
 mod ledger;
 mod migrate;
 mod notices;
+mod page;
 mod policy;
 mod reach;
 mod reconcile;

@@ -6,10 +6,11 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::text::{or_dash, table};
+use super::page::{PageArgs, print_page};
+use super::text::{or_dash, second};
 use super::{Context, NotFound, UsageError, print_json, reach, wait_for};
 use crate::app::open_receiver;
-use crate::gate::{NoticesAsked, send_test};
+use crate::gate::{NoticeView, NoticesAsked, send_test};
 use crate::notify::Told;
 use crate::settings::Settings;
 
@@ -55,12 +56,8 @@ pub(super) struct ListArgs {
     /// Only those that are waiting, or given_up
     #[arg(long)]
     state: Option<String>,
-    /// Where to go on: what the page before said
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
-    /// How many, 200 at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-    limit: u32,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// Runs one of the commands.
@@ -123,34 +120,20 @@ fn list(args: ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result
     let asked = NoticesAsked {
         receiver: args.receiver,
         state: args.state,
-        after: args.after,
-        limit: Some(args.limit),
+        after: args.page.after,
+        limit: Some(args.page.limit),
     };
     let page = reach::read(context, async move |desk| desk.notices(asked).await)?;
-    if json {
-        return print_json(&page, context);
-    }
-    if page.items.is_empty() {
-        return Ok(writeln!(context.out, "no notices: all were taken")?);
-    }
-    let rows: Vec<_> = page
-        .items
-        .into_iter()
-        .map(|notice| {
-            let due = notice.due_at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ"));
-            [
-                notice.receiver,
-                notice.r#type.as_str().to_owned(),
-                due.map_or_else(|| "given up".to_owned(), |due| due.to_string()),
-                notice.tries.to_string(),
-                or_dash(notice.detail),
-            ]
-        })
-        .collect();
     let header = ["receiver", "type", "sent next", "tries", "last answer"];
-    table(&mut *context.out, header, &rows)?;
-    if let Some(next) = page.next {
-        writeln!(context.out, "\nmore: --after {next}")?;
-    }
-    Ok(())
+    let row = |notice: &NoticeView| {
+        [
+            notice.receiver.clone(),
+            notice.r#type.as_str().to_owned(),
+            notice.due_at.map_or_else(|| "given up".to_owned(), second),
+            notice.tries.to_string(),
+            or_dash(notice.detail.as_ref()),
+        ]
+    };
+    let nothing = "no notices: all were taken";
+    print_page(&page, json, nothing, header, row, context)
 }

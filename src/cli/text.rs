@@ -3,6 +3,8 @@
 
 use std::io::{self, Write};
 
+use crate::domain::clock::Timestamp;
+
 /// How wide running text may become.
 const WIDTH: usize = 80;
 /// How far a value stands to the right of where its label begins.
@@ -19,6 +21,11 @@ pub(super) fn plain(text: &str) -> String {
 /// A value that may be absent.
 pub(super) fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// A time to the second: enough for people, and as wide each time.
+pub(super) fn second(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Rows in columns as wide as they need.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::query::{id_cursor, next_cursor, page};
+use super::query::{id_cursor, page};
 use super::views::Page;
 use super::{Desk, GateError};
 use crate::domain::clock::Timestamp;
@@ -97,9 +97,7 @@ impl Desk {
             .read(move |tx| {
                 Box::pin(async move {
                     let rows = tx.changes(&filter, before, limit + 1).await?;
-                    let next = next_cursor(&rows, limit, |row| row.id.to_string());
-                    let items = rows.into_iter().take(limit as usize).map(view).collect();
-                    Ok(Page { items, next })
+                    Ok(Page::of(rows, limit, |row| row.id.to_string(), view))
                 })
             })
             .await

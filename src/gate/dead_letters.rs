@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::again::again;
-use super::query::{dead_letter, id_cursor, next_cursor, page};
+use super::query::{dead_letter, id_cursor, page};
 use super::views::{DeadLetterView, Page};
 use super::{Actor, Desk, GateError};
 use crate::domain::clock::Timestamp;
@@ -109,10 +109,7 @@ impl Desk {
             .read(move |tx| {
                 Box::pin(async move {
                     let rows = tx.dead_letters(&filter, after, limit + 1).await?;
-                    let next = next_cursor(&rows, limit, |row| row.id.to_string());
-                    let items = rows.into_iter().take(limit as usize);
-                    let items = items.map(dead_letter).collect();
-                    Ok(Page { items, next })
+                    Ok(Page::of(rows, limit, |row| row.id.to_string(), dead_letter))
                 })
             })
             .await

@@ -16,7 +16,7 @@ use crate::domain::owner::Owner;
 use crate::domain::timeline::Standing;
 use crate::storage::Tx;
 use crate::storage::records::{
-    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, EntryCursor, Violation,
+    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, EntryCursor, EntryRow, Violation,
 };
 
 /// Rows on a page, if the request does not say.
@@ -82,11 +82,8 @@ impl Desk {
                         return Err(no_account(&owner));
                     }
                     let rows = tx.entries(&owner, None, after, limit + 1).await?;
-                    let next = next_cursor(&rows, limit, |row| {
-                        format!("{}.{}", row.at.txn, row.at.line)
-                    });
-                    let items = rows.into_iter().take(limit as usize);
-                    let items = items.map(|row| EntryView {
+                    let cursor = |row: &EntryRow| format!("{}.{}", row.at.txn, row.at.line);
+                    Ok(Page::of(rows, limit, cursor, |row| EntryView {
                         txn: row.at.txn,
                         layer: row.layer.as_str(),
                         amount: desk.amount_text(&row.amount),
@@ -98,11 +95,7 @@ impl Desk {
                         reason: row.reason,
                         booking: row.booking.map(|unit| unit.to_string()),
                         recorded_at: row.recorded_at,
-                    });
-                    Ok(Page {
-                        items: items.collect(),
-                        next,
-                    })
+                    }))
                 })
             })
             .await
@@ -126,9 +119,7 @@ impl Desk {
             .read(move |tx| {
                 Box::pin(async move {
                     let rows = tx.list_bookings(&filter, after.as_ref(), limit + 1).await?;
-                    let next = next_cursor(&rows, limit, booking_cursor_text);
-                    let items = rows.into_iter().take(limit as usize).map(line).collect();
-                    Ok(Page { items, next })
+                    Ok(Page::of(rows, limit, booking_cursor_text, line))
                 })
             })
             .await
@@ -284,16 +275,6 @@ fn no_account(owner: &Owner) -> GateError {
 
 pub(super) fn page(limit: Option<u32>) -> u32 {
     limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
-}
-
-/// The cursor of the last row shown, if one more than the page was found.
-pub(super) fn next_cursor<T>(
-    rows: &[T],
-    limit: u32,
-    text: impl Fn(&T) -> String,
-) -> Option<String> {
-    let last = (limit as usize).checked_sub(1)?;
-    (rows.len() > limit as usize).then(|| rows.get(last).map(text))?
 }
 
 fn not_a_cursor() -> GateError {

@@ -22,6 +22,22 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// At most `limit` rows of those found when one more was asked for.
+    pub(super) fn of<R>(
+        mut rows: Vec<R>,
+        limit: u32,
+        cursor: impl FnOnce(&R) -> String,
+        view: impl FnMut(R) -> T,
+    ) -> Self {
+        let goes_on = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| goes_on).map(cursor);
+        let items = rows.into_iter().map(view).collect();
+        Self { items, next }
+    }
+}
+
 /// An account with its balances.
 #[derive(Debug, Clone, Serialize)]
 pub struct AccountView {

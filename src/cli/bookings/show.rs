@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anyhow::Context as _;
 
-use crate::cli::text::{field, or_dash, plain};
+use crate::cli::text::{field, or_dash, plain, second};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome;
 use crate::gate::{BookingLine, BookingView, CommandView, DecisionView, HoldView};
@@ -162,17 +162,15 @@ fn deliveries(rows: &[DeliveryRow], out: &mut dyn Write) -> io::Result<()> {
     for row in rows {
         let trigger = or_dash(row.trigger.as_ref());
         let note = row.note.as_ref().map(|note| format!(", {note}"));
-        let state = serde_word(&row.state);
+        let state = row.state.as_str();
         let text = format!("{trigger} ({state}{})", note.unwrap_or_default());
         writeln!(out, "  {}  {}", at(Some(row.received_at)), plain(&text))?;
     }
     Ok(())
 }
 
-/// A time to the second: enough for people, and as wide each time.
 fn at(time: Option<Timestamp>) -> String {
-    let text = time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    or_dash(text)
+    or_dash(time.map(second))
 }
 
 /// The word that stands for a value in JSON.

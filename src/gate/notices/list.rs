@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::notice::Topic;
-use crate::gate::query::{id_cursor, next_cursor, page};
+use crate::gate::query::{id_cursor, page};
 use crate::gate::views::Page;
 use crate::gate::{Desk, GateError};
 use crate::storage::records::{NoticeFilter, NoticeRow};
@@ -68,9 +68,7 @@ impl Desk {
             .read(move |tx| {
                 Box::pin(async move {
                     let rows = tx.notices(&filter, after, limit + 1).await?;
-                    let next = next_cursor(&rows, limit, |row| row.id.to_string());
-                    let items = rows.into_iter().take(limit as usize).map(view).collect();
-                    Ok(Page { items, next })
+                    Ok(Page::of(rows, limit, |row| row.id.to_string(), view))
                 })
             })
             .await

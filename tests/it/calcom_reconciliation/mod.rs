@@ -24,28 +24,9 @@ fn reconciling() -> Setup {
     }
 }
 
-async fn order_a_run(it: &Installation) {
-    let path = "/v1/jobs/reconcile/runs";
-    let (status, job) = it.admin(reqwest::Method::POST, path, None).await;
-    assert!((200..300).contains(&status), "{job}");
-}
-
-async fn job(it: &Installation) -> Value {
-    let (_, jobs) = it.get("/v1/jobs").await;
-    let all = jobs["items"].as_array().unwrap();
-    let job = all.iter().find(|job| job["name"] == "reconcile").unwrap();
-    job.clone()
-}
-
-async fn report(it: &Installation) -> Value {
-    job(it).await["report"].clone()
-}
-
 /// Has a run made now; gives what it did with Cal.com.
 async fn reconcile(it: &Installation) -> Value {
-    order_a_run(it).await;
-    it.settle().await;
-    report(it).await["sources"]["calcom"].clone()
+    it.run_job("reconcile").await["sources"]["calcom"].clone()
 }
 
 /// How many were compared, followed, and left as they are known.

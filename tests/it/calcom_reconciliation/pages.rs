@@ -5,9 +5,7 @@ use std::time::Duration;
 use bookgate::standin::calcom::{Fault, Matcher, Operation, When};
 use serde_json::Value;
 
-use super::{
-    HOUR_MS, MINUTE_MS, asked_since, counts, job, order_a_run, reconcile, reconciling, report,
-};
+use super::{HOUR_MS, MINUTE_MS, asked_since, counts, reconcile, reconciling};
 use crate::harness::{Installation, Setup, run_test, run_test_on_file};
 
 #[tokio::test]
@@ -104,9 +102,9 @@ async fn a_page_of_one_moment_does_not_end_the_list() {
 /// Lets time pass until the run is over.
 async fn finished(it: &Installation, ended_before: &Value) -> Value {
     loop {
-        let job = job(it).await;
+        let job = it.job("reconcile").await;
         if job["ended_at"] != *ended_before {
-            return report(it).await;
+            return job["report"].clone();
         }
         it.clock.advance_ms(200);
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -128,8 +126,8 @@ async fn a_limit_midway_is_waited_for() {
         };
         let list = || Matcher::operation(Operation::List);
         it.cal.fail_next(list(), When::BeforeWork, limited);
-        let ended = job(it).await["ended_at"].clone();
-        order_a_run(it).await;
+        let ended = it.job("reconcile").await["ended_at"].clone();
+        it.order_run("reconcile").await;
         let report = finished(it, &ended).await;
         it.settle().await;
         assert_eq!(report["failed"], Value::Null, "{report}");
@@ -151,10 +149,9 @@ async fn a_source_that_fails_is_told_of_and_what_it_missed_is_made_up_for() {
         let told = reconcile(it).await;
         let why = told["failed"].as_str().unwrap();
         assert!(why.contains("401"), "{told}");
-        assert_eq!(report(it).await["failed"], 1);
-        let (_, metrics) = it.get("/metrics").await;
-        let line = "bookgate_reconciled_total{source=\"calcom\",result=\"failed\"} 1";
-        assert!(metrics.as_str().unwrap().contains(line), "{metrics}");
+        assert_eq!(it.job("reconcile").await["report"]["failed"], 1);
+        let counted = it.counted("reconciled_total", "calcom").await;
+        assert_eq!(counted.get("failed"), Some(&1), "{counted:?}");
         // Cal.com stays away for hours; nothing of what changed meanwhile is passed over.
         for _ in 0..20 {
             let list = Matcher::operation(Operation::List);

@@ -18,24 +18,9 @@ fn reconciling() -> Setup {
     })
 }
 
-async fn order_a_run(it: &Installation) {
-    let path = "/v1/jobs/reconcile/runs";
-    let (status, job) = it.admin(reqwest::Method::POST, path, None).await;
-    assert!((200..300).contains(&status), "{job}");
-}
-
-async fn report(it: &Installation) -> Value {
-    let (_, jobs) = it.get("/v1/jobs").await;
-    let all = jobs["items"].as_array().unwrap();
-    let job = all.iter().find(|job| job["name"] == "reconcile").unwrap();
-    job["report"].clone()
-}
-
 /// Has a run made now; gives its report.
 async fn reconcile(it: &Installation) -> Value {
-    order_a_run(it).await;
-    it.settle().await;
-    report(it).await
+    it.run_job("reconcile").await
 }
 
 /// Nobody hears of what happens from now on.
@@ -244,7 +229,7 @@ async fn all_pages_are_gone_through() {
 /// Lets time pass until the run is over.
 async fn finished(it: &Installation, checked: i64) -> Value {
     loop {
-        let report = report(it).await;
+        let report = it.job("reconcile").await["report"].clone();
         if report["checked"].as_i64() >= Some(checked) {
             return report;
         }
@@ -269,7 +254,7 @@ async fn a_limit_is_respected_and_what_was_found_before_it_stays_found() {
         };
         calendly.fail_next(second, When::BeforeWork, limited);
         let before = calendly.calls().len();
-        order_a_run(it).await;
+        it.order_run("reconcile").await;
         let report = finished(it, 4).await;
         it.settle().await;
         assert_eq!(report["failed"], Value::Null, "{report}");

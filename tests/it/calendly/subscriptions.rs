@@ -26,14 +26,7 @@ fn the_only(it: &Installation) -> Subscription {
 
 /// Has the job run now; gives what it says of the source.
 async fn look(it: &Installation) -> Value {
-    let path = "/v1/jobs/subscriptions/runs";
-    let (status, job) = it.admin(reqwest::Method::POST, path, None).await;
-    assert!((200..300).contains(&status), "{job}");
-    it.settle().await;
-    let (_, jobs) = it.get("/v1/jobs").await;
-    let all = jobs["items"].as_array().unwrap();
-    let job = all.iter().find(|job| job["name"] == "subscriptions");
-    job.unwrap()["report"]["calendly"].clone()
+    it.run_job("subscriptions").await["calendly"].clone()
 }
 
 /// Whether the subscription is active, failing and unseen, as counted.

@@ -55,6 +55,15 @@ async fn admins_are_told(it: &Installation) {
     assert_eq!(status, 503, "{problem}");
 }
 
+/// Two bookings are made, and their webhooks taken while the store is away.
+async fn webhooks_are_taken(it: &mut Installation) {
+    assert_eq!(readiness(it).await, degraded());
+    it.book(72).await;
+    it.book(96).await;
+    assert_eq!(deliver_held(it).await, 2);
+    admins_are_told(it).await;
+}
+
 /// Everything that came in is decided once, and paid for.
 async fn all_is_made_up_for(it: &Installation) {
     it.settle().await;
@@ -81,11 +90,7 @@ async fn a_daemon_starts_without_its_database_and_decides_when_it_is_there() {
         it.stop().await;
         store.postgres(|cluster, _| cluster.stop(Stop::Fast));
         it.begin().await;
-        assert_eq!(readiness(it).await, degraded());
-        it.book(72).await;
-        it.book(96).await;
-        assert_eq!(deliver_held(it).await, 2);
-        admins_are_told(it).await;
+        webhooks_are_taken(it).await;
         // Again, with something in the journal.
         it.stop().await;
         it.begin().await;
@@ -133,11 +138,7 @@ async fn a_daemon_stops_and_starts_while_its_database_hangs() {
         store.postgres(|cluster, _| cluster.freeze());
         it.stop().await;
         it.begin().await;
-        it.book(72).await;
-        it.book(96).await;
-        assert_eq!(deliver_held(it).await, 2);
-        assert_eq!(readiness(it).await, degraded());
-        admins_are_told(it).await;
+        webhooks_are_taken(it).await;
         store.postgres(|cluster, _| cluster.thaw());
         all_is_made_up_for(it).await;
     })

@@ -29,6 +29,27 @@ impl Installation {
         self.admin(reqwest::Method::GET, path, None).await
     }
 
+    /// Orders a run of a job.
+    pub(crate) async fn order_run(&self, job: &str) {
+        let path = format!("/v1/jobs/{job}/runs");
+        let (status, job) = self.admin(reqwest::Method::POST, &path, None).await;
+        assert!((200..300).contains(&status), "{job}");
+    }
+
+    /// A job as it is listed.
+    pub(crate) async fn job(&self, name: &str) -> Value {
+        let (_, jobs) = self.get("/v1/jobs").await;
+        let mut all = jobs["items"].as_array().unwrap().iter();
+        all.find(|job| job["name"] == name).unwrap().clone()
+    }
+
+    /// Has a run of a job made now; gives its report.
+    pub(crate) async fn run_job(&self, name: &str) -> Value {
+        self.order_run(name).await;
+        self.settle().await;
+        self.job(name).await["report"].clone()
+    }
+
     /// What is counted of a source: the numbers of a name without `bookgate_`, by `result` (empty
     /// where there is none).
     pub(crate) async fn counted(&self, name: &str, source: &str) -> BTreeMap<String, u64> {

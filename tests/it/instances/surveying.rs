@@ -1,20 +1,12 @@
 //! Reconciliation, run by one instance at a time.
 
 use bookgate::standin::calcom::{Matcher, Operation};
-use serde_json::Value;
 
 use super::POLL;
 use super::second::Second;
 use crate::harness::{Installation, Setup, run_test_on_server};
 
 const MINUTE_MS: i64 = 60_000;
-
-async fn job(it: &Installation) -> Value {
-    let (_, jobs) = it.get("/v1/jobs").await;
-    let all = jobs["items"].as_array().unwrap();
-    let job = all.iter().find(|job| job["name"] == "reconcile").unwrap();
-    job.clone()
-}
 
 #[tokio::test]
 async fn a_run_whose_daemon_is_killed_is_taken_up_by_the_next() {
@@ -37,11 +29,11 @@ async fn a_run_whose_daemon_is_killed_is_taken_up_by_the_next() {
         it.begin().await;
         it.settle().await;
         assert!(
-            job(it).await["running_on"].is_string(),
+            it.job("reconcile").await["running_on"].is_string(),
             "it may still be alive"
         );
         it.clock.advance_ms(MINUTE_MS);
-        while job(it).await["running_on"].is_string() {
+        while it.job("reconcile").await["running_on"].is_string() {
             it.gate().wake();
             tokio::time::sleep(POLL).await;
         }
