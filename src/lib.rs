@@ -50,9 +50,9 @@
 //!    (`gate::advance`) is one transaction: write down what was learned outside, load the chain, fold
 //!    the [timeline](domain::timeline), make the [plan](domain::plan), and carry out all bookkeeping it
 //!    asks for: decide (`gate::decide`, which holds the credit in the same transaction), capture,
-//!    release, refund, write commands, and write down the next attempt before it is made. On SQLite the
-//!    steps of many chains share a commit; on PostgreSQL each is a transaction of its own, which locks
-//!    its chain ([`storage::Storage::write`]).
+//!    release, refund, write commands, and write down the next attempt before it is made. The steps of
+//!    many chains share a commit, and on PostgreSQL also their statements
+//!    ([`storage::Storage::write_together`]).
 //! 4. The attempt (`gate::deliver`) runs with no transaction open: read the booking; make sure that
 //!    nothing new has come in; act only if the booking still asks for it. What came of it is the next
 //!    step's input.

@@ -112,7 +112,7 @@ async fn unchanged(gate: &Arc<Inner>, job: &Job) -> bool {
     let lease = job.lease.clone();
     let version = gate
         .storage
-        .read(move |tx| Box::pin(async move { tx.held_version(&lease).await }))
+        .look_together(move |tx| Box::pin(async move { tx.held_version(&lease).await }))
         .await;
     matches!(version, Ok(Some(version)) if version == job.record.version)
 }

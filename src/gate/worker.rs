@@ -8,20 +8,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-
+use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::advance::{Next, advance};
 use super::error::put_off;
+use super::give_way::Turn;
 use super::report::Report;
 use super::{Inner, deliver};
 use crate::domain::clock::{ms_between, plus_ms};
 use crate::domain::ids::ChainId;
 use crate::provider::{CallError, Target};
-use crate::storage::StorageError;
 use crate::storage::records::Lease;
+use crate::storage::{StorageError, Tx};
 
 /// The longest sleep without looking at the queue: a missed wake-up costs no more than this.
 const SLEEP_MS_MAX: i64 = 1_000;
@@ -182,16 +183,12 @@ async fn step(
     let known = learned.is_some();
     for attempt in 1.. {
         let turn = keep(gate, lease, gate.give_way.turn()).await;
-        let (this, ours, learned) = (Arc::clone(gate), lease.clone(), learned.clone());
-        let done = gate
-            .storage
-            .write(move |tx| {
-                Box::pin(async move {
-                    let _turn = turn.begin();
-                    advance(&this, tx, ours, learned).await
-                })
-            })
-            .await;
+        let work = one_step(gate, lease, learned.clone(), turn);
+        // What did not go together is done alone.
+        let done = match attempt {
+            1 => gate.storage.write_together(work).await,
+            _ => gate.storage.write(work).await,
+        };
         match done {
             Err(StorageError::Conflict(why)) if attempt < STEP_TRIES_MAX => {
                 tracing::debug!(chain.id = %lease.chain, reason = %why, attempt, "a step is taken again");
@@ -205,6 +202,22 @@ async fn step(
         }
     }
     Ok(Next::Done)
+}
+
+/// A step, ready for its transaction.
+fn one_step(
+    gate: &Arc<Inner>,
+    lease: &Lease,
+    learned: Option<Report>,
+    turn: Turn,
+) -> impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Next, StorageError>> + Send + 'static {
+    let (gate, lease) = (Arc::clone(gate), lease.clone());
+    move |tx| {
+        Box::pin(async move {
+            let _turn = turn.begin();
+            advance(&gate, tx, lease, learned).await
+        })
+    }
 }
 
 async fn tell(gate: &Arc<Inner>, job: &super::advance::Job) -> Report {

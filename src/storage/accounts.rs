@@ -1,6 +1,6 @@
 //! What the ledger shows: balances, entries, and the holds of a chain.
 
-use super::backend::{Row, Sql, Tx};
+use super::backend::{Key, Row, Sql, Tx};
 use super::decisions::unit_key;
 use super::error::StorageError;
 use super::records::{AccountRows, AccountStatus, Balance, EntryCursor, EntryRow, Hold};
@@ -13,9 +13,11 @@ use crate::domain::owner::Owner;
 const ACCOUNTS: Sql = Sql::same(
     "SELECT unit, posted, held, credit_limit, status, created_at FROM account
      WHERE owner = $1 AND kind = 'booker' ORDER BY unit",
-);
+)
+.in_sets();
 const LOCK_ACCOUNTS: Sql =
-    Sql::same("SELECT id FROM account WHERE owner = $1 AND kind = 'booker' ORDER BY id FOR UPDATE");
+    Sql::same("SELECT id FROM account WHERE owner = $1 AND kind = 'booker' ORDER BY id FOR UPDATE")
+        .in_sets();
 const ENTRIES: Sql = Sql::same(
     "SELECT entry.txn_id, entry.line, txn.kind, txn.actor, txn.reason, txn.decision_id,
          txn.recorded_at, entry.hold_id, hold.uid, hold.seat, entry.layer, entry.amount,
@@ -44,6 +46,7 @@ impl Tx {
     /// # Errors
     /// [`StorageError::Conflict`] if another transaction has them for too long.
     pub async fn lock_accounts(&mut self, owner: &Owner) -> Result<(), StorageError> {
+        self.alone_with(|| Key::Owner(owner.clone())).await?;
         if self.has_rivals() {
             self.query(LOCK_ACCOUNTS).bind(owner).run().await?;
         }

@@ -19,7 +19,7 @@ const PUT: Sql = Sql::same(
          event_type = COALESCE(excluded.event_type, booking.event_type),
          start_at = COALESCE(excluded.start_at, booking.start_at),
          end_at = COALESCE(excluded.end_at, booking.end_at), updated_at = excluded.updated_at",
-);
+).in_sets();
 const BY_UID: Sql =
     Sql::same("SELECT * FROM booking WHERE source = $1 AND uid = $2 ORDER BY seat LIMIT 1");
 const BY_NUMBER: Sql = Sql::same(

@@ -14,16 +14,19 @@ const INSERT: Sql = Sql::same(
     "INSERT INTO command (chain_id, decision_id, uid, seat, number, action, purpose, reason, state,
          due_at, created_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10) RETURNING id",
-);
+)
+.in_sets();
 const CHANGE: Sql = Sql::same(
     "UPDATE command SET state = $2, action = $3, due_at = $4, tries = $5, note = $6,
          finished_at = CASE WHEN $2 = 'open' THEN NULL ELSE $7 END
      WHERE id = $1",
-);
+)
+.in_sets();
 const CHAIN: Sql = Sql::same(
     "SELECT command.chain_id FROM attempt JOIN command ON command.id = attempt.command_id
      WHERE attempt.id = $1",
-);
+)
+.in_sets();
 pub(super) const OF_CHAIN: Sql = Sql::same(
     "SELECT id, decision_id, uid, seat, number, action, purpose, reason, state, tries, due_at, note,
          created_at
@@ -32,13 +35,14 @@ pub(super) const OF_CHAIN: Sql = Sql::same(
 
 const INSERT_ATTEMPT: Sql = Sql::same(
     "INSERT INTO attempt (command_id, number, worker, started_at, deadline_at)
-     SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4 FROM attempt WHERE command_id = $1
+     VALUES ($1, (SELECT COALESCE(MAX(number), 0) + 1 FROM attempt WHERE command_id = $1), $2, $3, $4)
      RETURNING id",
-);
+).in_sets();
 const FINISH_ATTEMPT: Sql = Sql::same(
     "UPDATE attempt SET answered_at = $2, result = $3, http_status = $4, detail = $5
      WHERE id = $1 AND result IS NULL",
-);
+)
+.in_sets();
 pub(super) const ATTEMPTS_OF_CHAIN: Sql = Sql::same(
     "SELECT attempt.command_id, attempt.id AS attempt_id, attempt.number AS attempt_number,
          attempt.worker, attempt.started_at, attempt.deadline_at, attempt.answered_at,

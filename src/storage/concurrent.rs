@@ -1,6 +1,5 @@
 //! Writing where other instances write too: each piece of work is a transaction of its own, on a
-//! connection of its own. Nothing is gained by grouping them here: the server itself flushes many
-//! commits at once, and rows that many want (an account) are locked for a short time only.
+//! connection of its own. What many do in the same way goes together instead (`together`).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -14,11 +14,12 @@ const INSERT: Sql = Sql::same(
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
          $20)
      ON CONFLICT (source, uid, seat, start_at, end_at, round) DO NOTHING RETURNING id",
-);
+).in_sets();
 const ARCHIVE: Sql = Sql::same(
     "INSERT INTO policy_text (hash, name, text, first_used_at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (hash) DO NOTHING",
-);
+)
+.in_sets();
 const STORY: Sql = Sql::same(
     "SELECT policy_id, policy_hash, note, facts, trace, engine FROM decision WHERE id = $1",
 );

@@ -3,7 +3,7 @@
 //! While a chain is leased, its due time is what *others* ask for meanwhile: taking a lease clears
 //! it, giving the lease back puts the worker's own wish beside it, and the earlier one stays.
 
-use super::backend::{Row, Sql, Tx};
+use super::backend::{Key, Row, Sql, Tx};
 use super::error::StorageError;
 use super::records::Lease;
 use super::words::earlier;
@@ -56,11 +56,13 @@ const RELEASE: Sql = Sql::same(
                        WHEN CAST($3 AS BIGINT) IS NULL OR due_at < $3 THEN due_at
                        ELSE $3 END
      WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
-);
+)
+.in_sets();
 const HELD_VERSION: Sql = Sql::same(
     "SELECT version FROM chain WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
-);
-const LOCK: Sql = Sql::same("SELECT id FROM chain WHERE id = $1 FOR UPDATE");
+)
+.in_sets();
+const LOCK: Sql = Sql::same("SELECT id FROM chain WHERE id = $1 FOR UPDATE").in_sets();
 const EARLIEST_DUE: Sql = Sql::same(
     "SELECT MIN(due_at) AS at FROM chain WHERE due_at IS NOT NULL AND lease_until IS NULL",
 );
@@ -178,6 +180,7 @@ impl Tx {
     /// # Errors
     /// [`StorageError::Conflict`] if another transaction has it for too long.
     pub async fn lock_chain(&mut self, chain: ChainId) -> Result<(), StorageError> {
+        self.alone_with(|| Key::Chain(chain)).await?;
         if self.has_rivals() {
             self.query(LOCK).bind(chain).run().await?;
         }

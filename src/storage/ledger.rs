@@ -17,17 +17,20 @@ const HOLD: Sql = Sql::same(
     "SELECT hold.id, hold.account_id, account.unit, hold.decision_id, hold.amount, hold.captured,
          hold.refunded, hold.state
      FROM hold JOIN account ON account.id = hold.account_id WHERE hold.id = $1",
-);
-const HOLD_OF_DECISION: Sql = Sql::same("SELECT id FROM hold WHERE decision_id = $1");
+)
+.in_sets();
+const HOLD_OF_DECISION: Sql = Sql::same("SELECT id FROM hold WHERE decision_id = $1").in_sets();
 const INSERT_HOLD: Sql = Sql::same(
     "INSERT INTO hold (account_id, chain_id, decision_id, uid, seat, amount, state, created_at,
          updated_at)
      VALUES ($1, $2, $3, $4, $5, $6, 'held', $7, $7) RETURNING id",
-);
+)
+.in_sets();
 const SET_HOLD: Sql = Sql::same(
     "UPDATE hold SET state = $2, captured = $3, released = $4, refunded = $5, updated_at = $6
      WHERE id = $1",
-);
+)
+.in_sets();
 const WAIVE: Sql = Sql::same(
     "INSERT INTO waiver (decision_id, chain_id, unit, amount, reason, created_at)
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (decision_id) DO NOTHING",

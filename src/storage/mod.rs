@@ -13,7 +13,8 @@
 //! nothing needs to be locked. On a server (PostgreSQL) others write at the same time
 //! (`concurrent`): whoever works on a chain locks its row first ([`Tx::lock_chain`]), balances move
 //! in one conditional statement each, and what still collides is a [`StorageError::Conflict`], after
-//! which the work is done again.
+//! which the work is done again. Steps of many chains go to it together (`together`): one transaction,
+//! and one statement for what many of them ask (`backend::desk`, `backend::sets`).
 
 mod accounts;
 mod audit;
@@ -52,6 +53,7 @@ mod sources;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod together;
 mod verify;
 mod words;
 mod writer;
@@ -75,6 +77,7 @@ use health::Health;
 pub use import::ImportError;
 use opening::Door;
 pub use settings::{Database, PostgresSettings, StorageSettings, TlsMode};
+use together::{Doing, Together};
 use writer::Writer;
 
 /// How long the store may take to say that it is well.
@@ -104,7 +107,12 @@ enum Writing {
         checkpointer: Checkpointer,
     },
     /// On a server: beside others.
-    Among { concurrent: Concurrent, bell: Bell },
+    Among {
+        concurrent: Concurrent,
+        together: Together,
+        looking: Together,
+        bell: Bell,
+    },
 }
 
 const PROBE: Sql = Sql::same("SELECT 1 AS probe");
@@ -153,6 +161,8 @@ impl Storage {
     fn among(pool: Pool, door: Door, health: Arc<Health>) -> Self {
         let writing = Some(Writing::Among {
             concurrent: Concurrent::new(pool.clone(), Arc::clone(&health)),
+            together: Together::new(Doing::Writing, pool.clone(), Arc::clone(&health)),
+            looking: Together::new(Doing::Looking, pool.clone(), Arc::clone(&health)),
             bell: Bell::start(pool.clone(), &door),
         });
         let inner = Arc::new(Inner {
@@ -283,6 +293,27 @@ impl Storage {
         }
     }
 
+    /// As [`Storage::write`], together with other work that waits for this. On a server all of it shares
+    /// one transaction, and what several ask at the same time is asked with one statement (`together`).
+    /// There, what fails takes the rest with it, which gets a [`StorageError::Conflict`] and should then
+    /// be done by [`Storage::write`].
+    ///
+    /// # Errors
+    /// As [`Storage::write`].
+    pub async fn write_together<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        #[cfg(test)]
+        let _under_way = simulated::UnderWay::begin(simulated::Step::Write).await;
+        match self.writing()? {
+            Writing::Alone { writer, .. } => writer.write(false, work).await,
+            Writing::Among { together, .. } => together.run(work).await,
+        }
+    }
+
     /// As [`Storage::write`], for one statement that somebody outside waits for: it comes before all
     /// other work, and on a server it is a transaction of its own.
     async fn write_statement<T, F>(&self, statement: F) -> Result<T, StorageError>
@@ -325,6 +356,24 @@ impl Storage {
         result
     }
 
+    /// As [`Storage::read`], of one statement, together with others who look at something.
+    ///
+    /// # Errors
+    /// As [`Storage::read`]; on a server also a [`StorageError::Conflict`] if another's statement fails.
+    pub async fn look_together<T, F>(&self, look: F) -> Result<T, StorageError>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StorageError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        match &self.inner.writing {
+            Some(Writing::Among { looking, .. }) => {
+                self.inner.door.pass()?;
+                looking.run(look).await
+            }
+            _ => self.read(look).await,
+        }
+    }
+
     /// Finishes the writes that were handed over, and lets go of the database; of a file it folds back
     /// the log and gives up the lock. Later calls get [`StorageError::Closed`].
     pub async fn close(&self) {
@@ -339,7 +388,16 @@ impl Storage {
                 // Last, because it gives up the lock.
                 writer.stop().await;
             }
-            Some(Writing::Among { concurrent, .. }) => concurrent.stop().await,
+            Some(Writing::Among {
+                concurrent,
+                together,
+                looking,
+                ..
+            }) => {
+                looking.stop().await;
+                together.stop().await;
+                concurrent.stop().await;
+            }
             None => self.inner.readers.close().await,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::{Row, Sql, Tx, Value};
+use super::backend::{Key, Row, Sql, Tx, Value};
 use super::error::StorageError;
 use super::records::{AccountStatus, Balance};
 use super::words::{from_word, json, word};
@@ -16,14 +16,17 @@ use crate::ledger::{BALANCE_MINOR_MAX, Change, Line, Role, change};
 const ACCOUNT: Sql = Sql::same(
     "SELECT id, unit, posted, held, credit_limit, status FROM account
      WHERE owner = $1 AND unit = $2 AND kind = 'booker'",
-);
+)
+.in_sets();
 // One statement takes the step or does not. The CHECK of the table says the same once more.
 const APPLY: Sql = Sql::same(
     "UPDATE account SET posted = posted + $2, held = held + $3, version = version + 1
      WHERE id = $1 AND posted + $2 - held - $3 + credit_limit >= 0 AND posted + $2 <= $4
      RETURNING posted, held, version",
-);
-const HOUSE: Sql = Sql::same("SELECT id FROM account WHERE owner = '' AND unit = $1 AND kind = $2");
+)
+.in_sets();
+const HOUSE: Sql =
+    Sql::same("SELECT id FROM account WHERE owner = '' AND unit = $1 AND kind = $2").in_sets();
 const INSERT_ACCOUNT: Sql = Sql::same(
     "INSERT INTO account (unit, kind, owner, tracked, created_at) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (owner, unit, kind) DO NOTHING RETURNING id",
@@ -31,7 +34,8 @@ const INSERT_ACCOUNT: Sql = Sql::same(
 const INSERT_TXN: Sql = Sql::same(
     "INSERT INTO txn (kind, actor, reason, decision_id, metadata, recorded_at)
      VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
-);
+)
+.in_sets();
 // Rows come as arrays to a server, and as one JSON text to a file.
 const INSERT_ENTRIES: Sql = Sql::each(
     "INSERT INTO entry (txn_id, line, account_id, layer, amount, hold_id, posted_after, held_after,
@@ -40,9 +44,10 @@ const INSERT_ENTRIES: Sql = Sql::each(
          value ->> 6, value ->> 7 FROM json_each($2)",
     "INSERT INTO entry (txn_id, line, account_id, layer, amount, hold_id, posted_after, held_after,
          account_version)
-     SELECT $1, new.* FROM UNNEST($2::bigint[], $3::bigint[], $4::text[], $5::bigint[],
+     SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[],
          $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]) AS new",
-);
+)
+.in_sets();
 
 /// Who acts when nobody outside does.
 pub(super) const GATE: &str = "gate";
@@ -154,6 +159,7 @@ impl Tx {
         account: AccountId,
         change: Change,
     ) -> Result<Option<After>, StorageError> {
+        self.alone_with(|| Key::Account(account)).await?;
         let apply = self.query(APPLY).bind(account).bind(change.posted);
         let apply = apply.bind(change.held).bind(BALANCE_MINOR_MAX);
         let row = apply.optional().await?;
@@ -234,11 +240,12 @@ impl Tx {
 
     async fn insert_entries(&mut self, txn: i64, entries: &[Entry]) -> Result<(), StorageError> {
         let on_a_server = self.has_rivals();
-        let insert = self.query(INSERT_ENTRIES).bind(txn);
+        let insert = self.query(INSERT_ENTRIES);
         let insert = if on_a_server {
             let column =
                 |of: fn(&Entry) -> Option<i64>| Value::Integers(entries.iter().map(of).collect());
             let layers = entries.iter().map(|entry| Some(entry.2.to_owned()));
+            let insert = insert.bind(Value::Integers(vec![Some(txn); entries.len()]));
             let insert = insert.bind(column(|entry| Some(entry.0)));
             let insert = insert.bind(column(|entry| Some(entry.1)));
             let insert = insert.bind(Value::Texts(layers.collect()));
@@ -248,7 +255,7 @@ impl Tx {
             let insert = insert.bind(column(|entry| entry.6));
             insert.bind(column(|entry| entry.7))
         } else {
-            insert.bind(json(&entries)?)
+            insert.bind(txn).bind(json(&entries)?)
         };
         insert.run().await.map(drop)
     }

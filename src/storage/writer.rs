@@ -59,10 +59,24 @@ pub(super) trait Work: Send {
     fn answer(self: Box<Self>, end: Result<(), StorageError>);
 }
 
-struct Task<T, E, F> {
+/// The common case of it.
+pub(super) struct Task<T, E, F> {
     work: Option<F>,
     result: Option<Result<T, E>>,
     caller: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Task<T, E, F> {
+    /// Work, and where its caller will find what came of it.
+    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
+        let (caller, answer) = oneshot::channel();
+        let task = Self {
+            work: Some(work),
+            result: None,
+            caller,
+        };
+        (task, answer)
+    }
 }
 
 impl<T, E, F> Work for Task<T, E, F>
@@ -159,12 +173,7 @@ impl Writer {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let (caller, answer) = oneshot::channel();
-        let task = Task {
-            work: Some(work),
-            result: None,
-            caller,
-        };
+        let (task, answer) = Task::new(work);
         let sent = if urgent {
             self.urgent.send(Box::new(task)).await.is_ok()
         } else {

@@ -27,6 +27,7 @@ impl Bundle {
                 // Asked one by one.
                 sqlite: "",
                 postgres: all(questions, on_a_server),
+                in_sets: true,
             },
         }
     }

@@ -5,8 +5,10 @@
 //! [`migrate`]: super::migrate
 
 mod bundle;
+mod desk;
 mod files;
 mod postgres;
+mod sets;
 mod sqlite;
 mod unreachable;
 mod value;
@@ -15,11 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres};
+use sqlx::{Executor as _, PgPool, Postgres};
 
 use super::error::StorageError;
 
 pub(super) use bundle::Bundle;
+use desk::Seat;
+pub(super) use desk::{Desk, Key};
 use files::FileConnection;
 pub(super) use files::Files;
 pub(super) use sqlite::Access;
@@ -38,20 +42,35 @@ const LONG_MS: u64 = 60 * 60 * 1_000;
 pub(super) struct Sql {
     sqlite: &'static str,
     postgres: &'static str,
+    in_sets: bool,
 }
 
 impl Sql {
     /// A statement that every database understands as it is.
     pub(super) const fn same(text: &'static str) -> Self {
-        Self {
-            sqlite: text,
-            postgres: text,
-        }
+        Self::each(text, text)
     }
 
     /// A statement that has to be worded differently. Say why where it stands.
     pub(super) const fn each(sqlite: &'static str, postgres: &'static str) -> Self {
-        Self { sqlite, postgres }
+        Self {
+            sqlite,
+            postgres,
+            in_sets: false,
+        }
+    }
+
+    /// Says that a server may be asked this for many at once, where their work is done together
+    /// ([`Storage::write_together`]). It has to be plain: a `SELECT`, an `UPDATE` with one `WHERE`, an
+    /// `INSERT` of one row of `VALUES` that returns its `id` or nothing, or an `INSERT` from columns that
+    /// returns nothing. No two who ask at the same time may mean the same row of what is written.
+    ///
+    /// [`Storage::write_together`]: super::Storage::write_together
+    pub(super) const fn in_sets(self) -> Self {
+        Self {
+            in_sets: true,
+            ..self
+        }
     }
 
     /// Whether SQLite's text has this in it.
@@ -85,11 +104,14 @@ enum Connection {
         connection: PoolConnection<Postgres>,
         patience: Duration,
     },
+    /// Somebody else's, who asks for many.
+    Shared(Seat),
 }
 
 impl Connection {
     fn close_on_drop(&mut self) {
         match self {
+            Self::Shared(_) => {}
             Self::Sqlite(connection) => connection.throw_away(),
             Self::Postgres { connection, .. } => connection.close_on_drop(),
         }
@@ -122,6 +144,20 @@ impl Pool {
         Ok(tx)
     }
 
+    /// Begins a transaction for the work of many.
+    pub(super) async fn begin_together(&self) -> Result<Tx, StorageError> {
+        let mut tx = Tx::on(self.acquire().await?);
+        tx.open = true;
+        if let Connection::Postgres {
+            connection,
+            patience,
+        } = &mut tx.connection
+        {
+            postgres::within(*patience, connection.execute(BEGIN_TOGETHER)).await?;
+        }
+        Ok(tx)
+    }
+
     async fn acquire(&self) -> Result<Connection, StorageError> {
         Ok(match self {
             Self::Sqlite(files) => Connection::Sqlite(files.acquire().await?),
@@ -149,6 +185,12 @@ impl Pool {
 // what others committed before it; what must not change under it, it locks.
 const BEGIN_WRITE: Sql = Sql::each("BEGIN IMMEDIATE", "BEGIN ISOLATION LEVEL READ COMMITTED");
 const BEGIN_READ: Sql = Sql::each("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+// Every statement for many looks rows up by their keys, however few there seem to be: a plan that was
+// made while a table was empty is kept, and would later read all of it. And nobody waits long for a row:
+// one by one, they need not all wait.
+const BEGIN_TOGETHER: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
+     SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
+     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL lock_timeout = 100";
 const COMMIT: Sql = Sql::same("COMMIT");
 const ROLLBACK: Sql = Sql::same("ROLLBACK");
 const TAKE_TIME: Sql = Sql::same("SELECT set_config('statement_timeout', CAST($1 AS TEXT), TRUE)");
@@ -263,7 +305,19 @@ impl Tx {
     /// Whether other transactions write at the same time. On SQLite there is one writer, and nothing
     /// needs to be locked.
     pub(super) fn has_rivals(&self) -> bool {
-        matches!(self.connection, Connection::Postgres { .. })
+        !matches!(self.connection, Connection::Sqlite(_))
+    }
+
+    /// Keeps others off whose work is done together with this one, until this is done: in one
+    /// transaction, a lock of the database keeps nobody off.
+    pub(super) async fn alone_with(
+        &mut self,
+        key: impl FnOnce() -> Key,
+    ) -> Result<(), StorageError> {
+        match &mut self.connection {
+            Connection::Shared(seat) => seat.alone_with(key()).await,
+            _ => Ok(()),
+        }
     }
 
     fn note<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
@@ -315,6 +369,7 @@ impl<'t> Query<'t> {
                 let done = postgres::within(*patience, query.execute(&mut **connection)).await;
                 done.map(|done| done.rows_affected())
             }
+            Connection::Shared(seat) => seat.run(sql, values).await,
         };
         tx.note(done)
     }
@@ -336,6 +391,7 @@ impl<'t> Query<'t> {
                 let rows = postgres::within(*patience, query.fetch_all(&mut **connection)).await;
                 rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
             }
+            Connection::Shared(seat) => seat.all(sql, values).await,
         };
         tx.note(rows)
     }

@@ -179,6 +179,7 @@ async fn every_statement_runs_on_both() {
         open::STORIES,
         retention::STORIES,
         rivals::STORIES,
+        together::STORIES,
         verify::STORIES,
         writer::STORIES,
     ];
