@@ -287,6 +287,33 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Makes it what a change makes of it.
+    pub fn change(&mut self, change: &CommandChange) {
+        self.state = change.state;
+        self.action = change.action;
+        self.due_at = change.due_at;
+        self.tries = change.tries;
+        self.note.clone_from(&change.note);
+    }
+
+    /// Ends an attempt that had no answer yet, without one.
+    pub fn end_attempt(
+        &mut self,
+        id: AttemptId,
+        result: AttemptResult,
+        detail: &str,
+        now: Timestamp,
+    ) {
+        let mut open = self.attempts.iter_mut().filter(|one| one.result.is_none());
+        if let Some(attempt) = open.find(|one| one.id == id) {
+            attempt.result = Some(result);
+            attempt.detail = Some(detail.to_owned());
+            attempt.answered_at = Some(now);
+        }
+    }
+}
+
 /// How to change a command after a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandChange {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::report::{self, Report};
 use super::{Inner, decide};
-use crate::domain::chain::{AttemptResult, ChainRecord, Command, CommandChange};
+use crate::domain::chain::{AttemptResult, ChainRecord, Command, CommandChange, Hold};
 use crate::domain::clock::{Timestamp, plus_ms};
-use crate::domain::ids::{AttemptId, UnitKey};
+use crate::domain::ids::{AttemptId, CommandId, UnitKey};
 use crate::domain::plan::{CreditStep, Plan, decision_of};
 use crate::domain::timeline::{Timeline, with_final_names};
 use crate::provider::Target;
-use crate::storage::records::{BookingRow, Lease, NewCommand};
+use crate::storage::records::{BookingRow, Lease, NewCommand, Posted};
 use crate::storage::{StorageError, Tx};
 
 /// Rounds of bookkeeping in one transaction: a chain that needs more has a rule that contradicts
@@ -81,8 +81,8 @@ pub(super) async fn advance(
         let timeline = Timeline::fold(&record, &source.rules);
         let plan = Plan::make(&record, &timeline, &source.rules, now);
         if plan.writes() {
-            carry_out(gate, tx, &record, &timeline, &plan, now).await?;
-            record = with_final_names(tx.load_again(record).await?);
+            let written = carry_out(gate, tx, &record, &timeline, &plan, now).await?;
+            record = brought_up_to_date(tx, record, written, !plan.decide.is_empty()).await?;
             continue;
         }
         if let (Some(unit), None) = (&plan.read, later) {
@@ -145,6 +145,40 @@ fn target(timeline: &Timeline<'_>, key: &UnitKey) -> Target {
     }
 }
 
+/// What bookkeeping has made of a chain's commands and holds.
+struct Written {
+    commands: Vec<Command>,
+    holds: Vec<Hold>,
+}
+
+impl Written {
+    fn command(&mut self, id: CommandId) -> Option<&mut Command> {
+        self.commands.iter_mut().find(|command| command.id == id)
+    }
+}
+
+/// The record after bookkeeping. What was decided is read back; the rest is known.
+async fn brought_up_to_date(
+    tx: &mut Tx,
+    mut record: ChainRecord,
+    written: Written,
+    decided: bool,
+) -> Result<ChainRecord, StorageError> {
+    record.commands = written.commands;
+    record.holds = written.holds;
+    if decided {
+        record = tx.load_decisions(record).await?;
+    }
+    // All other tests go through here, too, and so prove that what is known is what is stored.
+    #[cfg(test)]
+    {
+        let read_back = tx.load_chain(record.chain).await?.map(with_final_names);
+        let known = Some(with_final_names(record.clone()));
+        assert_eq!(format!("{known:?}"), format!("{read_back:?}"));
+    }
+    Ok(with_final_names(record))
+}
+
 async fn carry_out(
     gate: &Arc<Inner>,
     tx: &mut Tx,
@@ -152,37 +186,49 @@ async fn carry_out(
     timeline: &Timeline<'_>,
     plan: &Plan,
     now: Timestamp,
-) -> Result<(), StorageError> {
+) -> Result<Written, StorageError> {
+    let mut written = Written {
+        commands: record.commands.clone(),
+        holds: record.holds.clone(),
+    };
     for (id, attempt) in &plan.expired {
         let detail = "the worker stopped before the answer was recorded";
         tx.finish_attempt(*attempt, AttemptResult::Unknown, None, Some(detail), now)
             .await?;
         tracing::warn!(command.id = %id, "an attempt ended unknown; the booking will be read");
         // It counts: a call that takes the whole process down must come to an end, too.
-        if let Some(command) = record.commands.iter().find(|command| command.id == *id) {
+        if let Some(command) = written.command(*id) {
             let change = CommandChange {
                 tries: command.tries + 1,
                 ..command.unchanged()
             };
             tx.change_command(&change, now).await?;
+            command.change(&change);
+            command.end_attempt(*attempt, AttemptResult::Unknown, detail, now);
         }
     }
     for deciding in &plan.decide {
         decide::decide(gate, tx, record, timeline, deciding, now).await?;
     }
     for step in &plan.credit {
-        match step {
-            CreditStep::Capture(hold) => tx.capture(*hold, now).await.map(drop)?,
-            CreditStep::Release(hold) => tx.release_hold(*hold, now).await.map(drop)?,
+        let posted = match step {
+            CreditStep::Capture(hold) => tx.capture(*hold, now).await?,
+            CreditStep::Release(hold) => tx.release_hold(*hold, now).await?,
             CreditStep::Refund {
                 hold,
                 minor,
                 reason,
-            } => tx.refund(*hold, *minor, reason, now).await.map(drop)?,
+            } => tx.refund(*hold, *minor, reason, now).await?,
+        };
+        if posted == Posted::New(()) {
+            written.holds.iter_mut().for_each(|hold| step.apply(hold));
         }
     }
     for change in &plan.changes {
         tx.change_command(change, now).await?;
+        if let Some(command) = written.command(change.id) {
+            command.change(change);
+        }
     }
     for wanted in &plan.commands {
         let command = NewCommand {
@@ -195,9 +241,10 @@ async fn carry_out(
             reason: wanted.reason.clone(),
             due_at: now,
         };
-        tx.insert_command(&command, now).await?;
+        let id = tx.insert_command(&command, now).await?;
+        written.commands.push(command.stored(id, now));
     }
-    Ok(())
+    Ok(written)
 }
 
 /// The lines that lists show of a chain's bookings.

@@ -177,7 +177,7 @@ async fn take(
     if let ForPerson::Open(left) = open {
         decided = left.deferred.len();
         write(gate, tx, &record, &timeline, left, order, now).await?;
-        let record = with_final_names(tx.load_again(record).await?);
+        let record = with_final_names(tx.load_decisions(record).await?);
         let timeline = Timeline::fold(&record, rules);
         let target = format!("{source}/{}", row.uid);
         let detail = order.seat.as_ref().map(|seat| format!("seat {seat}"));

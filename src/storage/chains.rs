@@ -58,21 +58,23 @@ const GROW: Sql =
 
 const INSERT_FACT: Sql = Sql::same(
     "INSERT INTO fact (chain_id, delivery_id, received_at, body) VALUES ($1, $2, $3, $4)",
-);
+)
+.in_sets();
 const TOUCH: Sql = Sql::same(
     "UPDATE chain SET version = version + 1, updated_at = $2,
          due_at = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN due_at
                        WHEN due_at IS NULL OR due_at > $3 THEN $3
                        ELSE due_at END
      WHERE id = $1 AND merged_into IS NULL",
-);
+)
+.in_sets();
 
 const CHAIN: Sql =
     Sql::same("SELECT source, version FROM chain WHERE id = $1 AND merged_into IS NULL");
 const FACTS: Sql = Sql::same("SELECT received_at, body FROM fact WHERE chain_id = $1 ORDER BY id");
 
 static LOAD: LazyLock<Bundle> = LazyLock::new(|| Bundle::new(&ALL));
-static LOAD_AGAIN: LazyLock<Bundle> = LazyLock::new(|| Bundle::new(&ALL[2..]));
+static LOAD_DECISIONS: LazyLock<Bundle> = LazyLock::new(|| Bundle::new(&DECIDED));
 /// All that is stored of a chain. A step may change what stands behind the facts.
 static ALL: [Sql; 7] = [
     CHAIN,
@@ -83,6 +85,9 @@ static ALL: [Sql; 7] = [
     accounts::HOLDS,
     accounts::WAIVERS,
 ];
+
+/// What a decision adds.
+static DECIDED: [Sql; 3] = [decisions::OF_CHAIN, accounts::HOLDS, accounts::WAIVERS];
 
 impl Tx {
     /// The chain that has any of these keys; made if there is none. If the keys name several, they
@@ -282,14 +287,21 @@ impl Tx {
         with_changing(record, &changing).map(Some)
     }
 
-    /// Brings a record up to date after this transaction has changed it, other than by facts; the chain has
-    /// to be locked, so that nobody else has.
+    /// Brings the decisions of a record up to date after this transaction has made some, with what they
+    /// hold and waive. The chain has to be locked.
     ///
     /// # Errors
     /// As [`Tx::load_chain`].
-    pub async fn load_again(&mut self, record: ChainRecord) -> Result<ChainRecord, StorageError> {
-        let changing = self.ask(&LOAD_AGAIN, record.chain).await?;
-        with_changing(record, &changing)
+    pub async fn load_decisions(
+        &mut self,
+        mut record: ChainRecord,
+    ) -> Result<ChainRecord, StorageError> {
+        let answers = self.ask(&LOAD_DECISIONS, record.chain).await?;
+        let [decisions, holds, waivers] = answers.as_slice() else {
+            return Err(missing_part());
+        };
+        set_decisions(&mut record, decisions, holds, waivers)?;
+        Ok(record)
     }
 }
 
@@ -299,17 +311,29 @@ fn with_changing(
     answers: &[Vec<Row>],
 ) -> Result<ChainRecord, StorageError> {
     let [decisions, commands, attempts, holds, waivers] = answers else {
-        return Err(StorageError::Corrupt(
-            "a part of a chain is missing".to_owned(),
-        ));
+        return Err(missing_part());
     };
+    set_decisions(&mut record, decisions, holds, waivers)?;
+    record.commands = commands::with_attempts(commands, attempts)?;
+    Ok(record)
+}
+
+fn set_decisions(
+    record: &mut ChainRecord,
+    decisions: &[Row],
+    holds: &[Row],
+    waivers: &[Row],
+) -> Result<(), StorageError> {
     let decisions = decisions.iter().map(decisions::decision);
     record.decisions = decisions.collect::<Result<_, _>>()?;
-    record.commands = commands::with_attempts(commands, attempts)?;
     record.holds = holds.iter().map(accounts::hold).collect::<Result<_, _>>()?;
     let waivers = waivers.iter().map(|row| row.get("decision_id"));
     record.waivers = waivers.collect::<Result<_, _>>()?;
-    Ok(record)
+    Ok(())
+}
+
+fn missing_part() -> StorageError {
+    StorageError::Corrupt("a part of a chain is missing".to_owned())
 }
 
 /// A list of names, as the database takes it.

@@ -26,7 +26,9 @@ pub use crate::domain::chain::{
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::{Action, Outcome, Terms};
-use crate::domain::ids::{ChainId, DecisionId, DeliveryId, SeatId, SourceName, Uid, UnitKey};
+use crate::domain::ids::{
+    ChainId, CommandId, DecisionId, DeliveryId, SeatId, SourceName, Uid, UnitKey,
+};
 use crate::domain::owner::Owner;
 
 /// Whether an insert that may repeat found its row there already.
@@ -217,6 +219,27 @@ pub struct NewCommand {
     pub reason: Option<String>,
     /// When it is due.
     pub due_at: Timestamp,
+}
+
+impl NewCommand {
+    /// What it is once it is stored.
+    pub fn stored(self, id: CommandId, now: Timestamp) -> Command {
+        Command {
+            id,
+            decision: self.decision,
+            unit: self.unit,
+            number: self.number,
+            action: self.action,
+            purpose: self.purpose,
+            reason: self.reason,
+            state: CommandState::Open,
+            tries: 0,
+            due_at: self.due_at,
+            note: None,
+            created_at: now,
+            attempts: Vec::new(),
+        }
+    }
 }
 
 /// How a decision came about.

@@ -15,7 +15,7 @@ mod person_tests;
 #[cfg(test)]
 mod tests;
 
-use super::chain::{ChainRecord, CommandChange, Decision};
+use super::chain::{ChainRecord, CommandChange, Decision, Hold, HoldState};
 use super::clock::{Timestamp, plus_ms};
 use super::decision::Action;
 use super::ids::{AttemptId, CommandId, DecisionId, HoldId, UnitKey};
@@ -68,6 +68,22 @@ pub enum CreditStep {
         /// Why, for the ledger's own record.
         reason: &'static str,
     },
+}
+
+impl CreditStep {
+    /// Makes a hold what the ledger makes of it; another hold stays as it is.
+    pub fn apply(&self, on: &mut Hold) {
+        match *self {
+            Self::Capture(hold) if hold == on.id => {
+                (on.state, on.captured) = (HoldState::Captured, on.amount.minor);
+            }
+            Self::Release(hold) if hold == on.id => {
+                (on.state, on.released) = (HoldState::Released, on.amount.minor);
+            }
+            Self::Refund { hold, minor, .. } if hold == on.id => on.refunded += minor,
+            _ => {}
+        }
+    }
 }
 
 /// What is left to do.

@@ -158,7 +158,7 @@ fn the_defaults_are_the_pinned_ones() {
             notices: {},
             low_balance: {},
             worker: WorkerSettings {
-                concurrency: 8,
+                concurrency: 64,
                 lease_ms: 30000,
                 batch_max: 64,
                 attempt_grace_ms: 5000,
