@@ -175,7 +175,6 @@ fn start(world: &World, one: Contestant, store: &Store, folder: &Path) -> Result
                 store,
                 acknowledge,
                 calcom: world.calcom.address,
-                concurrency: None,
             })?;
             daemon.top_up()?;
             Ok(daemon.server)

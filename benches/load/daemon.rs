@@ -53,8 +53,6 @@ pub(crate) struct Setup<'s> {
     pub(crate) acknowledge: &'static str,
     /// Cal.com's API.
     pub(crate) calcom: SocketAddr,
-    /// Chains worked at a time; `None` is the default.
-    pub(crate) concurrency: Option<u32>,
 }
 
 /// A running daemon.
@@ -107,9 +105,6 @@ fn write_files(setup: &Setup<'_>, address: SocketAddr, admin: SocketAddr) -> Res
     fs::write(folder.join("signing-secret"), SECRET)?;
     fs::write(folder.join("admin-token"), ADMIN_TOKEN)?;
     fs::write(folder.join("api-key"), "cal_bench")?;
-    let worker = setup
-        .concurrency
-        .map(|places| format!("[worker]\nconcurrency = {places}\n"));
     let text = format!(
         r#"
 [server]
@@ -128,11 +123,10 @@ signing_secrets = ["file:signing-secret"]
 base_url = "http://{calcom}"
 key = "file:api-key"
 requests_per_minute = 0
-{worker}"#,
+"#,
         acknowledge = setup.acknowledge,
         url = setup.store.url(),
         calcom = setup.calcom,
-        worker = worker.unwrap_or_default(),
     );
     let path = folder.join("bookgate.toml");
     fs::write(&path, text)?;

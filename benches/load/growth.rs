@@ -43,6 +43,10 @@ struct Sample {
     pages: f64,
     /// Written to the log, and of a file also to the file.
     written_kb: f64,
+    /// Until it listened.
+    starts_ms: f64,
+    /// The most it has had in memory.
+    resident_mib: f64,
 }
 
 /// Grows both stores and prints.
@@ -59,6 +63,8 @@ pub(crate) fn run(world: &mut World, bookings_max: u64) -> Result<()> {
         "of the first",
         "KB written",
         "of the first",
+        "starts in ms",
+        "MiB resident",
     ]);
     for postgres in [false, true] {
         if postgres && world.cluster.is_none() {
@@ -75,7 +81,7 @@ pub(crate) fn run(world: &mut World, bookings_max: u64) -> Result<()> {
                 let others = stage.measure(world)?;
                 let sample = stage.samples[round];
                 println!(
-                    "round {}: {name}, {:>7} stored: {:>4} decisions/s, {:>4} + {:>4} us, {:>4} pages, {:>4} KB; others {:.0} %",
+                    "round {}: {name}, {:>7} stored: {:>4} decisions/s, {:>4} + {:>4} us, {:>4} pages, {:>4} KB; started in {} ms, {} MiB; others {:.0} %",
                     round + 1,
                     stage.bookings,
                     short(sample.rate),
@@ -83,6 +89,8 @@ pub(crate) fn run(world: &mut World, bookings_max: u64) -> Result<()> {
                     short(sample.database_cpu_us),
                     short(sample.pages),
                     short(sample.written_kb),
+                    short(sample.starts_ms),
+                    short(sample.resident_mib),
                     others * 100.0,
                 );
             }
@@ -132,7 +140,6 @@ impl Stage {
             store: &self.store,
             acknowledge: "auto",
             calcom: world.calcom.address,
-            concurrency: None,
         })
     }
 
@@ -146,6 +153,8 @@ impl Stage {
         self.next += WARM_UP + MEASURED;
         decide(world, &self.store, &daemon, first, WARM_UP, None)?;
         let decided = decide(world, &self.store, &daemon, first + WARM_UP, MEASURED, None)?;
+        let starts_ms = daemon[0].server.started_in.as_secs_f64() * 1_000.0;
+        let resident_mib = daemon[0].server.resident_mib()?;
         // Of a file from the process that has it, of a server from itself, once its client has gone.
         let file = session.is_file().then(|| of_process(daemon[0].server.id()));
         stop(daemon)?;
@@ -169,6 +178,8 @@ impl Stage {
             },
             pages,
             written_kb,
+            starts_ms,
+            resident_mib,
         });
         Ok(decided.others)
     }
@@ -188,6 +199,10 @@ impl Stage {
             cells.push(short(median(
                 pairs.map(|(this, first)| figure(this) / figure(first)),
             )));
+        }
+        let own: [fn(&Sample) -> f64; 2] = [|one| one.starts_ms, |one| one.resident_mib];
+        for figure in own {
+            cells.push(short(median(self.samples.iter().map(figure))));
         }
         cells
     }

@@ -15,6 +15,8 @@ const START_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_secs(30);
 /// Between two looks.
 pub(crate) const LOOK: Duration = Duration::from_millis(10);
+/// The same, at a server that starts.
+const LOOK_START: Duration = Duration::from_millis(2);
 /// Clock ticks a second in `/proc`: fixed for user space on Linux.
 const TICKS_PER_SECOND: u64 = 100;
 /// Where a process's line in `/proc` has user's and system's time, counted from behind its name.
@@ -26,6 +28,8 @@ pub(crate) struct Server {
     child: Child,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// How long it took until it listened, as exactly as it was looked at ([`LOOK_START`]).
+    pub(crate) started_in: Duration,
 }
 
 impl Server {
@@ -36,11 +40,15 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output);
+        let begun = Instant::now();
         let child = command
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
-        let mut server = Self { child, address };
-        let begun = Instant::now();
+        let mut server = Self {
+            child,
+            address,
+            started_in: Duration::ZERO,
+        };
         while TcpStream::connect(address).is_err() {
             if let Some(status) = server.child.try_wait()? {
                 let said = fs::read_to_string(log).unwrap_or_default();
@@ -51,8 +59,9 @@ impl Server {
                 "a server does not listen; see {}",
                 log.display()
             );
-            std::thread::sleep(LOOK);
+            std::thread::sleep(LOOK_START);
         }
+        server.started_in = begun.elapsed();
         Ok(server)
     }
 
@@ -64,6 +73,15 @@ impl Server {
     /// Processor time it has taken so far, user's and system's.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         cpu_of(self.id())
+    }
+
+    /// The most memory it has had so far, in MiB.
+    pub(crate) fn resident_mib(&self) -> Result<f64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        let peak: f64 = peak.context("no VmHWM in /proc")?.parse()?;
+        Ok(peak / 1_024.0)
     }
 
     /// Asks it to end by a signal, and waits until it has.
