@@ -24,6 +24,8 @@ use crate::http::{self, HttpSettings, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::notify::Receiver;
 use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
+use crate::provider::circuit::CircuitSettings;
+use crate::provider::registry::Calling;
 use crate::provider::signature::{Scheme, Verifier};
 use crate::provider::{Provider, registry};
 use crate::settings::{
@@ -302,7 +304,11 @@ fn open_source(
 ) -> anyhow::Result<Source> {
     let context = || format!("sources.{name}");
     let entry = registry::find(source.provider.as_str()).with_context(context)?;
-    let provider = open_provider(source, clock).with_context(context)?;
+    let calling = Calling {
+        circuit: circuit_settings(settings),
+        clock: Arc::clone(clock),
+    };
+    let provider = open_provider(source, calling).with_context(context)?;
     let verifier = match &source.verification {
         Verification::None => {
             tracing::warn!(source.name = %name, "webhooks of this source are not verified: verification = \"none\"");
@@ -352,7 +358,7 @@ fn open_source(
 /// A setting is out of its bounds, or the HTTP client cannot be made.
 pub fn open_provider(
     source: &SourceSettings,
-    clock: &Arc<dyn Clock>,
+    calling: Calling,
 ) -> Result<Arc<dyn Provider>, registry::BuildError> {
     let entry = registry::find(source.provider.as_str())?;
     let key = match &source.verification {
@@ -370,8 +376,17 @@ pub fn open_provider(
     (entry.build)(registry::Setup {
         api: source.api.to_table(),
         subscription,
-        clock: Arc::clone(clock),
+        calling,
     })
+}
+
+/// When a provider counts as failing.
+fn circuit_settings(settings: &Settings) -> CircuitSettings {
+    CircuitSettings {
+        failures_max: settings.worker.circuit_failures,
+        wait_ms: settings.worker.circuit_wait_ms,
+        wait_ms_max: settings.worker.circuit_wait_ms_max,
+    }
 }
 
 /// How the webhooks of a source may be signed: the provider's own way first.

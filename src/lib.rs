@@ -67,6 +67,9 @@
 //! aside. What came in can be read again (`gate::deliveries`), and takes the place of what it told before.
 //! Every change that a person makes is noted in the transaction that makes it (`gate::audit`).
 //!
+//! A provider that is failing is left alone until it answers again ([`provider::circuit`]); attempts that an
+//! outage takes do not count, and `gate::outages` tells of it.
+//!
 //! Who asked for it is told what happens (`gate::notices`): the notice is written in the transaction that
 //! makes it happen, and handed over later by a loop for each receiver ([`notify`]), until it is taken.
 //!

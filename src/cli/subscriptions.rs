@@ -1,5 +1,7 @@
 //! `calendly webhooks`: the webhook subscriptions at a provider whose API manages them.
 
+use std::sync::Arc;
+
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
@@ -7,6 +9,7 @@ use super::text::{or_dash, table};
 use super::{Context, NotFound, UsageError, print_json, wait_for};
 use crate::app::open_provider;
 use crate::provider::Provider;
+use crate::provider::registry::Calling;
 use crate::provider::subscriptions::{Fit, Subscription, Subscriptions};
 use crate::settings::{ProviderKind, Settings};
 
@@ -115,7 +118,10 @@ fn open(
             return Err(UsageError(text).into());
         }
     };
-    Ok(open_provider(source.1, &context.clock)?)
+    Ok(open_provider(
+        source.1,
+        Calling::whatever_comes(Arc::clone(&context.clock)),
+    )?)
 }
 
 fn list(

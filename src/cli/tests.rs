@@ -125,6 +125,9 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
         units.CREDIT.scale = 2                     # default
         worker.attempt_grace_ms = 5000             # default
         worker.batch_max = 64                      # default
+        worker.circuit_failures = 5                # default
+        worker.circuit_wait_ms = 5000              # default
+        worker.circuit_wait_ms_max = 300000        # default
         worker.concurrency = 3                     # BOOKGATE__WORKER__CONCURRENCY
         worker.lease_ms = 30000                    # default
         worker.retry_schedule_ms = [60000, 300000, 900000, 1800000, 3600000]  # default

@@ -207,7 +207,7 @@ pub struct Command {
     pub tries: i64,
     /// When it is due.
     pub due_at: Timestamp,
-    /// Why it is obsolete or dead.
+    /// Why it is obsolete or dead, or what it waits for beside its time.
     pub note: Option<String>,
     /// When it was written.
     pub created_at: Timestamp,

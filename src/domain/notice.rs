@@ -14,6 +14,12 @@ pub enum Topic {
     /// The provider could not be told, and a person must look.
     #[serde(rename = "dead_letter.added")]
     DeadLetterAdded,
+    /// A provider does not answer any more.
+    #[serde(rename = "source.failing")]
+    SourceFailing,
+    /// It answers again.
+    #[serde(rename = "source.recovered")]
+    SourceRecovered,
     /// An account fell below what its unit's `low_balance` says.
     #[serde(rename = "balance.low")]
     BalanceLow,
@@ -25,13 +31,17 @@ impl Topic {
         "booking.decided",
         "booking.deferred",
         "dead_letter.added",
+        "source.failing",
+        "source.recovered",
         "balance.low",
     ];
     /// Every topic.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::BookingDecided,
         Self::BookingDeferred,
         Self::DeadLetterAdded,
+        Self::SourceFailing,
+        Self::SourceRecovered,
         Self::BalanceLow,
     ];
 
@@ -41,6 +51,8 @@ impl Topic {
             Self::BookingDecided => "booking.decided",
             Self::BookingDeferred => "booking.deferred",
             Self::DeadLetterAdded => "dead_letter.added",
+            Self::SourceFailing => "source.failing",
+            Self::SourceRecovered => "source.recovered",
             Self::BalanceLow => "balance.low",
         }
     }

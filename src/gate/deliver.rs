@@ -10,13 +10,15 @@ use super::report::{AttemptReport, Report};
 use super::source::Source;
 use crate::domain::booking::{Reading, Status};
 use crate::domain::chain::{AttemptResult, CommandChange, CommandState};
-use crate::domain::clock::{Timestamp, plus_ms};
+use crate::domain::clock::{Timestamp, ms_between, plus_ms};
 use crate::domain::decision::Action;
 use crate::domain::plan::still_wanted;
 use crate::provider::{Call, CallError, Target};
 
 /// How long to wait until deliveries that are acknowledged but not yet filed are filed.
 const CATCH_UP: Duration = Duration::from_secs(2);
+/// What a command waits for whose attempts do not count.
+const OUTAGE: &str = "the provider is failing; this goes on once it answers again";
 
 /// Makes the attempt.
 pub(super) async fn deliver(gate: &Arc<Inner>, source: &Source, job: &Job) -> Report {
@@ -205,6 +207,7 @@ impl Outcome<'_> {
     fn wait(&self, at: Timestamp, why: &str) -> AttemptReport {
         let mut report = self.report(AttemptResult::Limited, CommandState::Open);
         report.change.due_at = at;
+        report.change.note = self.job.command.note.clone();
         report.detail = Some(why.to_owned());
         report
     }
@@ -253,7 +256,8 @@ impl Outcome<'_> {
     /// try is made all the same, and so is one that a person asks for.
     fn too_late(&self, now: Timestamp) -> Option<AttemptReport> {
         let tries = self.job.command.tries;
-        let start = self.job.start.filter(|start| *start <= now && tries > 0)?;
+        let tried = tries > 0 || self.job.command.note.is_some();
+        let start = self.job.start.filter(|start| *start <= now && tried)?;
         let attempts = self.job.command.attempts.iter().rev();
         let last = attempts
             .filter_map(|attempt| attempt.detail.as_deref())
@@ -289,14 +293,48 @@ impl Outcome<'_> {
         schedule.get(index).copied()
     }
 
+    /// Since when the provider has been failing, if it has and that is why the call failed. Attempts that
+    /// an outage has taken do not count.
+    fn outage(&self, error: &CallError) -> Option<Timestamp> {
+        let told = matches!(
+            error,
+            CallError::Transient { .. } | CallError::Unknown { .. }
+        );
+        self.source.health().failing_since.filter(|_| told)
+    }
+
+    /// The attempts that count, without those that an outage has taken since then.
+    fn tries_before(&self, outage: Timestamp) -> i64 {
+        let command = &self.job.command;
+        if command.note.is_some() {
+            // They were taken off before.
+            return command.tries;
+        }
+        let taken = command.attempts.iter().rev().take_while(|attempt| {
+            attempt.started_at >= outage
+                || attempt
+                    .answered_at
+                    .is_some_and(|answered_at| answered_at >= outage)
+        });
+        let failed = [AttemptResult::Transient, AttemptResult::Unknown].map(Some);
+        let taken = taken.filter(|attempt| failed.contains(&attempt.result));
+        let taken = i64::try_from(taken.count()).unwrap_or(i64::MAX);
+        (command.tries - taken).max(0)
+    }
+
     fn failed(&self, error: &CallError) -> AttemptReport {
         let now = self.gate.now();
         let detail = error.to_string();
-        let tries = self.job.command.tries + 1;
+        let outage = self.outage(error);
+        let tries = match outage {
+            Some(since) => self.tries_before(since),
+            None => self.job.command.tries + 1,
+        };
         let (result, http_status, mut due_at, retry) = match error {
             CallError::Limited { wait_ms } => {
                 return self.wait(plus_ms(now, *wait_ms), "rate limit");
             }
+            CallError::Away { wait_ms } => return self.wait(plus_ms(now, *wait_ms), OUTAGE),
             CallError::Transient { http_status, .. } => {
                 (AttemptResult::Transient, *http_status, now, true)
             }
@@ -317,7 +355,10 @@ impl Outcome<'_> {
                 (AttemptResult::Unknown, *http_status, quiet, true)
             }
         };
-        let wait = self.wait_after(tries).filter(|_| retry);
+        let wait = match outage {
+            Some(_) => Some(self.wait_for_provider(now)),
+            None => self.wait_after(tries).filter(|_| retry),
+        };
         let begun = self.job.start.filter(|start| *start <= now);
         match wait {
             // Even after the last one: reading it back tells whether it was done.
@@ -347,8 +388,15 @@ impl Outcome<'_> {
         report.http_status = http_status;
         report.change.due_at = due_at;
         report.change.tries = tries;
+        report.change.note = outage.map(|_| OUTAGE.to_owned());
         report.detail = Some(detail);
         report
+    }
+
+    /// How long until a provider that is failing is looked at again, in ms.
+    fn wait_for_provider(&self, now: Timestamp) -> i64 {
+        let next = self.source.provider.next_call_at();
+        next.map_or(0, |at| ms_between(now, at))
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) struct Metrics {
     dead_letters: Family<Of, Counter>,
     reconciled: Family<Outcome, Counter>,
     notices: Family<Noticed, Counter>,
+    circuit: Family<Of, Gauge>,
     subscription_active: Family<Of, Gauge>,
     subscription_failing: Family<Of, Gauge>,
     subscription_unseen: Family<Of, Gauge>,
@@ -106,6 +107,7 @@ impl Metrics {
             dead_letters: Family::default(),
             reconciled: Family::default(),
             notices: Family::default(),
+            circuit: Family::default(),
             subscription_active: Family::default(),
             subscription_failing: Family::default(),
             subscription_unseen: Family::default(),
@@ -146,6 +148,8 @@ impl Metrics {
         to.register("reconciled", help, self.reconciled.clone());
         let help = "Attempts to send notices, by how they ended: taken, refused, unanswered, gone, given_up";
         to.register("notices", help, self.notices.clone());
+        let help = "1 while the provider is failing and calls are kept away from it";
+        to.register("source_circuit", help, self.circuit.clone());
         let help = "1 while the provider sends to this source, 0 once it has stopped";
         to.register(
             "subscription_active",
@@ -234,6 +238,11 @@ impl Metrics {
         self.notices.get_or_create(&noticed).inc();
     }
 
+    /// Whether calls are kept away from a provider that is failing.
+    pub(super) fn circuit(&self, source: &SourceName, open: bool) {
+        self.circuit.get_or_create(&of(source)).set(open.into());
+    }
+
     /// How the webhook subscription of a source was found.
     pub(super) fn subscription(&self, source: &SourceName, active: bool, failing: bool) {
         let of = of(source);
@@ -277,6 +286,7 @@ mod tests {
         metrics.dead_letter(&source);
         metrics.reconciled(&source, "checked", 3);
         metrics.notice("ops", "taken");
+        metrics.circuit(&source, true);
         metrics.subscription(&source, true, false);
         let text = metrics.text();
         let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
@@ -284,6 +294,6 @@ mod tests {
         let told = |name: &&str| README.contains(&format!("| `{name}` |"));
         let missing: Vec<_> = names.clone().filter(|name| !told(name)).collect();
         assert!(missing.is_empty(), "not in the README: {missing:?}");
-        assert_eq!(names.count(), 14, "{text}");
+        assert_eq!(names.count(), 15, "{text}");
     }
 }

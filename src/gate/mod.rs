@@ -21,6 +21,7 @@ mod jobs;
 mod keys;
 mod metrics;
 mod notices;
+mod outages;
 mod person;
 mod query;
 mod receive;
@@ -229,6 +230,10 @@ impl Gate {
 
     /// What was counted since this process began, as Prometheus reads it.
     pub fn metrics(&self) -> String {
+        for source in self.0.sources.values() {
+            let open = source.health().failing_since.is_some();
+            self.0.metrics.circuit(&source.name, open);
+        }
         self.0.metrics.text()
     }
 
@@ -251,6 +256,7 @@ impl Gate {
                 filing::run(&self.0, &workers_done),
                 jobs::run(&self.0, &shutdown),
                 notices::run(&self.0, &shutdown),
+                outages::run(&self.0, &shutdown),
                 heart.go_on(&workers_done)
             );
         };
@@ -352,6 +358,7 @@ impl Inner {
             && self.journal.depth().records == 0
             && self.nothing_due().await
             && self.no_job_due().await
+            && self.outages_told()
             && self.no_notice_due().await
     }
 

@@ -1,5 +1,6 @@
 //! A configured source: one provider account whose webhooks come in and whose API is called.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Keeping;
@@ -7,6 +8,7 @@ use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::SourceName;
 use crate::domain::timeline::Rules;
 use crate::provider::Provider;
+use crate::provider::circuit::Health;
 use crate::provider::signature::Verifier;
 
 /// A wait that an attempt may have inside, in ms: longer ones are waited for outside, without a lease.
@@ -28,6 +30,8 @@ pub struct Source {
     pub keeping: Option<Keeping>,
     /// The last turn that was promised to an attempt that had to wait for the rate limit.
     promised: Mutex<Timestamp>,
+    /// The number of the last news of its provider's health that the store has.
+    pub(super) health_told: AtomicU64,
 }
 
 impl Source {
@@ -45,7 +49,14 @@ impl Source {
             rules,
             keeping: None,
             promised: Mutex::new(Timestamp::MIN),
+            health_told: AtomicU64::new(0),
         }
+    }
+
+    /// How its provider was found last.
+    pub(super) fn health(&self) -> Health {
+        let circuit = self.provider.circuit();
+        circuit.map_or_else(Health::default, |circuit| *circuit.health().borrow())
     }
 
     /// Forgets the turns that were promised: the clock was put back, and they lie too far ahead.
@@ -53,13 +64,14 @@ impl Source {
         *self.promised.lock().unwrap_or_else(PoisonError::into_inner) = Timestamp::MIN;
     }
 
-    /// When an attempt should be begun, if the rate limit keeps it from beginning now. Those who wait
+    /// When an attempt should be begun, if the rate limit, or an outage of the provider,
+    /// keeps it from beginning now. Those who wait
     /// get one turn after the other, so that they do not all come back at once to be sent away again.
     pub(super) fn turn(&self, now: Timestamp) -> Option<Timestamp> {
-        let free_at = self.provider.next_call_at()?;
-        if free_at <= plus_ms(now, PATIENCE_MS) {
-            return None;
-        }
+        let free_at = match self.provider.next_call_at() {
+            Some(free_at) if free_at > plus_ms(now, PATIENCE_MS) => free_at,
+            _ => self.provider.circuit()?.take_attempt()?,
+        };
         let gap = CALLS_PER_ATTEMPT * self.provider.call_interval_ms();
         let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
         *promised = free_at.max(plus_ms(*promised, gap));

@@ -241,7 +241,9 @@ async fn read(gate: &Arc<Inner>, lease: &Lease, target: &Target) -> Report {
         Err(CallError::Rejected { http_status, .. }) if http_status != 401 => {
             Report::Missing(target.uid.clone())
         }
-        Err(CallError::Limited { wait_ms }) => Report::ReadLater(plus_ms(gate.now(), wait_ms)),
+        Err(CallError::Limited { wait_ms } | CallError::Away { wait_ms }) => {
+            Report::ReadLater(plus_ms(gate.now(), wait_ms))
+        }
         Err(error) => {
             tracing::warn!(chain.id = %lease.chain, error = %error, "a booking could not be read");
             Report::ReadLater(plus_ms(gate.now(), READ_RETRY_MS))

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::CallError;
+use super::circuit::Circuit;
 use super::client::{Effect, HttpAnswer, HttpClient};
 use super::limiter::Limiter;
-use super::registry::BuildError;
-use crate::domain::clock::Clock;
+use super::registry::{BuildError, Calling};
+use crate::domain::clock::Timestamp;
 
 /// Stands for the HTTP status of a call that was refused before it was sent, because it could not
 /// have been right.
@@ -49,20 +50,18 @@ impl Limits {
 pub(super) struct Api {
     client: HttpClient,
     limiter: Limiter,
+    circuit: Circuit,
     base: Url,
     limits: Limits,
 }
 
 impl Api {
     /// `base` is what paths are added to.
-    pub(super) fn new(
-        base: Url,
-        limits: Limits,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, BuildError> {
+    pub(super) fn new(base: Url, limits: Limits, calling: Calling) -> Result<Self, BuildError> {
         Ok(Self {
             client: HttpClient::new(&base, limits.connect_timeout_ms)?,
-            limiter: Limiter::new(limits.requests_per_minute, clock),
+            limiter: Limiter::new(limits.requests_per_minute, Arc::clone(&calling.clock)),
+            circuit: Circuit::new(calling.circuit, calling.clock),
             base,
             limits,
         })
@@ -70,6 +69,15 @@ impl Api {
 
     pub(super) fn limiter(&self) -> &Limiter {
         &self.limiter
+    }
+
+    pub(super) fn circuit(&self) -> &Circuit {
+        &self.circuit
+    }
+
+    /// When the next read may go; `None` if now.
+    pub(super) fn next_call_at(&self) -> Option<Timestamp> {
+        self.limiter.next_call_at().max(self.circuit.next_call_at())
     }
 
     pub(super) fn call_timeout_ms(&self) -> i64 {
@@ -94,15 +102,19 @@ impl Api {
         self.client.request(method, url)
     }
 
-    /// Sends when the limiter lets it; a 429 makes everyone of this source wait.
+    /// Sends when circuit and limiter let it; a 429 makes everyone of this source wait. What is kept away
+    /// takes no turn of the limiter.
     pub(super) async fn send(
         &self,
         request: RequestBuilder,
         effect: Effect,
         deadline: Instant,
     ) -> Result<HttpAnswer, CallError> {
+        self.circuit.look(effect)?;
         self.limiter.acquire(effect, deadline).await?;
+        let permit = self.circuit.begin(effect)?;
         let outcome = self.client.send(request, effect, deadline).await;
+        permit.end(&outcome);
         if let Err(CallError::Limited { wait_ms }) = outcome {
             self.limiter.pause(wait_ms);
         }

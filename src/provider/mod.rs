@@ -4,6 +4,7 @@
 mod api;
 pub mod calcom;
 pub mod calendly;
+pub mod circuit;
 pub mod client;
 mod lenient;
 pub mod limiter;
@@ -16,6 +17,7 @@ pub mod survey;
 
 use async_trait::async_trait;
 
+use self::circuit::Circuit;
 use self::subscriptions::Subscriptions;
 use self::survey::Survey;
 use crate::domain::booking::Reading;
@@ -88,6 +90,12 @@ pub enum CallError {
         /// How long to wait before the next call, clamped to sane bounds.
         wait_ms: i64,
     },
+    /// The provider has been failing, and this call was kept away from it. Not an attempt.
+    #[error("the provider is failing; the next look is in {wait_ms} ms")]
+    Away {
+        /// How long until a call may go again, at the earliest.
+        wait_ms: i64,
+    },
     /// Nothing was done for sure, and it may work later: connection refused, DNS, 503 before work.
     #[error("{detail}")]
     Transient {
@@ -157,7 +165,13 @@ pub trait Provider: Send + Sync {
     /// then.
     fn call_timeout_ms(&self) -> i64;
 
-    /// The earliest time at which the source's rate limit would let a read go; `None` means now.
+    /// By what it is noticed that the provider is failing; `None` where nobody looks.
+    fn circuit(&self) -> Option<&Circuit> {
+        None
+    }
+
+    /// The earliest time at which the source's rate limit and its circuit would let a read go; `None`
+    /// means now.
     fn next_call_at(&self) -> Option<Timestamp>;
 
     /// So many instances call at the same time, this one included: each keeps to its share of the

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::circuit::CircuitSettings;
 use super::client::ClientError;
 use super::signature::Scheme;
 use super::{Provider, calcom, calendly};
@@ -34,8 +35,27 @@ pub struct Setup {
     pub api: toml::Table,
     /// The webhook subscription that it is to keep, if any.
     pub subscription: Option<SubscriptionSetup>,
+    /// What its calls go by.
+    pub calling: Calling,
+}
+
+/// What all calls of a source go by, beside the limits in its settings.
+#[derive(Clone)]
+pub struct Calling {
+    /// When the provider counts as failing.
+    pub circuit: CircuitSettings,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Calling {
+    /// Calls that nothing keeps away from a provider that is failing.
+    pub fn whatever_comes(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            circuit: CircuitSettings::NEVER,
+            clock,
+        }
+    }
 }
 
 /// The webhook subscription that a source asks for.
@@ -103,7 +123,7 @@ mod tests {
         let setup = Setup {
             api,
             subscription: None,
-            clock: Arc::new(SystemClock),
+            calling: Calling::whatever_comes(Arc::new(SystemClock)),
         };
         let told = match (find("calcom").unwrap().build)(setup) {
             Ok(provider) => format!("ok, {} ms", provider.call_timeout_ms()),

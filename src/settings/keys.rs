@@ -111,6 +111,9 @@ pub(super) static KEYS: Node = Table(&[
             ("batch_max", One(Whole(1, 10_000))),
             ("attempt_grace_ms", One(Whole(0, 10 * MINUTE))),
             ("retry_schedule_ms", Many(Whole(1, 7 * DAY), 32)),
+            ("circuit_failures", One(Whole(0, 1_000))),
+            ("circuit_wait_ms", One(Whole(1, HOUR))),
+            ("circuit_wait_ms_max", One(Whole(1, DAY))),
         ]),
     ),
     (

@@ -410,6 +410,12 @@ pub struct WorkerSettings {
     pub attempt_grace_ms: i64,
     /// The waits between attempts; when they are used up, the call is a dead letter.
     pub retry_schedule_ms: Vec<i64>,
+    /// Failures in a row by which a provider counts as failing; 0 is never.
+    pub circuit_failures: u32,
+    /// The wait before a provider that is failing is looked at again.
+    pub circuit_wait_ms: i64,
+    /// What that wait doubles up to.
+    pub circuit_wait_ms_max: i64,
 }
 
 /// `[reconcile]`: comparing what the provider has with what is known here.

@@ -109,8 +109,11 @@ pub(super) struct Armed<Operation> {
     kind: Kind,
 }
 
+#[derive(Clone)]
 enum Kind {
     Fault(Fault),
+    /// Strikes every call, until faults are cleared.
+    Outage(Fault),
     Pause(Arc<Gate>),
 }
 
@@ -150,6 +153,11 @@ impl<W: World> StandIn<W> {
         self.arm(matcher, when, Kind::Fault(fault));
     }
 
+    /// Every call that matches goes wrong before anything is looked at, until [`StandIn::clear_faults`].
+    pub fn fail_all(&self, matcher: Matcher<W::Operation>, fault: Fault) {
+        self.arm(matcher, When::BeforeWork, Kind::Outage(fault));
+    }
+
     /// The next call that matches is held before it looks at anything: the moment between a caller's
     /// read and its act. The work goes on after the release even if the caller has hung up.
     pub fn pause_next(&self, matcher: Matcher<W::Operation>) -> Pause {
@@ -183,7 +191,7 @@ impl<W: World> Shared<W> {
     pub(super) async fn strike(&self, when: When, call: &ApiCall<W::Operation>) -> Option<Fault> {
         while let Some(kind) = self.disarm(when, call) {
             match kind {
-                Kind::Fault(fault) => return Some(fault),
+                Kind::Fault(fault) | Kind::Outage(fault) => return Some(fault),
                 Kind::Pause(gate) => {
                     gate.reached.notify_one();
                     gate.released.notified().await;
@@ -198,7 +206,10 @@ impl<W: World> Shared<W> {
         let strikes =
             |armed: &Armed<W::Operation>| armed.when == when && armed.matcher.matches(call);
         let place = desk.faults.iter().position(strikes)?;
-        Some(desk.faults.remove(place).kind)
+        Some(match &desk.faults[place].kind {
+            lasting @ Kind::Outage(_) => lasting.clone(),
+            Kind::Fault(_) | Kind::Pause(_) => desk.faults.remove(place).kind,
+        })
     }
 }
 

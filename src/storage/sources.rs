@@ -1,4 +1,5 @@
-//! When bookgate began to look after each source, and how far reconciliation has got with it.
+//! When bookgate began to look after each source, how far reconciliation has got with it, and since when
+//! its provider has been failing.
 
 use super::backend::{Row, Sql, Tx};
 use super::error::StorageError;
@@ -14,6 +15,12 @@ const MEET: Sql = Sql::same(
 );
 const SURVEYED: Sql = Sql::same("UPDATE source SET surveyed_at = $2 WHERE name = $1");
 const REREAD: Sql = Sql::same("UPDATE source SET reread_after = $2 WHERE name = $1");
+// Of several daemons that find out at the same time, one changes the row.
+const FAILING: Sql =
+    Sql::same("UPDATE source SET failing_since = $2 WHERE name = $1 AND failing_since IS NULL");
+const FAILING_SINCE: Sql = Sql::same("SELECT failing_since FROM source WHERE name = $1");
+const RECOVERED: Sql =
+    Sql::same("UPDATE source SET failing_since = NULL WHERE name = $1 AND failing_since = $2");
 // Several seats are one booking to whoever reads it.
 const OPEN_TO_CHANGE: Sql = Sql::same(
     "SELECT uid, MAX(number) AS number FROM booking
@@ -45,6 +52,48 @@ impl Tx {
             surveyed_at: row.get("surveyed_at")?,
             reread_after: row.get("reread_after")?,
         })
+    }
+
+    /// Notes that the provider of a source that was met has been failing since then. `false` if that is
+    /// known already.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn source_fails(
+        &mut self,
+        name: &SourceName,
+        since: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let update = self.query(FAILING).bind(name).bind(since);
+        Ok(update.run().await? == 1)
+    }
+
+    /// Since when the provider of a source has been failing, if it has.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn source_failing_since(
+        &mut self,
+        name: &SourceName,
+    ) -> Result<Option<Timestamp>, StorageError> {
+        match self.query(FAILING_SINCE).bind(name).optional().await? {
+            Some(row) => row.get("failing_since"),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes that the provider of a source that has been failing since then answers again. `false` if
+    /// that is known already.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn source_recovers(
+        &mut self,
+        name: &SourceName,
+        since: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let update = self.query(RECOVERED).bind(name).bind(since);
+        Ok(update.run().await? == 1)
     }
 
     /// Notes that a survey of a source that began at `begun_at` came to its end.

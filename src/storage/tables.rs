@@ -52,8 +52,8 @@ macro_rules! table {
 /// on this very database.
 pub(super) const TABLES: [Table; 19] = [
     table!("unit" by "code", numbers "scale", texts "code", blobs),
-    table!("source" by "name", numbers "first_seen_at" "surveyed_at", texts "name" "reread_after",
-        blobs),
+    table!("source" by "name", numbers "first_seen_at" "surveyed_at" "failing_since",
+        texts "name" "reread_after", blobs),
     table!("policy_text" by "hash", numbers "first_used_at", texts "hash" "name" "text", blobs),
     table!("chain" by "id",
         numbers "id" "merged_into" "version" "due_at" "lease_fence" "lease_until" "created_at"

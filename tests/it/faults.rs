@@ -244,7 +244,11 @@ async fn a_call_that_succeeds_after_it_was_read_back_is_seen() {
 
 /// Six failures in a row, at the times of the schedule; then a dead letter, which a person retries.
 async fn to_the_end(calls: Matcher, fault: Fault, each: &[&str], last: &[&str]) {
-    run_test(Setup::default(), async |it: &mut Installation| {
+    let setup = Setup {
+        worker: "circuit_failures = 0",
+        ..Setup::default()
+    };
+    run_test(setup, async |it: &mut Installation| {
         it.top_up("5").await;
         for _ in 0..=SCHEDULE_MIN.len() {
             it.cal.fail_next(calls.clone(), When::BeforeWork, fault);

@@ -16,6 +16,7 @@ mod instances;
 mod leases;
 mod moving;
 mod notices;
+mod outages;
 mod postgres;
 mod receiving;
 #[path = "../rig/mod.rs"]

@@ -239,6 +239,8 @@ secret = "env:ADMIN"
 [worker]
 lease_ms = 1000
 attempt_grace_ms = 100
+circuit_wait_ms = 100
+circuit_wait_ms_max = 1000
 retry_schedule_ms = [{retries}]
 [sources.calcom]
 provider = "calcom"

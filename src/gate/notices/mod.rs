@@ -53,7 +53,7 @@ pub struct Subscriber {
 }
 
 /// Those who are told, while a gate runs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Notices {
     outlets: Vec<Arc<Outlet>>,
     low_balance: BTreeMap<UnitCode, i64>,
@@ -150,6 +150,31 @@ impl Notices {
             })
         };
         self.tell(tx, Topic::DeadLetterAdded, data, now).await
+    }
+
+    /// Tells of a provider that has been failing since then.
+    pub(super) async fn failing(
+        &self,
+        tx: &mut Tx,
+        source: &SourceName,
+        since: Timestamp,
+        http_status: Option<u16>,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let data = || json!({ "source": source, "since": since, "http_status": http_status });
+        self.tell(tx, Topic::SourceFailing, data, now).await
+    }
+
+    /// Tells of a provider that answers again.
+    pub(super) async fn recovered(
+        &self,
+        tx: &mut Tx,
+        source: &SourceName,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let data = || json!({ "source": source, "since": since });
+        self.tell(tx, Topic::SourceRecovered, data, now).await
     }
 
     /// What an account in this unit must fall below to be told of, if anybody is told.

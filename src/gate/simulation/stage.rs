@@ -90,7 +90,7 @@ impl Stage {
             parser: (entry.build)(registry::Setup {
                 api,
                 subscription: None,
-                clock,
+                calling: registry::Calling::whatever_comes(clock),
             })
             .unwrap(),
             journal: Arc::new(Journal::open(&journal).unwrap().0),

@@ -4,8 +4,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,11 +12,12 @@ use url::Url;
 
 use super::CalcomSettings;
 use crate::domain::booking::Reading;
-use crate::domain::clock::Clock;
+use crate::domain::clock::Timestamp;
 pub(super) use crate::provider::api::not_sent;
+use crate::provider::circuit::Circuit;
 use crate::provider::client::{Effect, HttpAnswer};
 use crate::provider::limiter::Limiter;
-use crate::provider::registry::BuildError;
+use crate::provider::registry::{BuildError, Calling};
 use crate::provider::{CallError, Target, api};
 
 /// The longest reason sent, in characters. API v1 takes it in the URL.
@@ -33,18 +32,26 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(settings: CalcomSettings, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+    pub(super) fn new(settings: CalcomSettings, calling: Calling) -> Result<Self, BuildError> {
         let version = settings.dialect.version();
         // `https://api.cal.com` and `https://api.cal.com/v2/` are the same. A prefix is kept.
         let base = api::base(&settings.base_url, Some(version), "https://api.cal.com/v2")?;
         Ok(Self {
-            inner: api::Api::new(base, settings.limits(), clock)?,
+            inner: api::Api::new(base, settings.limits(), calling)?,
             settings,
         })
     }
 
     pub(super) fn limiter(&self) -> &Limiter {
         self.inner.limiter()
+    }
+
+    pub(super) fn circuit(&self) -> &Circuit {
+        self.inner.circuit()
+    }
+
+    pub(super) fn next_call_at(&self) -> Option<Timestamp> {
+        self.inner.next_call_at()
     }
 
     pub(super) fn deadline(&self) -> Instant {

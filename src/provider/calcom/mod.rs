@@ -21,12 +21,13 @@ use url::Url;
 use self::api::Api;
 use self::reading::Me;
 use super::api::Limits;
-use super::registry::{BuildError, Entry};
+use super::circuit::Circuit;
+use super::registry::{BuildError, Calling, Entry};
 use super::signature::Scheme;
 use super::survey::Survey;
 use super::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
 use crate::domain::booking::Reading;
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
 use crate::domain::secret::Secret;
 use crate::domain::timeline::Capabilities;
@@ -44,7 +45,7 @@ pub const ENTRY: Entry = Entry {
             .api
             .try_into()
             .map_err(|error: toml::de::Error| BuildError::Settings(error.message().to_owned()))?;
-        Ok(Arc::new(Calcom::new(settings, setup.clock)?))
+        Ok(Arc::new(Calcom::new(settings, setup.calling)?))
     },
 };
 
@@ -152,10 +153,10 @@ impl Calcom {
     ///
     /// # Errors
     /// A setting is out of its bounds, or the HTTP client cannot be made.
-    pub fn new(settings: CalcomSettings, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+    pub fn new(settings: CalcomSettings, calling: Calling) -> Result<Self, BuildError> {
         settings.check()?;
         Ok(Self {
-            api: Api::new(settings, clock)?,
+            api: Api::new(settings, calling)?,
             me: OnceCell::new(),
         })
     }
@@ -205,8 +206,12 @@ impl Provider for Calcom {
         self.api.settings.call_timeout_ms.into()
     }
 
+    fn circuit(&self) -> Option<&Circuit> {
+        Some(self.api.circuit())
+    }
+
     fn next_call_at(&self) -> Option<Timestamp> {
-        self.api.limiter().next_call_at()
+        self.api.next_call_at()
     }
 
     fn share_limit(&self, instances: u32) {

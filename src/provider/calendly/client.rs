@@ -1,7 +1,5 @@
 //! Calls of Calendly's API v2 (contract §2): the token, and answers taken apart.
 
-use std::sync::Arc;
-
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -10,13 +8,14 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::CalendlySettings;
-use crate::domain::clock::Clock;
+use crate::domain::clock::Timestamp;
 use crate::domain::secret::Secret;
 use crate::provider::CallError;
 use crate::provider::api::{Api, base, not_sent};
+use crate::provider::circuit::Circuit;
 use crate::provider::client::{Effect, HttpAnswer};
 use crate::provider::limiter::Limiter;
-use crate::provider::registry::BuildError;
+use crate::provider::registry::{BuildError, Calling};
 
 /// The API of one token.
 pub(super) struct Client {
@@ -25,19 +24,24 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(
-        settings: &CalendlySettings,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, BuildError> {
+    pub(super) fn new(settings: &CalendlySettings, calling: Calling) -> Result<Self, BuildError> {
         let base = base(&settings.base_url, None, "https://api.calendly.com")?;
         Ok(Self {
-            api: Api::new(base, settings.limits(), clock)?,
+            api: Api::new(base, settings.limits(), calling)?,
             key: settings.key.clone(),
         })
     }
 
     pub(super) fn limiter(&self) -> &Limiter {
         self.api.limiter()
+    }
+
+    pub(super) fn circuit(&self) -> &Circuit {
+        self.api.circuit()
+    }
+
+    pub(super) fn next_call_at(&self) -> Option<Timestamp> {
+        self.api.next_call_at()
     }
 
     pub(super) fn call_timeout_ms(&self) -> i64 {

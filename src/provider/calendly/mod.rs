@@ -30,13 +30,14 @@ use self::client::Client;
 use self::event_types::EventTypes;
 use self::subscriptions::Myself;
 use super::api::Limits;
-use super::registry::{BuildError, Entry, SubscriptionSetup};
+use super::circuit::Circuit;
+use super::registry::{BuildError, Calling, Entry, SubscriptionSetup};
 use super::signature::Scheme;
 use super::subscriptions::Subscriptions;
 use super::survey::Survey;
 use super::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
 use crate::domain::booking::Reading;
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
 use crate::domain::secret::Secret;
 use crate::domain::timeline::Capabilities;
@@ -76,7 +77,7 @@ pub const ENTRY: Entry = Entry {
             .api
             .try_into()
             .map_err(|error: toml::de::Error| BuildError::Settings(error.message().to_owned()))?;
-        let calendly = Calendly::new(&settings, setup.subscription, setup.clock)?;
+        let calendly = Calendly::new(&settings, setup.subscription, setup.calling)?;
         Ok(Arc::new(calendly))
     },
 };
@@ -153,11 +154,11 @@ impl Calendly {
     pub fn new(
         settings: &CalendlySettings,
         subscription: Option<SubscriptionSetup>,
-        clock: Arc<dyn Clock>,
+        calling: Calling,
     ) -> Result<Self, BuildError> {
         settings.check()?;
         Ok(Self {
-            client: Client::new(settings, clock)?,
+            client: Client::new(settings, calling)?,
             types: EventTypes::default(),
             subscription,
             myself: OnceCell::new(),
@@ -202,8 +203,12 @@ impl Provider for Calendly {
         self.client.call_timeout_ms()
     }
 
+    fn circuit(&self) -> Option<&Circuit> {
+        Some(self.client.circuit())
+    }
+
     fn next_call_at(&self) -> Option<Timestamp> {
-        self.client.limiter().next_call_at()
+        self.client.next_call_at()
     }
 
     fn share_limit(&self, instances: u32) {

@@ -25,7 +25,12 @@ fn calendly(server: &ScriptedServer) -> Calendly {
         group: None,
         signing_key: Secret::new("correct horse"),
     };
-    Calendly::new(&settings, Some(subscription), Arc::new(SystemClock)).unwrap()
+    Calendly::new(
+        &settings,
+        Some(subscription),
+        Calling::whatever_comes(Arc::new(SystemClock)),
+    )
+    .unwrap()
 }
 
 fn ok(resource: &Value) -> Step {

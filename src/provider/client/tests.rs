@@ -23,6 +23,7 @@ fn told(outcome: Result<HttpAnswer, CallError>) -> String {
             String::from_utf8_lossy(&answer.body)
         ),
         Err(CallError::Limited { wait_ms }) => format!("limited {wait_ms} ms"),
+        Err(error @ CallError::Away { .. }) => error.to_string(),
         Err(CallError::Transient { detail, .. }) => format!("transient: {detail}"),
         Err(CallError::Rejected { detail, .. }) => format!("rejected: {detail}"),
         Err(CallError::NotFound { http_status }) => format!("not found {http_status}"),

@@ -169,6 +169,9 @@ fn the_defaults_are_the_pinned_ones() {
                     1800000,
                     3600000,
                 ],
+                circuit_failures: 5,
+                circuit_wait_ms: 5000,
+                circuit_wait_ms_max: 300000,
             },
             reconcile: ReconcileSettings {
                 interval_ms: 900000,

@@ -93,11 +93,11 @@ fn events_are_known_ones() {
         &wrong,
         &[SECRET],
         &expect![[r#"
-        error: `notices.ops.events[0]` must be "booking.decided", "booking.deferred", "dead_letter.added" or "balance.low"
-         --> bookgate.toml:4:11
-          |
-        4 | events = ["booking.decide"]
-          |           ^^^^^^^^^^^^^^^^ did you mean "booking.decided"?"#]],
+            error: `notices.ops.events[0]` must be "booking.decided", "booking.deferred", "dead_letter.added", "source.failing", "source.recovered" or "balance.low"
+             --> bookgate.toml:4:11
+              |
+            4 | events = ["booking.decide"]
+              |           ^^^^^^^^^^^^^^^^ did you mean "booking.decided"?"#]],
     );
     let none = format!("{text}events = []\n");
     check(

@@ -69,6 +69,30 @@ async fn a_source_is_met_once() {
     assert_eq!(met, (row(None, None), later.0, later.1));
 }
 
+async fn an_outage_of_a_source_begins_and_ends_once() {
+    let place = Place::new().await;
+    let (unknown, told, since, ended) = store!(place.storage, tx => {
+        let unknown = tx.source_failing_since(&source()).await?;
+        tx.meet_source(&source(), at(1)).await?;
+        let told = [
+            tx.source_fails(&source(), at(3)).await?,
+            tx.source_fails(&source(), at(4)).await?,
+        ];
+        let since = tx.source_failing_since(&source()).await?;
+        let ended = [
+            tx.source_recovers(&source(), at(4)).await?,
+            tx.source_recovers(&source(), at(3)).await?,
+            tx.source_recovers(&source(), at(3)).await?,
+        ];
+        (unknown, told, since, ended)
+    })
+    .unwrap();
+    assert_eq!((unknown, since), (None, Some(at(3))));
+    assert_eq!((told, ended), ([true, false], [false, true, false]));
+    let now = read!(place.storage, tx => tx.source_failing_since(&source()).await?);
+    assert_eq!(now.unwrap(), None);
+}
+
 async fn what_may_still_change_is_found_page_by_page() {
     let place = Place::new().await;
     let found = store!(place.storage, tx => {
@@ -280,6 +304,7 @@ async fn the_first_answer_to_a_key_stays() {
 on_both! {
     a_booking_is_found_by_uid_and_by_number,
     a_source_is_met_once,
+    an_outage_of_a_source_begins_and_ends_once,
     what_may_still_change_is_found_page_by_page,
     what_has_ended_with_credit_held_is_found,
     bookings_are_counted_by_what_their_ids_begin_with,

@@ -1,6 +1,7 @@
 //! Others are told what happens: once, signed, whatever the receiver does, and nobody waits for it.
 
 mod command_line;
+mod outages;
 mod receiver;
 mod trouble;
 

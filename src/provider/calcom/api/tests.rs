@@ -1,4 +1,5 @@
 use std::fs;
+use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use crate::domain::decision::Action;
 use crate::domain::ids::{SeatId, Uid};
 use crate::domain::secret::Secret;
 use crate::provider::calcom::{Calcom, Dialect};
+use crate::provider::registry::Calling;
 use crate::provider::scripted_server::{ScriptedServer, Step};
 use crate::provider::{Answer, Call, Provider};
 
@@ -32,7 +34,7 @@ fn provider_with_timeout(server: &ScriptedServer, dialect: Dialect, timeout_ms: 
         connect_timeout_ms: timeout_ms,
         call_timeout_ms: timeout_ms,
     };
-    Calcom::new(settings, Arc::new(SystemClock)).unwrap()
+    Calcom::new(settings, Calling::whatever_comes(Arc::new(SystemClock))).unwrap()
 }
 
 fn target() -> Target {

@@ -1,0 +1,2 @@
+-- As migrations/sqlite/0010_outages.sql.
+ALTER TABLE source ADD COLUMN failing_since BIGINT;
