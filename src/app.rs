@@ -1,9 +1,8 @@
 //! Composition root: from settings to a running daemon, and back down in order.
 
-use std::collections::BTreeMap;
-use std::io;
+mod policies;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +10,17 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::booking::Party;
 use crate::domain::clock::Clock;
 use crate::domain::ids::SourceName;
 use crate::domain::timeline;
 use crate::gate::{
-    self, Gate, GateSettings, Keeping, NoticeSettings, Parts, ReconcileSettings, RetentionSettings,
-    Source, Subscriber,
+    self, CallMeter, Gate, GateSettings, Keeping, NoticeSettings, Parts, ReconcileSettings,
+    RetentionSettings, Source, Subscriber,
 };
 use crate::http::{self, HttpSettings, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::notify::Receiver;
-use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
 use crate::provider::circuit::CircuitSettings;
 use crate::provider::registry::Calling;
 use crate::provider::signature::{Scheme, Verifier};
@@ -34,12 +31,10 @@ use crate::settings::{
 };
 use crate::storage::{self, PostgresSettings, Storage, StorageError, StorageSettings, TlsMode};
 
+pub use policies::{PolicyError, check_policies, load_policies};
+
 /// How long a delivery waits for the store before the journal takes over, in ms.
 const STORE_PATIENCE_MS: u64 = 1_500;
-/// The largest policy or list file read, in bytes.
-const POLICY_BYTES_MAX: u64 = 1024 * 1024;
-/// The largest list file read, in bytes: a million addresses.
-const LIST_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The two doors, bound.
 pub struct Listeners {
@@ -67,11 +62,6 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
         .await
         .with_context(|| format!("cannot listen on {address} ({key})"))
 }
-
-/// A policy set could not be loaded: every problem, with file, line and column.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.render(false))]
-pub struct PolicyError(pub Diagnostics);
 
 /// Everything that runs, opened and wired but not yet running.
 pub struct App {
@@ -109,10 +99,11 @@ impl App {
                 "the journal holds deliveries of an earlier run; they are filed now"
             );
         }
+        let calls = CallMeter::default();
         let sources = settings
             .sources
             .iter()
-            .map(|(name, source)| open_source(name, source, settings, &clock))
+            .map(|(name, source)| open_source(name, source, settings, &clock, &calls))
             .collect::<anyhow::Result<Vec<_>>>()?;
         tracing::info!(
             policy.count = policies.policies().count(),
@@ -130,6 +121,7 @@ impl App {
             clock,
             settings: gate_settings(settings),
             notices: notice_settings(settings)?,
+            calls,
         });
         Ok(Self {
             gate,
@@ -178,71 +170,6 @@ impl App {
         tracing::info!("stopped");
         worked
     }
-}
-
-/// Reads and loads every `*.toml` in the policies' folder, in the order of their names.
-///
-/// # Errors
-/// The folder or a file cannot be read, or a policy is wrong ([`PolicyError`]).
-pub fn load_policies(dir: &Path, units: &BTreeMap<UnitCode, Unit>) -> anyhow::Result<PolicySet> {
-    let (set, warnings) = check_policies(dir, units)?;
-    if !warnings.is_empty() {
-        tracing::warn!("policies:\n{}", warnings.render(false));
-    }
-    tracing::info!(policy.set = %set.hash(), policy.count = set.policies().count(), "policies loaded");
-    Ok(set)
-}
-
-/// As [`load_policies`], handing the warnings to the caller.
-///
-/// # Errors
-/// As [`load_policies`].
-pub fn check_policies(
-    dir: &Path,
-    units: &BTreeMap<UnitCode, Unit>,
-) -> anyhow::Result<(PolicySet, Diagnostics)> {
-    let files = policy_files(dir)?;
-    let read_list = |_policy: &str, list: &str| read_limited(&dir.join(list), LIST_BYTES_MAX);
-    let context = LoadContext {
-        units,
-        read_list: &read_list,
-    };
-    Ok(policy::load(files, &context).map_err(PolicyError)?)
-}
-
-fn policy_files(dir: &Path) -> anyhow::Result<Vec<SourceFile>> {
-    let unreadable = || {
-        format!(
-            "cannot read the policies' folder `{}` (policies.dir)",
-            dir.display()
-        )
-    };
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)
-        .with_context(unreadable)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<_>>()
-        .with_context(unreadable)?;
-    paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
-    paths.sort();
-    let read = |path: PathBuf| {
-        let text = read_limited(&path, POLICY_BYTES_MAX)
-            .with_context(|| format!("cannot read policy `{}`", path.display()))?;
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        Ok(SourceFile {
-            name: name.to_string_lossy().into_owned(),
-            text,
-        })
-    };
-    paths.into_iter().map(read).collect()
-}
-
-fn read_limited(path: &Path, bytes_max: u64) -> io::Result<String> {
-    let length = std::fs::metadata(path)?.len();
-    if length > bytes_max {
-        let text = format!("{length} bytes are more than the {bytes_max} allowed");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
-    }
-    std::fs::read_to_string(path)
 }
 
 /// The journal's settings.
@@ -301,11 +228,13 @@ fn open_source(
     source: &SourceSettings,
     settings: &Settings,
     clock: &Arc<dyn Clock>,
+    calls: &CallMeter,
 ) -> anyhow::Result<Source> {
     let context = || format!("sources.{name}");
     let entry = registry::find(source.provider.as_str()).with_context(context)?;
     let calling = Calling {
         circuit: circuit_settings(settings),
+        told: calls.of(name),
         clock: Arc::clone(clock),
     };
     let provider = open_provider(source, calling).with_context(context)?;

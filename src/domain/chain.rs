@@ -147,6 +147,17 @@ pub enum AttemptResult {
 }
 
 impl AttemptResult {
+    /// Every result.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Settled,
+        Self::NotNeeded,
+        Self::Limited,
+        Self::Transient,
+        Self::Rejected,
+        Self::Unknown,
+    ];
+
     /// The result as it is written in the database and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {

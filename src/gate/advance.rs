@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::metrics::Decided;
 use super::report::{self, Report};
 use super::{Inner, decide};
 use crate::domain::chain::{AttemptResult, ChainRecord, Command, CommandChange, Hold};
@@ -46,12 +47,14 @@ pub(super) struct Job {
     pub(super) start: Option<Timestamp>,
 }
 
-/// Takes one step. The transaction is the caller's.
+/// Takes one step. The transaction is the caller's; `decided` is what is to be counted once it is
+/// committed.
 pub(super) async fn advance(
     gate: &Arc<Inner>,
     tx: &mut Tx,
     lease: Lease,
     learned: Option<Report>,
+    decided: &mut Vec<Decided>,
 ) -> Result<Next, StorageError> {
     tx.lock_chain(lease.chain).await?;
     let now = gate.now();
@@ -81,7 +84,7 @@ pub(super) async fn advance(
         let timeline = Timeline::fold(&record, &source.rules);
         let plan = Plan::make(&record, &timeline, &source.rules, now);
         if plan.writes() {
-            let written = carry_out(gate, tx, &record, &timeline, &plan, now).await?;
+            let written = carry_out(gate, tx, &record, &timeline, &plan, decided, now).await?;
             record = brought_up_to_date(tx, record, written, !plan.decide.is_empty()).await?;
             continue;
         }
@@ -185,6 +188,7 @@ async fn carry_out(
     record: &ChainRecord,
     timeline: &Timeline<'_>,
     plan: &Plan,
+    decided: &mut Vec<Decided>,
     now: Timestamp,
 ) -> Result<Written, StorageError> {
     let mut written = Written {
@@ -208,7 +212,7 @@ async fn carry_out(
         }
     }
     for deciding in &plan.decide {
-        decide::decide(gate, tx, record, timeline, deciding, now).await?;
+        decided.extend(decide::decide(gate, tx, record, timeline, deciding, now).await?);
     }
     for step in &plan.credit {
         let posted = match step {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Inner;
+use super::metrics::Decided;
 use super::notices::Watched;
 use crate::domain::account::AccountStatus;
 use crate::domain::amount::{Amount, UnitCode};
@@ -43,7 +44,8 @@ pub(super) struct Payer {
     pub(super) suffices: bool,
 }
 
-/// Makes one decision, of one unit or of a whole series: all or none.
+/// Makes one decision, of one unit or of a whole series: all or none. Returns what was decided, to be
+/// counted once it is committed.
 pub(super) async fn decide(
     gate: &Arc<Inner>,
     tx: &mut Tx,
@@ -51,7 +53,7 @@ pub(super) async fn decide(
     timeline: &Timeline<'_>,
     deciding: &Deciding,
     now: Timestamp,
-) -> Result<(), StorageError> {
+) -> Result<Vec<Decided>, StorageError> {
     let policies = gate.policies.load_full();
     // What the bookings before gave back, and what earlier occurrences of a series have taken.
     let mut spare = returning(record, &deciding.carry_from);
@@ -80,6 +82,7 @@ pub(super) async fn decide(
     }
     all_or_none(&mut judged);
     let mut carry_from = deciding.carry_from.clone();
+    let mut decided = Vec::with_capacity(judged.len());
     for (unit, details, judgement) in judged {
         if let Some(verdict) = &judgement.verdict {
             archive(tx, &policies, verdict, now).await?;
@@ -88,8 +91,10 @@ pub(super) async fn decide(
         let Posted::New(id) = tx.insert_decision(&decision).await? else {
             continue;
         };
-        gate.metrics
-            .decided(&record.source, judgement.outcome.as_str());
+        decided.push(Decided {
+            outcome: judgement.outcome,
+            policy: decision.policy_id.clone(),
+        });
         tracing::info!(
             booking.r#ref = %format_args!("{}/{}", record.source, unit.key),
             decision.outcome = judgement.outcome.as_str(),
@@ -105,7 +110,7 @@ pub(super) async fn decide(
             watched.end(gate, tx, now).await?;
         }
     }
-    Ok(())
+    Ok(decided)
 }
 
 /// Credit that this decision sets free or has already used, by unit of account.

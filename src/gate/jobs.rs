@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::error::put_off;
-use super::{GateSettings, Inner, Source, reconcile, retention, subscriptions};
+use super::{GateSettings, Inner, Source, reconcile, retention, subscriptions, verification};
 use crate::domain::clock::{Timestamp, ms_between, plus_ms};
 use crate::storage::StorageError;
 use crate::storage::records::JobLease;
@@ -167,6 +167,7 @@ pub(super) fn all(settings: &GateSettings, sources: &BTreeMap<String, Source>) -
     let mut jobs = retention::jobs(&settings.retention);
     jobs.extend(reconcile::job(&settings.reconcile, sources));
     jobs.extend(subscriptions::job(sources));
+    jobs.push(verification::job());
     jobs
 }
 

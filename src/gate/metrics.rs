@@ -1,23 +1,61 @@
 //! What the gate counts, for Prometheus. Names are part of the product: they are listed in the README,
 //! and a test holds the two together. Labels are names of sources and words of bookgate, and never
-//! anything a stranger chose.
+//! anything a stranger chose. What is rare is there from the start, with 0: else its first time would not
+//! look like an increase.
+//!
+//! What the store knows, and the process, are looked at when they are asked for (`scrape`, `process`).
+
+mod calls;
+mod process;
+mod scrape;
 
 use std::fmt;
+use std::hash::Hash;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::domain::chain::AttemptResult;
+use crate::domain::clock::Timestamp;
+use crate::domain::decision::Outcome as Decision;
 use crate::domain::ids::SourceName;
+use crate::policy::PolicySet;
+
+pub use calls::CallMeter;
+pub(super) use scrape::{Scrapes, scrape};
 
 /// A source, and what came of something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Outcome {
     source: String,
     result: &'static str,
+}
+
+/// A source, a policy, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct DecidedBy {
+    source: String,
+    result: &'static str,
+    policy: String,
+}
+
+/// What came of something that is about no source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    result: &'static str,
+}
+
+/// One decision, to be counted once it is committed.
+#[derive(Debug, Clone)]
+pub(super) struct Decided {
+    pub(super) outcome: Decision,
+    /// The policy's id; `None` if none spoke.
+    pub(super) policy: Option<String>,
 }
 
 /// A source, and the kind of event that it told of.
@@ -51,7 +89,7 @@ pub(super) struct Metrics {
     taken_over: Family<Outcome, Counter>,
     filed: Family<Told, Counter>,
     filed_seconds: Times,
-    decided: Family<Outcome, Counter>,
+    decided: Family<DecidedBy, Counter>,
     attempts: Family<Outcome, Counter>,
     retries: Family<Of, Counter>,
     dead_letters: Family<Of, Counter>,
@@ -61,12 +99,20 @@ pub(super) struct Metrics {
     subscription_active: Family<Of, Gauge>,
     subscription_failing: Family<Of, Gauge>,
     subscription_unseen: Family<Of, Gauge>,
+    policies: Gauge,
+    policies_loaded_at: Gauge,
+    policy_loads: Family<Ended, Counter>,
 }
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").finish_non_exhaustive()
     }
+}
+
+/// Puts something on the list that has not happened yet.
+fn expect<L: Clone + Eq + Hash>(family: &Family<L, Counter>, labels: &L) {
+    drop(family.get_or_create(labels));
 }
 
 /// From a tenth of a millisecond to three seconds.
@@ -93,8 +139,8 @@ fn outcome(source: &SourceName, result: &'static str) -> Outcome {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
-        let metrics = Self {
+    pub(super) fn new(calls: &CallMeter) -> Self {
+        let mut metrics = Self {
             registry: Registry::with_prefix("bookgate"),
             received: Family::default(),
             acknowledged_seconds: Family::new_with_constructor(short_times),
@@ -111,7 +157,11 @@ impl Metrics {
             subscription_active: Family::default(),
             subscription_failing: Family::default(),
             subscription_unseen: Family::default(),
+            policies: Gauge::default(),
+            policies_loaded_at: Gauge::default(),
+            policy_loads: Family::default(),
         };
+        calls.register(&mut metrics.registry);
         metrics.registered()
     }
 
@@ -135,7 +185,7 @@ impl Metrics {
             Unit::Seconds,
             self.filed_seconds.clone(),
         );
-        let help = "Decisions by outcome: accept, reject, defer";
+        let help = "Decisions by outcome (accept, reject, defer) and policy, - where none spoke";
         to.register("decisions", help, self.decided.clone());
         let help = "Attempts to tell the provider, by how they ended";
         to.register("attempts", help, self.attempts.clone());
@@ -168,7 +218,79 @@ impl Metrics {
             help,
             self.subscription_unseen.clone(),
         );
+        let help = "Policies in force";
+        to.register("policies", help, self.policies.clone());
+        let help = "When the policies in force were loaded, in seconds since 1970";
+        to.register(
+            "policies_loaded_timestamp_seconds",
+            help,
+            self.policies_loaded_at.clone(),
+        );
+        let help = "Loads of policies, by how they ended: loaded, refused";
+        to.register("policy_loads", help, self.policy_loads.clone());
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        to.register("build", "This program", build);
         self
+    }
+
+    /// Puts everything rare on the list that may happen to a source.
+    pub(super) fn expect_source(&self, source: &SourceName) {
+        for result in ["stored", "bad_signature", "stale_signature", "not_stored"] {
+            expect(&self.received, &outcome(source, result));
+        }
+        for result in ["down", "late", "failed"] {
+            expect(&self.taken_over, &outcome(source, result));
+        }
+        for result in AttemptResult::ALL {
+            let outcome = outcome(source, result.as_str());
+            expect(&self.attempts, &outcome);
+        }
+        for result in ["checked", "repaired", "deferred", "failed"] {
+            expect(&self.reconciled, &outcome(source, result));
+        }
+        expect(&self.retries, &of(source));
+        expect(&self.dead_letters, &of(source));
+    }
+
+    /// As [`Metrics::expect_source`], of a receiver of notices.
+    pub(super) fn expect_receiver(&self, receiver: &str) {
+        for result in ["taken", "refused", "unanswered", "gone", "given_up"] {
+            let receiver = receiver.to_owned();
+            expect(&self.notices, &Noticed { receiver, result });
+        }
+    }
+
+    /// These policies are in force since then.
+    pub(super) fn policies_loaded<'s>(
+        &self,
+        set: &PolicySet,
+        sources: impl Iterator<Item = &'s SourceName>,
+        now: Timestamp,
+    ) {
+        self.policies
+            .set(set.policies().count().try_into().unwrap_or(i64::MAX));
+        self.policies_loaded_at.set(now.as_second());
+        self.policy_loads
+            .get_or_create(&Ended { result: "loaded" })
+            .inc();
+        expect(&self.policy_loads, &Ended { result: "refused" });
+        for source in sources {
+            let ids = set.policies().map(|policy| Some(policy.id.to_string()));
+            for policy in ids.chain([None]) {
+                for outcome in [Decision::Accept, Decision::Reject, Decision::Defer] {
+                    let policy = policy.clone();
+                    self.of_decision(source, &Decided { outcome, policy });
+                }
+            }
+        }
+    }
+
+    fn of_decision(&self, source: &SourceName, decided: &Decided) -> Counter {
+        self.decided.get_or_create_owned(&DecidedBy {
+            source: source.to_string(),
+            result: decided.outcome.as_str(),
+            policy: decided.policy.clone().unwrap_or_else(|| "-".to_owned()),
+        })
     }
 
     /// A webhook of a known source was answered, so many seconds after it came if it was stored.
@@ -205,9 +327,9 @@ impl Metrics {
             .observe(seconds);
     }
 
-    /// Something was decided.
-    pub(super) fn decided(&self, source: &SourceName, result: &'static str) {
-        self.decided.get_or_create(&outcome(source, result)).inc();
+    /// Something was decided, and that is committed.
+    pub(super) fn decided(&self, source: &SourceName, decided: &Decided) {
+        self.of_decision(source, decided).inc();
     }
 
     /// An attempt, the `number`th of its command, came to an end.
@@ -260,40 +382,12 @@ impl Metrics {
         self.subscription_unseen.get_or_create(&of(source)).set(1);
     }
 
-    /// All of it, as Prometheus reads it (OpenMetrics 1.0 text).
-    pub(super) fn text(&self) -> String {
-        let mut text = String::new();
+    /// What was counted, as Prometheus reads it (OpenMetrics 1.0 text), but for the end of the text.
+    fn write(&self, text: &mut String) {
         // Writing to a text cannot fail.
-        let _ = text::encode(&mut text, &self.registry);
-        text
+        let _ = text::encode_registry(text, &self.registry);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const README: &str = include_str!("../../README.md");
-
-    #[test]
-    fn the_readme_lists_every_name() {
-        let (metrics, source) = (Metrics::new(), SourceName::new("one"));
-        metrics.received(&source, "stored", 0.001);
-        metrics.taken_over(&source, "down");
-        metrics.filed(&source, "created", "event", 0.001);
-        metrics.decided(&source, "accept");
-        metrics.attempted(&source, 2, "ok");
-        metrics.dead_letter(&source);
-        metrics.reconciled(&source, "checked", 3);
-        metrics.notice("ops", "taken");
-        metrics.circuit(&source, true);
-        metrics.subscription(&source, true, false);
-        let text = metrics.text();
-        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-        let names = types.filter_map(|line| line.split(' ').next());
-        let told = |name: &&str| README.contains(&format!("| `{name}` |"));
-        let missing: Vec<_> = names.clone().filter(|name| !told(name)).collect();
-        assert!(missing.is_empty(), "not in the README: {missing:?}");
-        assert_eq!(names.count(), 15, "{text}");
-    }
-}
+mod tests;

@@ -33,6 +33,7 @@ mod schedule;
 mod simulation;
 mod source;
 mod subscriptions;
+mod verification;
 mod views;
 mod worker;
 
@@ -52,7 +53,7 @@ use crate::storage::{Storage, StorageError};
 
 use give_way::GiveWay;
 use heartbeat::Heart;
-use metrics::Metrics;
+use metrics::{Metrics, Scrapes};
 use notices::Notices;
 
 pub use crate::storage::records::{DeliveryRow, DeliveryState};
@@ -64,6 +65,7 @@ pub use desk::Desk;
 pub use error::GateError;
 pub use heartbeat::set_clock;
 pub use instances::InstanceView;
+pub use metrics::CallMeter;
 pub use notices::{NoticeSettings, NoticeView, NoticesAsked, Subscriber, send_test};
 pub use person::{PersonDecides, PersonsAnswer};
 pub use query::{BookingsAsked, PAGE_MAX};
@@ -132,6 +134,8 @@ pub(crate) struct Inner {
     clock: Arc<dyn Clock>,
     settings: GateSettings,
     metrics: Metrics,
+    /// The last look at what waits.
+    scrapes: Scrapes,
     /// Those who are told what happens.
     notices: Notices,
     /// Work on a schedule.
@@ -192,6 +196,8 @@ pub struct Parts {
     pub settings: GateSettings,
     /// Who is told what happens.
     pub notices: NoticeSettings,
+    /// Whom the sources' providers tell of their calls.
+    pub calls: CallMeter,
 }
 
 impl Gate {
@@ -201,6 +207,15 @@ impl Gate {
         let (intake, arrivals) = inbox::intake();
         let by_name = |source: Source| (source.name.as_str().to_owned(), source);
         let sources: BTreeMap<String, Source> = parts.sources.into_iter().map(by_name).collect();
+        let metrics = Metrics::new(&parts.calls);
+        for source in sources.values() {
+            metrics.expect_source(&source.name);
+        }
+        for subscriber in &parts.notices.subscribers {
+            metrics.expect_receiver(subscriber.receiver.name());
+        }
+        let names = sources.values().map(|source| &source.name);
+        metrics.policies_loaded(&parts.policies, names, parts.clock.now());
         Self(Arc::new(Inner {
             desk,
             storage: parts.storage,
@@ -210,7 +225,8 @@ impl Gate {
             sources,
             clock: parts.clock,
             settings: parts.settings,
-            metrics: Metrics::new(),
+            metrics,
+            scrapes: Scrapes::default(),
             notices: Notices::new(parts.notices),
             journal_refused_at: AtomicI64::new(0),
             intake,
@@ -228,13 +244,9 @@ impl Gate {
         }))
     }
 
-    /// What was counted since this process began, as Prometheus reads it.
-    pub fn metrics(&self) -> String {
-        for source in self.0.sources.values() {
-            let open = source.health().failing_since.is_some();
-            self.0.metrics.circuit(&source.name, open);
-        }
-        self.0.metrics.text()
+    /// What was counted since this process began, and what waits now, as Prometheus reads it.
+    pub async fn metrics(&self) -> String {
+        metrics::scrape(&self.0).await
     }
 
     /// Works until `shutdown` is cancelled: stores deliveries, drains the journal into the inbox, files

@@ -42,8 +42,13 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
 }
 
 async fn watch_one(gate: &Inner, source: &Source, mut health: watch::Receiver<Health>) {
+    let mut failing = false;
     loop {
         let news = *health.borrow_and_update();
+        if failing != news.failing_since.is_some() {
+            failing = !failing;
+            log(source, failing);
+        }
         if news.number > source.health_told.load(Ordering::SeqCst) {
             if let Err(error) = tell(gate, source, news).await {
                 put_off(&error, "the state of a source cannot be noted");
@@ -56,6 +61,14 @@ async fn watch_one(gate: &Inner, source: &Source, mut health: watch::Receiver<He
         if health.changed().await.is_err() {
             return;
         }
+    }
+}
+
+fn log(source: &Source, failing: bool) {
+    if failing {
+        tracing::warn!(source.name = %source.name, "the provider is failing; calls wait until it answers again");
+    } else {
+        tracing::info!(source.name = %source.name, "the provider answers again; what waited goes on");
     }
 }
 

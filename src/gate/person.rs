@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::again::again;
 use super::decide::{self, Judgement, Payer, Spare};
+use super::metrics::Decided;
 use super::notices::Watched;
 use super::views::BookingView;
 use super::{Actor, Gate, GateError, Inner, advance};
@@ -114,15 +115,19 @@ pub(super) async fn decide_booking(
     })
     .await?;
     if decided > 0 {
-        let outcome = order.answer.outcome().as_str();
+        let outcome = order.answer.outcome();
         tracing::info!(
             booking.r#ref = %format_args!("{}/{}", order.source, view.line.uid),
-            decision.outcome = outcome,
+            decision.outcome = outcome.as_str(),
             actor = %order.actor.name,
             "decided by a person"
         );
         let source = SourceName::new(order.source.as_str());
-        (0..decided).for_each(|_| gate.metrics.decided(&source, outcome));
+        let one = Decided {
+            outcome,
+            policy: None,
+        };
+        (0..decided).for_each(|_| gate.metrics.decided(&source, &one));
         gate.storage.ring();
     }
     Ok(view)

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::advance::{Next, advance};
 use super::error::put_off;
 use super::give_way::Turn;
+use super::metrics::Decided;
 use super::report::Report;
 use super::{Inner, deliver};
 use crate::domain::clock::{ms_between, plus_ms};
@@ -198,11 +199,20 @@ async fn step(
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 wait_ms = (wait_ms * 2).min(2_000);
             }
-            other => return other,
+            Err(error) => return Err(error),
+            Ok((next, decided)) => {
+                for decided in &decided {
+                    gate.metrics.decided(&lease.source, decided);
+                }
+                return Ok(next);
+            }
         }
     }
     Ok(Next::Done)
 }
+
+/// What comes next, and what was decided, to be counted once it is committed.
+type Stepped = (Next, Vec<Decided>);
 
 /// A step, ready for its transaction.
 fn one_step(
@@ -210,12 +220,15 @@ fn one_step(
     lease: &Lease,
     learned: Option<Report>,
     turn: Turn,
-) -> impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Next, StorageError>> + Send + 'static {
+) -> impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Stepped, StorageError>> + Send + 'static
+{
     let (gate, lease) = (Arc::clone(gate), lease.clone());
     move |tx| {
         Box::pin(async move {
             let _turn = turn.begin();
-            advance(&gate, tx, lease, learned).await
+            let mut decided = Vec::new();
+            let next = advance(&gate, tx, lease, learned, &mut decided).await?;
+            Ok((next, decided))
         })
     }
 }

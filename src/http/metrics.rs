@@ -10,5 +10,8 @@ use super::App;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) async fn show(State(app): State<App>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.gate.metrics())
+    (
+        [(header::CONTENT_TYPE, OPEN_METRICS)],
+        app.gate.metrics().await,
+    )
 }

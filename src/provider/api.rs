@@ -12,7 +12,7 @@ use super::CallError;
 use super::circuit::Circuit;
 use super::client::{Effect, HttpAnswer, HttpClient};
 use super::limiter::Limiter;
-use super::registry::{BuildError, Calling};
+use super::registry::{BuildError, CallTold, Calling};
 use crate::domain::clock::Timestamp;
 
 /// Stands for the HTTP status of a call that was refused before it was sent, because it could not
@@ -51,6 +51,7 @@ pub(super) struct Api {
     client: HttpClient,
     limiter: Limiter,
     circuit: Circuit,
+    told: CallTold,
     base: Url,
     limits: Limits,
 }
@@ -62,6 +63,7 @@ impl Api {
             client: HttpClient::new(&base, limits.connect_timeout_ms)?,
             limiter: Limiter::new(limits.requests_per_minute, Arc::clone(&calling.clock)),
             circuit: Circuit::new(calling.circuit, calling.clock),
+            told: calling.told,
             base,
             limits,
         })
@@ -113,8 +115,11 @@ impl Api {
         self.circuit.look(effect)?;
         self.limiter.acquire(effect, deadline).await?;
         let permit = self.circuit.begin(effect)?;
+        let began = Instant::now();
         let outcome = self.client.send(request, effect, deadline).await;
         permit.end(&outcome);
+        let word = outcome.as_ref().map_or_else(CallError::word, |_| "ok");
+        (self.told)(effect, word, began.elapsed().as_secs_f64());
         if let Err(CallError::Limited { wait_ms }) = outcome {
             self.limiter.pause(wait_ms);
         }

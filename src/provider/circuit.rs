@@ -176,9 +176,6 @@ impl Circuit {
             *sides = [Side::default(); 2];
         }
         let is_open = failing_since(&sides);
-        if was_open.is_some() && is_open.is_none() {
-            tracing::info!("the provider answers again; what waited for it goes on");
-        }
         if was_open != is_open || self.health.borrow().number == 0 {
             self.publish(is_open, None);
         }
@@ -191,13 +188,7 @@ impl Circuit {
         side.failures = side.failures.saturating_add(1);
         side.failing_since.get_or_insert(now);
         let wait_ms = match side.open {
-            None if self.opens_after(side.failures) => {
-                tracing::warn!(
-                    failures = side.failures,
-                    "the provider is failing; calls wait until it answers again"
-                );
-                self.settings.wait_ms
-            }
+            None if self.opens_after(side.failures) => self.settings.wait_ms,
             Some(open) if probe => (open.wait_ms * 2).min(self.settings.wait_ms_max),
             // Not yet; or it began before the circuit was opened.
             None | Some(_) => return,

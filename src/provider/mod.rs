@@ -128,6 +128,20 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// The class in a word, for counting.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Limited { .. } => "limited",
+            Self::Away { .. } => "away",
+            Self::Transient { .. } => "transient",
+            Self::Rejected { .. } => "rejected",
+            Self::NotFound { .. } => "not_found",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
 /// A scheduling provider, as one configured source sees it.
 #[async_trait]
 pub trait Provider: Send + Sync {

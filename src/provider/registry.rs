@@ -5,7 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::circuit::CircuitSettings;
-use super::client::ClientError;
+use super::client::{ClientError, Effect};
 use super::signature::Scheme;
 use super::{Provider, calcom, calendly};
 use crate::domain::clock::Clock;
@@ -44,15 +44,22 @@ pub struct Setup {
 pub struct Calling {
     /// When the provider counts as failing.
     pub circuit: CircuitSettings,
+    /// Who is told how each call ended.
+    pub told: CallTold,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
+/// Takes what a call did, how it ended in a word ([`CallError::word`](super::CallError::word), or `ok`), and how long it took in
+/// seconds.
+pub type CallTold = Arc<dyn Fn(Effect, &'static str, f64) + Send + Sync>;
+
 impl Calling {
-    /// Calls that nothing keeps away from a provider that is failing.
+    /// Calls that nothing keeps away from a provider that is failing, and that nobody counts.
     pub fn whatever_comes(clock: Arc<dyn Clock>) -> Self {
         Self {
             circuit: CircuitSettings::NEVER,
+            told: Arc::new(|_, _, _| {}),
             clock,
         }
     }

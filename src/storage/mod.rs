@@ -55,6 +55,7 @@ mod tables;
 mod tests;
 mod together;
 mod verify;
+mod waiting;
 mod words;
 mod writer;
 

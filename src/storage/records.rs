@@ -8,6 +8,7 @@ mod moving;
 mod notices;
 mod retention;
 mod sources;
+mod waiting;
 
 pub use jobs::*;
 pub use ledger::*;
@@ -16,6 +17,7 @@ pub use moving::*;
 pub use notices::*;
 pub use retention::*;
 pub use sources::*;
+pub use waiting::*;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,9 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, from_us};
-use crate::gate::{Acknowledge, Gate, NoticeSettings, Parts, ReconcileSettings, RetentionSettings};
+use crate::gate::{
+    Acknowledge, CallMeter, Gate, NoticeSettings, Parts, ReconcileSettings, RetentionSettings,
+};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::policy::{self, LoadContext};
 use crate::storage::records::JobRow;
@@ -87,6 +89,7 @@ impl Place {
                 worker_name: name.to_owned(),
             },
             notices: NoticeSettings::default(),
+            calls: CallMeter::default(),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::give_way::GiveWay;
-use crate::gate::metrics::Metrics;
+use crate::gate::metrics::{CallMeter, Metrics, Scrapes};
 use crate::gate::notices::Notices;
 use crate::gate::{Acknowledge, Activity, Actor, Desk, GateSettings, Inner, Source, TopUpRequest};
 use crate::gate::{ReconcileSettings, RetentionSettings, inbox};
@@ -127,7 +127,8 @@ pub(super) fn gate(
         policies: ArcSwap::from(Arc::clone(&stage.policies)),
         sources: [(SOURCE.to_owned(), source)].into(),
         clock: Arc::clone(clock),
-        metrics: Metrics::new(),
+        metrics: Metrics::new(&CallMeter::default()),
+        scrapes: Scrapes::default(),
         notices: Notices::default(),
         settings: GateSettings {
             acknowledge: Acknowledge::Database,

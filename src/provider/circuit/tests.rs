@@ -40,7 +40,7 @@ fn refusal() -> Result<(), CallError> {
 impl Circuit {
     #[track_caller]
     fn call(&self, effect: Effect, outcome: &Result<(), CallError>) {
-        self.begin(effect).ok().expect("it may go").end(outcome);
+        self.begin(effect).expect("it may go").end(outcome);
     }
 
     fn wait_ms(&self, effect: Effect) -> Option<i64> {

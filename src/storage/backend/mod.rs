@@ -73,6 +73,12 @@ impl Sql {
         }
     }
 
+    /// What asks SQLite how it would answer.
+    #[cfg(test)]
+    pub(super) fn explain(self) -> String {
+        format!("EXPLAIN QUERY PLAN {}", self.sqlite)
+    }
+
     /// Whether SQLite's text has this in it.
     #[cfg(test)]
     pub(super) fn has(self, part: &str) -> bool {

@@ -181,6 +181,7 @@ async fn every_statement_runs_on_both() {
         rivals::STORIES,
         together::STORIES,
         verify::STORIES,
+        waiting::STORIES,
         writer::STORIES,
     ];
     for story in all.into_iter().flatten() {

@@ -21,6 +21,7 @@ mod retention;
 mod rivals;
 mod together;
 mod verify;
+mod waiting;
 mod writer;
 
 use super::records::*;

@@ -50,8 +50,8 @@ impl Installation {
         self.job(name).await["report"].clone()
     }
 
-    /// What is counted of a source: the numbers of a name without `bookgate_`, by `result` (empty
-    /// where there is none).
+    /// What is counted of a source: the numbers of a name without `bookgate_`, summed up by
+    /// `result` (empty where there is none), without those that are 0.
     pub(crate) async fn counted(&self, name: &str, source: &str) -> BTreeMap<String, u64> {
         let metrics = self.raw_admin(reqwest::Method::GET, "/metrics");
         let metrics = metrics.bearer_auth(READ_TOKEN).send().await.unwrap();
@@ -61,9 +61,13 @@ impl Installation {
         let counts = lines.map(|line| {
             let (labels, count) = line.split_once("} ").unwrap();
             let result = labels.split('"').nth(1).unwrap_or_default();
-            (result.to_owned(), count.parse().unwrap())
+            (result.to_owned(), count.parse::<u64>().unwrap())
         });
-        counts.collect()
+        let mut sums = BTreeMap::new();
+        for (result, count) in counts.filter(|(_, count)| *count > 0) {
+            *sums.entry(result).or_default() += count;
+        }
+        sums
     }
 
     /// A request as it is, to be sent to the admin door.

@@ -64,6 +64,13 @@ impl Second {
         body
     }
 
+    /// What its admin endpoint answers, as text.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let request = reqwest::Client::new().get(format!("http://{}{path}", self.admin));
+        let answer = request.bearer_auth(ADMIN_TOKEN).send().await.unwrap();
+        answer.text().await.unwrap()
+    }
+
     /// Waits until it has nothing left to do now.
     pub(super) async fn settle(&self) {
         let gate = self.gate.clone();
