@@ -24,12 +24,14 @@ use crate::notify::Receiver;
 use crate::provider::circuit::CircuitSettings;
 use crate::provider::registry::Calling;
 use crate::provider::signature::{Scheme, Verifier};
+use crate::provider::traced::Tracer;
 use crate::provider::{Provider, registry};
 use crate::settings::{
     Acknowledge, Created, Database, HostConfirm, ReceiverSettings, Role, Settings, SharedRefusal,
     SourceSettings, Tls, UnknownCanceller, Verification, WhenStoreIsDown,
 };
 use crate::storage::{self, PostgresSettings, Storage, StorageError, StorageSettings, TlsMode};
+use crate::telemetry::otlp::{Exporter, OtlpTarget};
 
 pub use policies::{PolicyError, check_policies, load_policies};
 
@@ -69,6 +71,7 @@ pub struct App {
     pub gate: Gate,
     reader: Reader,
     journal: Arc<Journal>,
+    exporter: Option<Exporter>,
     storage: Storage,
     http: Arc<HttpSettings>,
     grace: Duration,
@@ -111,6 +114,8 @@ impl App {
             journal.recovered = opened.recovered_records,
             "opened"
         );
+        let worker_name = instance_name();
+        let (exporter, tracer) = open_exporter(settings, &worker_name)?.unzip();
         let gate = Gate::new(Parts {
             storage: storage.clone(),
             journal: Arc::clone(&journal),
@@ -119,14 +124,16 @@ impl App {
             units: settings.units.values().cloned().collect(),
             sources,
             clock,
-            settings: gate_settings(settings),
+            settings: gate_settings(settings, worker_name),
             notices: notice_settings(settings)?,
             calls,
+            tracer: tracer.unwrap_or_default(),
         });
         Ok(Self {
             gate,
             reader,
             journal,
+            exporter,
             storage,
             http: Arc::new(http_settings(settings)),
             grace: millis(settings.server.shutdown_grace_ms),
@@ -148,6 +155,10 @@ impl App {
             let (gate, work) = (self.gate.clone(), work.clone());
             tokio::spawn(async move { gate.run(self.reader, work).await })
         };
+        let no_more_spans = CancellationToken::new();
+        let exporting = self
+            .exporter
+            .map(|it| tokio::spawn(it.run(no_more_spans.clone())));
         let public = http::public(self.gate.clone(), Arc::clone(&self.http));
         let admin = http::admin(self.gate.clone(), Arc::clone(&self.http));
         tokio::join!(
@@ -165,6 +176,11 @@ impl App {
                 Ok(())
             }
         };
+        no_more_spans.cancel();
+        if let Some(exporting) = exporting {
+            // What is left after that is dropped with the process.
+            let _ended = tokio::time::timeout(self.grace, exporting).await;
+        }
         self.journal.close().await;
         self.storage.close().await;
         tracing::info!("stopped");
@@ -335,7 +351,7 @@ fn schemes(entry: &registry::Entry, source: &SourceSettings) -> Vec<Scheme> {
     .collect()
 }
 
-fn gate_settings(settings: &Settings) -> GateSettings {
+fn gate_settings(settings: &Settings, worker_name: String) -> GateSettings {
     GateSettings {
         acknowledge: match (settings.server.acknowledge, &settings.storage.database) {
             (Acknowledge::Journal, _) | (Acknowledge::Auto, Database::Sqlite(_)) => {
@@ -357,7 +373,7 @@ fn gate_settings(settings: &Settings) -> GateSettings {
             interval_ms: settings.reconcile.interval_ms,
             days_back: settings.reconcile.days_back,
         },
-        worker_name: instance_name(),
+        worker_name,
     }
 }
 
@@ -382,6 +398,22 @@ pub fn open_receiver(name: &str, settings: &ReceiverSettings) -> anyhow::Result<
     let (url, secrets) = (settings.url.clone(), &settings.secrets);
     Receiver::new(name, url, secrets, settings.timeout_ms)
         .with_context(|| format!("notices.{name}"))
+}
+
+fn open_exporter(
+    settings: &Settings,
+    instance: &str,
+) -> anyhow::Result<Option<(Exporter, Tracer)>> {
+    let Some(otlp) = &settings.telemetry.otlp else {
+        return Ok(None);
+    };
+    let target = OtlpTarget {
+        traces_url: otlp.traces_url.clone(),
+        headers: otlp.headers.clone(),
+        service_name: otlp.service_name.clone(),
+        instance: instance.to_owned(),
+    };
+    Exporter::new(target).map(Some).context("telemetry.otlp")
 }
 
 /// New with every start: who was killed and started again is somebody else.

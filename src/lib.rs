@@ -16,7 +16,7 @@
 //! | [`gate`] | joins them: receive, drain, decide, deliver, and the questions admins ask | all above |
 //! | [`http`] | the doors, thin | gate, domain |
 //! | [`standin`] | stateful stand-ins of the providers, a folder for each, for `demo` and the tests | domain |
-//! | [`settings`], [`telemetry`] | defaults, file, environment; logs | domain |
+//! | [`settings`], [`telemetry`] | defaults, file, environment; logs and traces | domain |
 //! | [`app`], [`cli`] | composition root; one file for each command | all |
 //!
 //! `tests/it/architecture/` fails when a room reaches over, and when a provider is called by its name
@@ -90,6 +90,9 @@
 //! A crash between any two of these leaves facts, decisions, commands and attempts on disk, and the plan
 //! made from them is the same as before. `gate::simulation` tells thousands of histories in which that,
 //! and everything else, goes wrong.
+//!
+//! Who wants to see the way of a webhook is told of it in spans (`gate::spans`, [`provider::traced`],
+//! [`telemetry::otlp`]). They find each other across the store by the webhook's digest.
 //!
 //! # Several daemons on one store
 //!

@@ -1,6 +1,8 @@
 //! Logs: to stderr, as text or JSON, with RFC 3339 times in UTC. What may stand in them is decided
 //! where they are written: never bodies, addresses, names, tokens or signatures.
 
+pub mod otlp;
+
 use std::io;
 
 use tracing::subscriber::set_global_default;

@@ -16,3 +16,4 @@ pub mod secret;
 #[cfg(test)]
 mod testing;
 pub mod timeline;
+pub mod trace;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::put_off;
-use super::{Inner, keys};
+use super::{Inner, keys, spans};
 use crate::domain::chain::FactBody;
 use crate::domain::clock::{Timestamp, ms_between};
 use crate::domain::ids::DeliveryId;
@@ -84,6 +84,9 @@ pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> 
     if let Ok(letters) = &filed {
         let first = letters.iter().filter(|letter| !letter.replayed);
         first.for_each(|letter| gate.count(letter, now));
+        if gate.tracer.is_on() {
+            spans::filed(gate, letters, now).await;
+        }
     }
     match filed.map(|letters| letters.len()) {
         Err(error) if !error.is_transient() => {

@@ -93,7 +93,7 @@ fn new_delivery(record: Record) -> NewDelivery {
 
 /// The idempotency key of a delivery whose provider gives none: 16 bytes of SHA-256 over source and
 /// body.
-fn digest(source: &SourceName, body: &[u8]) -> [u8; 16] {
+pub(super) fn digest(source: &SourceName, body: &[u8]) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(source.as_str().as_bytes());
     hash.update([0]);

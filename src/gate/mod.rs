@@ -32,6 +32,7 @@ mod schedule;
 #[cfg(test)]
 mod simulation;
 mod source;
+mod spans;
 mod subscriptions;
 mod verification;
 mod views;
@@ -49,6 +50,7 @@ use crate::domain::amount::Unit;
 use crate::domain::clock::{Clock, Timestamp, from_us, plus_ms};
 use crate::journal::{Journal, Reader};
 use crate::policy::PolicySet;
+use crate::provider::traced::Tracer;
 use crate::storage::{Storage, StorageError};
 
 use give_way::GiveWay;
@@ -134,6 +136,8 @@ pub(crate) struct Inner {
     clock: Arc<dyn Clock>,
     settings: GateSettings,
     metrics: Metrics,
+    /// Who is told of spans.
+    tracer: Tracer,
     /// The last look at what waits.
     scrapes: Scrapes,
     /// Those who are told what happens.
@@ -198,6 +202,8 @@ pub struct Parts {
     pub notices: NoticeSettings,
     /// Whom the sources' providers tell of their calls.
     pub calls: CallMeter,
+    /// Who is told of spans.
+    pub tracer: Tracer,
 }
 
 impl Gate {
@@ -226,6 +232,7 @@ impl Gate {
             clock: parts.clock,
             settings: parts.settings,
             metrics,
+            tracer: parts.tracer,
             scrapes: Scrapes::default(),
             notices: Notices::new(parts.notices),
             journal_refused_at: AtomicI64::new(0),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Acknowledge, Gate, Inner};
+use super::{Acknowledge, Gate, Inner, spans};
 use crate::domain::ids::DeliveryId;
 use crate::journal::Record;
 use crate::provider::signature::Refusal;
@@ -75,6 +75,7 @@ impl Gate {
             content_type,
             body,
         };
+        let traced = self.0.tracer.is_on().then(|| record.body.clone());
         let inner = Arc::clone(&self.0);
         let stored = tokio::spawn(async move { inner.store(record).await }).await;
         let stored = stored.unwrap_or(Err(Refused::Unavailable));
@@ -85,6 +86,9 @@ impl Gate {
         };
         let seconds = began.elapsed().as_secs_f64();
         self.0.metrics.received(&source.name, result, seconds);
+        if let Some(body) = traced {
+            spans::webhook(&self.0, (&source.name, &body), now, result);
+        }
         stored
     }
 

@@ -26,6 +26,24 @@ pub(super) enum Report {
     Attempt(Box<AttemptReport>),
 }
 
+impl Report {
+    /// What a trace tells of it: more about it, and whether it failed.
+    pub(super) fn traced(&self) -> (Vec<(&'static str, String)>, bool) {
+        let Self::Attempt(report) = self else {
+            return (Vec::new(), false);
+        };
+        let failed = matches!(
+            report.result,
+            AttemptResult::Transient | AttemptResult::Rejected | AttemptResult::Unknown
+        );
+        let attributes = vec![
+            ("bookgate.action", report.change.action.as_str().to_owned()),
+            ("bookgate.result", report.result.as_str().to_owned()),
+        ];
+        (attributes, failed)
+    }
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone)]
 pub(super) struct AttemptReport {

@@ -18,7 +18,7 @@ use super::error::put_off;
 use super::give_way::Turn;
 use super::metrics::Decided;
 use super::report::Report;
-use super::{Inner, deliver};
+use super::{Inner, deliver, spans};
 use crate::domain::clock::{ms_between, plus_ms};
 use crate::domain::ids::ChainId;
 use crate::provider::{CallError, Target};
@@ -182,6 +182,7 @@ async fn step(
 ) -> Result<Next, StorageError> {
     let mut wait_ms = 50;
     let known = learned.is_some();
+    let began_at = gate.now();
     for attempt in 1.. {
         let turn = keep(gate, lease, gate.give_way.turn()).await;
         let work = one_step(gate, lease, learned.clone(), turn);
@@ -204,6 +205,7 @@ async fn step(
                 for decided in &decided {
                     gate.metrics.decided(&lease.source, decided);
                 }
+                spans::decided(gate, lease.chain, &decided, began_at).await;
                 return Ok(next);
             }
         }
@@ -235,7 +237,11 @@ fn one_step(
 
 async fn tell(gate: &Arc<Inner>, job: &super::advance::Job) -> Report {
     match gate.sources.get(job.lease.source.as_str()) {
-        Some(source) => deliver::deliver(gate, source, job).await,
+        Some(source) => {
+            let root = spans::of_chain(gate, job.lease.chain, job.command.created_at).await;
+            let delivering = deliver::deliver(gate, source, job);
+            spans::outside(gate, root, "attempt", delivering, Report::traced).await
+        }
         None => Report::ReadLater(plus_ms(gate.now(), READ_RETRY_MS)),
     }
 }
@@ -245,7 +251,10 @@ async fn read(gate: &Arc<Inner>, lease: &Lease, target: &Target) -> Report {
         return Report::ReadLater(plus_ms(gate.now(), READ_RETRY_MS));
     };
     let asked_at = gate.now();
-    match source.provider.read(target).await {
+    let root = spans::of_chain(gate, lease.chain, asked_at).await;
+    let reading = source.provider.read(target);
+    let told = |read: &Result<_, CallError>| (Vec::new(), read.is_err());
+    match spans::outside(gate, root, "reading", reading, told).await {
         Ok(readings) if readings.is_empty() => Report::Missing(target.uid.clone()),
         Ok(readings) => Report::Read { asked_at, readings },
         // Not there, or not to be had by this key or this dialect: asking again tells no more. A key

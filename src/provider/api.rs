@@ -13,7 +13,8 @@ use super::circuit::Circuit;
 use super::client::{Effect, HttpAnswer, HttpClient};
 use super::limiter::Limiter;
 use super::registry::{BuildError, CallTold, Calling};
-use crate::domain::clock::Timestamp;
+use super::traced::CallSpan;
+use crate::domain::clock::{Clock, Timestamp};
 
 /// Stands for the HTTP status of a call that was refused before it was sent, because it could not
 /// have been right.
@@ -52,6 +53,7 @@ pub(super) struct Api {
     limiter: Limiter,
     circuit: Circuit,
     told: CallTold,
+    clock: Arc<dyn Clock>,
     base: Url,
     limits: Limits,
 }
@@ -62,8 +64,9 @@ impl Api {
         Ok(Self {
             client: HttpClient::new(&base, limits.connect_timeout_ms)?,
             limiter: Limiter::new(limits.requests_per_minute, Arc::clone(&calling.clock)),
-            circuit: Circuit::new(calling.circuit, calling.clock),
+            circuit: Circuit::new(calling.circuit, Arc::clone(&calling.clock)),
             told: calling.told,
+            clock: calling.clock,
             base,
             limits,
         })
@@ -115,9 +118,13 @@ impl Api {
         self.circuit.look(effect)?;
         self.limiter.acquire(effect, deadline).await?;
         let permit = self.circuit.begin(effect)?;
+        let (request, span) = CallSpan::begin(request, self.clock.now());
         let began = Instant::now();
         let outcome = self.client.send(request, effect, deadline).await;
         permit.end(&outcome);
+        if let Some(span) = span {
+            span.end(&outcome, self.clock.now());
+        }
         let word = outcome.as_ref().map_or_else(CallError::word, |_| "ok");
         (self.told)(effect, word, began.elapsed().as_secs_f64());
         if let Err(CallError::Limited { wait_ms }) = outcome {

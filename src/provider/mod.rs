@@ -14,6 +14,7 @@ mod scripted_server;
 pub mod signature;
 pub mod subscriptions;
 pub mod survey;
+pub mod traced;
 
 use async_trait::async_trait;
 
@@ -129,6 +130,18 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// The HTTP status, if there was an answer that had one.
+    pub fn http_status(&self) -> Option<u16> {
+        match self {
+            Self::Limited { .. } => Some(429),
+            Self::Away { .. } => None,
+            Self::Rejected { http_status, .. } | Self::NotFound { http_status } => {
+                Some(*http_status)
+            }
+            Self::Transient { http_status, .. } | Self::Unknown { http_status, .. } => *http_status,
+        }
+    }
+
     /// The class in a word, for counting.
     pub fn word(&self) -> &'static str {
         match self {

@@ -37,7 +37,24 @@ pub(super) struct Document {
     pub(super) worker: WorkerSettings,
     pub(super) reconcile: ReconcileSettings,
     pub(super) retention: RetentionSettings,
+    #[serde(default)]
+    pub(super) telemetry: TelemetryTable,
     pub(super) log: LogSettings,
+}
+
+/// `[telemetry]`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TelemetryTable {
+    pub(super) otlp: OtlpTable,
+}
+
+/// `[telemetry.otlp]`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct OtlpTable {
+    pub(super) endpoint: Option<String>,
+    pub(super) authorization: Option<String>,
 }
 
 /// `[storage]`.

@@ -136,6 +136,13 @@ pub(super) static KEYS: Node = Table(&[
         ]),
     ),
     (
+        "telemetry",
+        Table(&[(
+            "otlp",
+            Table(&[("endpoint", One(BaseUrl)), ("authorization", One(Secret))]),
+        )]),
+    ),
+    (
         "log",
         Table(&[
             ("format", One(Choice(section::LogFormat::WORDS))),

@@ -71,6 +71,8 @@ pub struct Settings {
     pub reconcile: ReconcileSettings,
     /// What is removed once it is old.
     pub retention: RetentionSettings,
+    /// Where traces go.
+    pub telemetry: TelemetrySettings,
     /// What goes to stderr.
     pub log: LogSettings,
 }
@@ -142,6 +144,9 @@ impl Settings {
         if extent < Extent::Everything {
             layers.document.sources.clear();
             layers.document.notices.clear();
+        }
+        if extent < Extent::Everything {
+            layers.document.telemetry = Default::default();
         }
         if extent < Extent::Tokens {
             layers.document.admin.tokens.clear();

@@ -2,6 +2,7 @@
 //! the rules that join several keys.
 
 mod notices;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,6 +43,7 @@ pub(super) fn resolve(
     let receivers = resolver.receivers(document.notices);
     let tokens = resolver.tokens(document.admin.tokens);
     let sources = resolver.sources(document.sources);
+    let telemetry = resolver.telemetry(document.telemetry);
     let (mut journal, mut policies) = (document.journal, document.policies);
     journal.dir = base_dir.join(journal.dir);
     policies.dir = base_dir.join(policies.dir);
@@ -65,6 +67,7 @@ pub(super) fn resolve(
         worker: document.worker,
         reconcile: document.reconcile,
         retention: document.retention,
+        telemetry: telemetry?,
         log: document.log,
     })
 }

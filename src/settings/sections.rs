@@ -448,6 +448,24 @@ pub struct RetentionSettings {
     pub idempotency_days: i64,
 }
 
+/// `[telemetry]`: what is told to others than Prometheus.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TelemetrySettings {
+    /// Where traces go; `None` if there are to be none.
+    pub otlp: Option<OtlpSettings>,
+}
+
+/// `[telemetry.otlp]`, and the environment's `OTEL_` variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpSettings {
+    /// The collector's address for traces.
+    pub traces_url: Url,
+    /// Headers that it asks for.
+    pub headers: Vec<(String, Secret)>,
+    /// What this daemon is called there.
+    pub service_name: String,
+}
+
 /// `[log]`: what goes to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -48,7 +48,9 @@ async fn work<W: World>(
     next: Next,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    let call = shared.log_call(request.method(), &path);
+    let traceparent = request.headers().get("traceparent");
+    let traceparent = traceparent.and_then(|value| Some(value.to_str().ok()?.to_owned()));
+    let call = shared.log_call(request.method(), &path, traceparent);
     if let Some(fault) = shared.strike(When::BeforeWork, &call).await {
         return spoil(&shared, &severance, call.order, fault, &path);
     }

@@ -21,6 +21,8 @@ pub struct ApiCall<Operation> {
     pub operation: Operation,
     /// Of which booking (or other thing), as far as the path tells.
     pub uid: Option<Uid>,
+    /// The trace that the caller said it belongs to (`traceparent`).
+    pub traceparent: Option<String>,
     /// HTTP status answered. `None` while the call runs, and if its connection was reset.
     pub answered: Option<u16>,
     /// Whether it changed something, also if the answer said otherwise or never arrived.
@@ -44,7 +46,12 @@ impl<Operation> Default for CallLog<Operation> {
 
 impl<W: World> Shared<W> {
     /// Enters a call into the log.
-    pub(super) fn log_call(&self, method: &Method, path: &str) -> ApiCall<W::Operation> {
+    pub(super) fn log_call(
+        &self,
+        method: &Method,
+        path: &str,
+        traceparent: Option<String>,
+    ) -> ApiCall<W::Operation> {
         let (operation, uid) = self.state().classify(method, path);
         let log = &mut self.desk().calls;
         log.seen += 1;
@@ -54,6 +61,7 @@ impl<W: World> Shared<W> {
             path: path.to_owned(),
             operation,
             uid,
+            traceparent,
             answered: None,
             effective: false,
         };

@@ -50,6 +50,10 @@ const SEARCH_TO: Sql = Sql::same(
 );
 const OF_CHAIN: Sql = select!("chain_id = $1 ORDER BY id LIMIT $2");
 const BY_ID: Sql = select!("id = $1");
+const DIGEST: Sql = Sql::same("SELECT digest FROM delivery WHERE id = $1");
+const CHAIN_DIGEST: Sql = Sql::same(
+    "SELECT digest FROM delivery WHERE chain_id = $1 AND received_at <= $2 ORDER BY id DESC LIMIT 1",
+);
 const BODY: Sql = Sql::same("SELECT body FROM delivery WHERE id = $1");
 // Nobody has understood it anew yet.
 const REPLAY: Sql = Sql::same(
@@ -63,6 +67,36 @@ const TOLD_BY: Sql = Sql::same(
 const TAKE_BACK: Sql = Sql::same("DELETE FROM fact WHERE delivery_id = $1 RETURNING chain_id");
 
 impl Tx {
+    /// The digest by which a delivery is known; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn delivery_digest(
+        &mut self,
+        id: DeliveryId,
+    ) -> Result<Option<[u8; 16]>, StorageError> {
+        let row = self.query(DIGEST).bind(id).optional().await?;
+        row.as_ref().map_or(Ok(None), digest)
+    }
+
+    /// As [`Tx::delivery_digest`], of the last delivery of a chain that was received by then.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn chain_digest(
+        &mut self,
+        chain: ChainId,
+        until: Timestamp,
+    ) -> Result<Option<[u8; 16]>, StorageError> {
+        let row = self
+            .query(CHAIN_DIGEST)
+            .bind(chain)
+            .bind(until)
+            .optional()
+            .await?;
+        row.as_ref().map_or(Ok(None), digest)
+    }
+
     /// Deliveries before `before` that pass the filter, newest first. A search ends after some rows,
     /// whether they fit or not, and tells how far it went.
     ///
@@ -207,4 +241,10 @@ fn delivery_row(row: &Row) -> Result<DeliveryRow, StorageError> {
         replayed_at: row.get("replayed_at")?,
         body_bytes: row.get("bytes")?,
     })
+}
+
+/// Only what is 16 bytes long is one.
+fn digest(row: &Row) -> Result<Option<[u8; 16]>, StorageError> {
+    let bytes: Option<Vec<u8>> = row.get("digest")?;
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
 }

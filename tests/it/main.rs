@@ -23,3 +23,4 @@ mod receiving;
 mod rig;
 mod stories;
 mod survival;
+mod traces;

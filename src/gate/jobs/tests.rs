@@ -90,6 +90,7 @@ impl Place {
             },
             notices: NoticeSettings::default(),
             calls: CallMeter::default(),
+            tracer: crate::provider::traced::Tracer::default(),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::gate::{Acknowledge, Activity, Actor, Desk, GateSettings, Inner, Sourc
 use crate::gate::{ReconcileSettings, RetentionSettings, inbox};
 use crate::journal::Journal;
 use crate::policy::{self, LoadContext, PolicySet, SourceFile};
+use crate::provider::traced::Tracer;
 use crate::provider::{Provider, registry};
 use crate::storage::Storage;
 
@@ -128,6 +129,7 @@ pub(super) fn gate(
         sources: [(SOURCE.to_owned(), source)].into(),
         clock: Arc::clone(clock),
         metrics: Metrics::new(&CallMeter::default()),
+        tracer: Tracer::default(),
         scrapes: Scrapes::default(),
         notices: Notices::default(),
         settings: GateSettings {

@@ -23,7 +23,8 @@ fn with_examples() -> String {
     switched_on.join("\n")
 }
 
-const EXAMPLE_SECRETS: [(&str, &str); 6] = [
+const EXAMPLE_SECRETS: [(&str, &str); 7] = [
+    ("BOOKGATE_OTLP_AUTHORIZATION", "otlp-value"),
     (
         "BOOKGATE_NOTICES_SECRET",
         "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
@@ -185,6 +186,9 @@ fn the_defaults_are_the_pinned_ones() {
                 facts_days: 400,
                 deliveries_days: 400,
                 idempotency_days: 400,
+            },
+            telemetry: TelemetrySettings {
+                otlp: None,
             },
             log: LogSettings {
                 format: Text,

@@ -189,9 +189,25 @@ async fn what_retention_has_emptied_cannot_be_read_again() {
     assert_eq!((row.body_bytes, row.state), (None, DeliveryState::Event));
 }
 
+async fn a_delivery_is_known_by_its_digest() {
+    let place = Place::new().await;
+    let (own, nobody_s, of_no_chain) = store!(place.storage, tx => {
+        let id = tx.filed(1, None).await?;
+        (
+            tx.delivery_digest(id).await?,
+            tx.delivery_digest(DeliveryId(id.0 + 1)).await?,
+            tx.chain_digest(ChainId(99), at(500)).await?,
+        )
+    })
+    .unwrap();
+    assert!(own.is_some());
+    assert_eq!((nobody_s, of_no_chain), (None, None));
+}
+
 on_both! {
     a_delivery_is_found_with_its_chain_and_body,
     deliveries_are_listed_newest_first_by_what_they_are,
     a_delivery_that_is_read_again_waits_and_has_told_until_then,
     what_retention_has_emptied_cannot_be_read_again,
+    a_delivery_is_known_by_its_digest,
 }
