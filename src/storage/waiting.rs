@@ -2,9 +2,10 @@
 //! made for it, and counts no further than [`COUNTED_MAX`], so that watching costs the same however much
 //! is stored.
 
-use super::backend::{Sql, Tx};
+use super::backend::{Row, Sql, Tx};
 use super::error::StorageError;
 use super::records::{Pile, Waiting};
+use crate::domain::clock::Timestamp;
 
 /// What is counted at the most: more than that is too much, whatever the number.
 const COUNTED_MAX: i64 = 10_000;
@@ -16,7 +17,7 @@ const UNFILED: Sql = Sql::same(
          (SELECT received_at FROM delivery WHERE filed_at IS NULL ORDER BY id LIMIT $1) AS waiting",
 );
 const OVERDUE: Sql = Sql::same("SELECT MIN(due_at) AS since FROM chain WHERE due_at IS NOT NULL");
-// Since its last webhook; since it was found, where none came.
+// Since its last webhook; since it was found, where none came. What has begun waits no more.
 const UNDECIDED: Sql = Sql::same(
     "SELECT COUNT(*) AS number, MIN(since) AS since FROM
          (SELECT COALESCE(
@@ -24,12 +25,14 @@ const UNDECIDED: Sql = Sql::same(
               chain.created_at) AS since
           FROM booking JOIN chain ON chain.id = booking.chain_id
           WHERE booking.status = 'pending' AND booking.outcome IS NULL
+              AND (booking.start_at IS NULL OR booking.start_at > $2)
           ORDER BY booking.updated_at LIMIT $1) AS waiting",
 );
 const DEFERRED: Sql = Sql::same(
     "SELECT COUNT(*) AS number, MIN(updated_at) AS since FROM
-         (SELECT updated_at FROM booking WHERE status = 'pending' AND outcome = 'defer'
-          ORDER BY updated_at LIMIT $1) AS waiting",
+         (SELECT updated_at FROM booking
+          WHERE outcome = 'defer' AND status IN ('pending', 'accepted') AND start_at > $2
+          ORDER BY start_at LIMIT $1) AS waiting",
 );
 const DEAD: Sql = Sql::same(
     "SELECT COUNT(*) AS number, CAST(NULL AS BIGINT) AS since FROM
@@ -51,16 +54,16 @@ pub(super) const ALL: [Sql; 7] = [
 ];
 
 impl Tx {
-    /// What waits now.
+    /// What waits at this time.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn waiting(&mut self) -> Result<Waiting, StorageError> {
+    pub async fn waiting(&mut self, now: Timestamp) -> Result<Waiting, StorageError> {
         Ok(Waiting {
             unfiled: self.pile(UNFILED, COUNTED_MAX).await?,
             overdue_since: self.query(OVERDUE).one().await?.get("since")?,
-            undecided: self.pile(UNDECIDED, UNDECIDED_MAX).await?,
-            deferred: self.pile(DEFERRED, COUNTED_MAX).await?,
+            undecided: self.bookings(UNDECIDED, UNDECIDED_MAX, now).await?,
+            deferred: self.bookings(DEFERRED, COUNTED_MAX, now).await?,
             dead_letters: self.pile(DEAD, COUNTED_MAX).await?,
             notices: self.pile(NOTICES, COUNTED_MAX).await?,
             notices_given_up: self.pile(GIVEN_UP, COUNTED_MAX).await?,
@@ -68,10 +71,22 @@ impl Tx {
     }
 
     async fn pile(&mut self, sql: Sql, limit: i64) -> Result<Pile, StorageError> {
-        let row = self.query(sql).bind(limit).one().await?;
-        Ok(Pile {
-            number: row.get("number")?,
-            since: row.get("since")?,
-        })
+        pile(&self.query(sql).bind(limit).one().await?)
     }
+
+    async fn bookings(
+        &mut self,
+        sql: Sql,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Pile, StorageError> {
+        pile(&self.query(sql).bind(limit).bind(now).one().await?)
+    }
+}
+
+fn pile(row: &Row) -> Result<Pile, StorageError> {
+    Ok(Pile {
+        number: row.get("number")?,
+        since: row.get("since")?,
+    })
 }

@@ -71,7 +71,7 @@ async fn look(gate: &Inner, now: Timestamp) -> Option<Seen> {
         Box::pin(async move {
             let (after, before) = (plus_ms(now, -lease_ms), plus_ms(now, lease_ms));
             Ok::<_, StorageError>(Seen {
-                waiting: tx.waiting().await?,
+                waiting: tx.waiting(now).await?,
                 instances: tx.count_instances(after, before).await?,
                 jobs: tx.jobs().await?,
             })
