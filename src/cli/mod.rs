@@ -10,6 +10,7 @@ mod credits;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod healthcheck;
 mod import;
 mod init;
 mod instances;
@@ -89,6 +90,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the daemon
     Serve(serve::ServeArgs),
+    /// Ask the daemon on this machine whether it takes webhooks
+    Healthcheck(healthcheck::HealthcheckArgs),
     /// Write a settings file, secrets and a first policy, and say what to enter at Cal.com
     Init(init::InitArgs),
     /// Look at policies
@@ -201,6 +204,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::DeadLetters(command) => dead_letters::run(&command, json, context),
         Command::Deliveries(command) => deliveries::run(&command, json, context),
         Command::Audit(command) => audit::run(command, json, context),
+        Command::Healthcheck(healthcheck::HealthcheckArgs {}) => healthcheck::run(context),
         Command::Instances(instances::InstancesArgs {}) => instances::run(json, context),
         Command::Jobs(command) => jobs::run(&command, json, context),
         Command::Reconcile(args) => reconcile::run(&args, json, context),

@@ -77,6 +77,9 @@ impl<Operation: PartialEq> Matcher<Operation> {
     }
 }
 
+/// What failures say: real ones repeat whom they are about, too.
+const SCRIPTED: &str = "as scripted, for Somebody.Else@hush-hush.example";
+
 /// When a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum When {
@@ -218,7 +221,7 @@ impl Fault {
     pub(super) fn answer<W: World>(self, path: &str) -> Option<Response<Body>> {
         let (status, media, body) = match self {
             Self::Reset => return None,
-            Self::Status(status) => (status, "application/json", W::failure(path, "as scripted")),
+            Self::Status(status) => (status, "application/json", W::failure(path, SCRIPTED)),
             Self::RateLimited { .. } => (
                 429,
                 "application/json",

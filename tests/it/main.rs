@@ -21,6 +21,7 @@ mod postgres;
 mod receiving;
 #[path = "../rig/mod.rs"]
 mod rig;
+mod secrecy;
 mod stories;
 mod survival;
 mod traces;

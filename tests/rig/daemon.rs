@@ -78,6 +78,11 @@ impl Post {
         self.folder.join("daemon.log")
     }
 
+    /// All that the daemons said.
+    pub(crate) fn whole_log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap()
+    }
+
     /// The end of what the daemons said.
     pub(crate) fn log(&self) -> String {
         let text = std::fs::read_to_string(self.log_path()).unwrap_or_default();
