@@ -18,7 +18,7 @@ use crate::gate::{
     self, CallMeter, Gate, GateSettings, Keeping, NoticeSettings, Parts, ReconcileSettings,
     RetentionSettings, Source, Subscriber,
 };
-use crate::http::{self, HttpSettings, Token};
+use crate::http::{self, HttpSettings, LogInSettings, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::notify::Receiver;
 use crate::provider::circuit::CircuitSettings;
@@ -440,6 +440,7 @@ fn http_settings(settings: &Settings) -> HttpSettings {
     let token = |(name, token): (&String, &crate::settings::AdminToken)| {
         let role = match token.role {
             Role::Read => http::Role::Read,
+            Role::Credits => http::Role::Credits,
             Role::Admin => http::Role::Admin,
         };
         Token::new(name, role, token.secret.expose())
@@ -448,6 +449,10 @@ fn http_settings(settings: &Settings) -> HttpSettings {
         body_bytes_max: usize::try_from(settings.server.body_bytes_max).unwrap_or(usize::MAX),
         request_timeout_ms: unsigned(settings.server.request_timeout_ms),
         tokens: settings.admin.tokens.iter().map(token).collect(),
+        log_ins: LogInSettings {
+            failed_max: settings.admin.failed_log_ins_max,
+            delay_ms: unsigned(settings.admin.failed_log_in_delay_ms),
+        },
     }
 }
 

@@ -30,7 +30,9 @@ Examples:
   bookgate credits top-up ada@example.org 5 --admin-url http://10.0.0.7:8081
 
 One key is one top-up, however often it is sent. If it is open whether a
-top-up was done, repeat it with the key that was printed.")]
+top-up was done, repeat it with the key that was printed.
+
+A running daemon wants a token with the role credits or admin.")]
     TopUp(Box<TopUpArgs>),
 }
 

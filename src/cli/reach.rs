@@ -136,10 +136,10 @@ struct Token {
 
 impl Token {
     fn choose(given: Option<Secret>, settings: &Settings) -> Self {
-        let mut admins = settings.admin.tokens.iter();
-        let chosen = admins.find(|(_, token)| {
-            let fits = given.as_ref().is_none_or(|given| *given == token.secret);
-            token.role == Role::Admin && fits
+        let mut tokens = settings.admin.tokens.iter();
+        let chosen = tokens.find(|(_, token)| match &given {
+            Some(given) => *given == token.secret,
+            None => token.role == Role::Admin,
         });
         Self {
             name: chosen.map(|(name, _)| name.clone()),

@@ -91,6 +91,8 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
     let line = ["settings", "show", "--config", "my.toml"];
     let printed = bookgate(folder.path(), &env, &line).unwrap();
     expect![[r#"
+        admin.failed_log_in_delay_ms = 250         # default
+        admin.failed_log_ins_max = 10              # default
         admin.tokens.ops.role = "read"             # my.toml:4
         admin.tokens.ops.secret = env:TOKEN (set)  # my.toml:5
         journal.age_max_ms = 604800000             # default
@@ -135,7 +137,8 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
     .assert_eq(&printed);
     let line = ["--json", "--config", "my.toml", "settings", "show"];
     let json: Value = serde_json::from_str(&bookgate(folder.path(), &env, &line).unwrap()).unwrap();
-    expect![[r#"{"key":"admin.tokens.ops.role","origin":{"file":{"line":4,"path":"my.toml"}},"value":"read"}"#]].assert_eq(&json[0].to_string());
+    expect![[r#"{"key":"admin.failed_log_in_delay_ms","origin":"default","value":250}"#]]
+        .assert_eq(&json[0].to_string());
     let set = json
         .as_array()
         .unwrap()

@@ -79,6 +79,12 @@ pub(super) struct Noticed {
     result: &'static str,
 }
 
+/// What came of something that has no source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Came {
+    result: &'static str,
+}
+
 type Times = Family<Of, Histogram, fn() -> Histogram>;
 
 /// Counters, gauges and histograms of one gate.
@@ -96,6 +102,7 @@ pub(super) struct Metrics {
     reconciled: Family<Outcome, Counter>,
     notices: Family<Noticed, Counter>,
     circuit: Family<Of, Gauge>,
+    log_ins_failed: Family<Came, Counter>,
     subscription_active: Family<Of, Gauge>,
     subscription_failing: Family<Of, Gauge>,
     subscription_unseen: Family<Of, Gauge>,
@@ -154,6 +161,7 @@ impl Metrics {
             reconciled: Family::default(),
             notices: Family::default(),
             circuit: Family::default(),
+            log_ins_failed: Family::default(),
             subscription_active: Family::default(),
             subscription_failing: Family::default(),
             subscription_unseen: Family::default(),
@@ -200,6 +208,8 @@ impl Metrics {
         to.register("notices", help, self.notices.clone());
         let help = "1 while the provider is failing and calls are kept away from it";
         to.register("source_circuit", help, self.circuit.clone());
+        let help = "Wrong tokens at the admin endpoint, by what came of them: delayed, refused";
+        to.register("log_ins_failed", help, self.log_ins_failed.clone());
         let help = "1 while the provider sends to this source, 0 once it has stopped";
         to.register(
             "subscription_active",
@@ -363,6 +373,11 @@ impl Metrics {
     /// Whether calls are kept away from a provider that is failing.
     pub(super) fn circuit(&self, source: &SourceName, open: bool) {
         self.circuit.get_or_create(&of(source)).set(open.into());
+    }
+
+    /// A wrong token was given at the admin endpoint.
+    pub(super) fn log_in_failed(&self, result: &'static str) {
+        self.log_ins_failed.get_or_create(&Came { result }).inc();
     }
 
     /// How the webhook subscription of a source was found.

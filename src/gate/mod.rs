@@ -256,6 +256,11 @@ impl Gate {
         metrics::scrape(&self.0).await
     }
 
+    /// Counts a wrong token at the admin endpoint, by what came of it: `delayed` or `refused`.
+    pub fn log_in_failed(&self, result: &'static str) {
+        self.0.metrics.log_in_failed(result);
+    }
+
     /// Works until `shutdown` is cancelled: stores deliveries, drains the journal into the inbox, files
     /// what is in the inbox, works the chains that are due, and runs the jobs that are. Returns once all
     /// in hand was finished or given back.

@@ -11,6 +11,7 @@ mod extract;
 mod health;
 mod instances;
 mod jobs;
+mod log_ins;
 mod metrics;
 mod notices;
 mod problem;
@@ -31,7 +32,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::gate::Gate;
 
+use auth::needs;
+use log_ins::LogIns;
+
 pub use auth::{Role, Token};
+pub use log_ins::LogInSettings;
 pub use serve::serve;
 
 /// The largest body the admin endpoint takes, in bytes.
@@ -46,6 +51,14 @@ pub struct HttpSettings {
     pub request_timeout_ms: u64,
     /// Who may use the admin endpoint.
     pub tokens: Vec<Token>,
+    /// How those who try tokens out are slowed down.
+    pub log_ins: LogInSettings,
+}
+
+impl HttpSettings {
+    fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
 }
 
 /// What every handler gets.
@@ -53,11 +66,23 @@ pub struct HttpSettings {
 struct App {
     gate: Gate,
     settings: Arc<HttpSettings>,
+    log_ins: Arc<LogIns>,
+}
+
+impl App {
+    fn new(gate: Gate, settings: Arc<HttpSettings>) -> Self {
+        let log_ins = LogIns::new(settings.log_ins, settings.request_timeout());
+        Self {
+            gate,
+            settings,
+            log_ins: Arc::new(log_ins),
+        }
+    }
 }
 
 /// The public door: webhooks and health.
 pub fn public(gate: Gate, settings: Arc<HttpSettings>) -> Router {
-    let app = App { gate, settings };
+    let app = App::new(gate, settings);
     Router::new()
         .route("/webhooks/{source}", post(webhook::receive))
         .route("/livez", get(health::live))
@@ -70,37 +95,59 @@ pub fn public(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .with_state(app)
 }
 
-/// The admin door: every request carries a token.
+/// The admin door: every request carries a token. One of any role may look; what changes something says
+/// which role it needs.
 pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
-    let app = App { gate, settings };
+    let app = App::new(gate, settings);
     let guarded = Router::new()
         .route("/v1/accounts/{owner}", get(accounts::show))
         .route("/v1/accounts/{owner}/entries", get(accounts::entries))
-        .route("/v1/accounts/{owner}/top-ups", post(accounts::top_up))
+        .route(
+            "/v1/accounts/{owner}/top-ups",
+            needs(Role::Credits, post(accounts::top_up)),
+        )
         .route("/v1/audit", get(audit::list))
         .route("/v1/bookings", get(bookings::list))
         .route("/v1/bookings/{source}/{reference}", get(bookings::show))
         .route(
             "/v1/bookings/{source}/{reference}/decision",
-            post(bookings::decide),
+            needs(Role::Admin, post(bookings::decide)),
         )
         .route("/v1/deliveries", get(deliveries::list))
-        .route("/v1/deliveries/replays", post(deliveries::replay_some))
+        .route(
+            "/v1/deliveries/replays",
+            needs(Role::Admin, post(deliveries::replay_some)),
+        )
         .route("/v1/deliveries/{id}", get(deliveries::show))
-        .route("/v1/deliveries/{id}/replay", post(deliveries::replay))
+        .route(
+            "/v1/deliveries/{id}/replay",
+            needs(Role::Admin, post(deliveries::replay)),
+        )
         .route("/v1/dead-letters", get(dead_letters::list))
-        .route("/v1/dead-letters/retries", post(dead_letters::retry_some))
-        .route("/v1/dead-letters/purges", post(dead_letters::purge))
+        .route(
+            "/v1/dead-letters/retries",
+            needs(Role::Admin, post(dead_letters::retry_some)),
+        )
+        .route(
+            "/v1/dead-letters/purges",
+            needs(Role::Admin, post(dead_letters::purge)),
+        )
         .route("/v1/dead-letters/{id}", get(dead_letters::show))
-        .route("/v1/dead-letters/{id}/retry", post(dead_letters::retry))
+        .route(
+            "/v1/dead-letters/{id}/retry",
+            needs(Role::Admin, post(dead_letters::retry)),
+        )
         .route("/v1/instances", get(instances::list))
         .route("/v1/jobs", get(jobs::list))
-        .route("/v1/jobs/{name}/runs", post(jobs::run))
+        .route("/v1/jobs/{name}/runs", needs(Role::Admin, post(jobs::run)))
         .route("/v1/ledger/verify", get(accounts::verify))
         .route("/metrics", get(metrics::show))
         .route("/v1/notices", get(notices::list))
         .route("/v1/retention", get(retention::preview))
-        .route("/v1/retention/runs", post(retention::run))
+        .route(
+            "/v1/retention/runs",
+            needs(Role::Admin, post(retention::run)),
+        )
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(middleware::from_fn_with_state(app.clone(), auth::guard));
@@ -119,7 +166,7 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
 /// Ends a request that takes too long. What it has handed to the gate to be stored is stored all the
 /// same.
 async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
-    let limit = Duration::from_millis(app.settings.request_timeout_ms);
+    let limit = app.settings.request_timeout();
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => problem::took_too_long(limit).into_response(),

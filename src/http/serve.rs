@@ -1,20 +1,36 @@
 //! Connections: taken, given a limit, and let go in order.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 /// How long a client may take to send a request's head, and how long it may stay without a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long no connections are taken after the system ran out of something it needs for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// Who is at the other end of a request's connection: a client, or a proxy for many.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(IpAddr);
+
+impl Peer {
+    /// The address of a request's peer.
+    pub(super) fn of(request: &Request) -> IpAddr {
+        let peer = request.extensions().get::<Self>();
+        peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0)
+    }
+}
 
 /// Serves one door until `shutdown` is cancelled; requests that run then have `grace` to end.
 pub async fn serve(
@@ -30,8 +46,9 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(converse(stream, door.clone(), shutdown.clone()));
+            Ok((stream, from)) => {
+                let peer = Peer(from.ip());
+                connections.spawn(converse(stream, peer, door.clone(), shutdown.clone()));
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
@@ -52,7 +69,11 @@ pub async fn serve(
 ///
 /// A client that has sent a whole request and then closes its side is still served: whoever gave up
 /// waiting for a slow machine must not have its webhook thrown away unread.
-async fn converse(stream: TcpStream, door: Router, shutdown: CancellationToken) {
+async fn converse(stream: TcpStream, peer: Peer, door: Router, shutdown: CancellationToken) {
+    let door = door.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     // Answers are small; without it they wait for an acknowledgement of what went before.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()

@@ -28,7 +28,6 @@ pub(super) struct Document {
     pub(super) journal: JournalSettings,
     pub(super) policies: PoliciesSettings,
     pub(super) units: BTreeMap<UnitCode, UnitTable>,
-    #[serde(default)]
     pub(super) admin: AdminTable,
     #[serde(default)]
     pub(super) sources: BTreeMap<String, SourceTable>,
@@ -79,9 +78,12 @@ pub(super) struct UnitTable {
 }
 
 /// `[admin]`.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AdminTable {
+    pub(super) failed_log_ins_max: u32,
+    pub(super) failed_log_in_delay_ms: i64,
+    #[serde(default)]
     pub(super) tokens: BTreeMap<String, TokenTable>,
 }
 

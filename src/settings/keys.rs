@@ -100,7 +100,14 @@ pub(super) static KEYS: Node = Table(&[
             ]),
         ),
     ),
-    ("admin", Table(&[("tokens", Named(Names::Token, &TOKEN))])),
+    (
+        "admin",
+        Table(&[
+            ("failed_log_ins_max", One(Whole(1, 1_000_000))),
+            ("failed_log_in_delay_ms", One(Whole(0, MINUTE))),
+            ("tokens", Named(Names::Token, &TOKEN)),
+        ]),
+    ),
     ("sources", Named(Names::Source, &SOURCE)),
     ("notices", Named(Names::Receiver, &RECEIVER)),
     (

@@ -61,7 +61,11 @@ pub(super) fn resolve(
             .into_iter()
             .map(|(code, (unit, _))| (code, unit))
             .collect(),
-        admin: AdminSettings { tokens: tokens? },
+        admin: AdminSettings {
+            failed_log_ins_max: document.admin.failed_log_ins_max,
+            failed_log_in_delay_ms: document.admin.failed_log_in_delay_ms,
+            tokens: tokens?,
+        },
         sources: sources?,
         notices: receivers?,
         worker: document.worker,
@@ -219,7 +223,11 @@ impl Resolver<'_> {
         all(tables, |name, table| {
             let path = format!("admin.tokens.{name}");
             let role_key = keys::join(&path, "role");
-            let role = self.needed(&role_key, table.role, "role = \"read\" or \"admin\"");
+            let role = self.needed(
+                &role_key,
+                table.role,
+                "role = \"read\", \"credits\" or \"admin\"",
+            );
             let secret = self.needed_secret(&path, "secret", table.secret, &name);
             Some((
                 name,

@@ -77,7 +77,9 @@ choice! {
     Role {
         /// Look.
         Read = "read",
-        /// Look, top up accounts, retry dead letters.
+        /// Look, and top up accounts.
+        Credits = "credits",
+        /// Look and change.
         Admin = "admin",
     }
 }
@@ -269,8 +271,12 @@ pub struct PoliciesSettings {
 }
 
 /// `[admin]`: who may use the admin endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSettings {
+    /// Wrong tokens from one address after which none is looked at for a while.
+    pub failed_log_ins_max: u32,
+    /// How long the answer to the first wrong token is kept back; twice as long for each that follows.
+    pub failed_log_in_delay_ms: i64,
     /// Tokens by the name the admin gave them.
     pub tokens: BTreeMap<String, AdminToken>,
 }

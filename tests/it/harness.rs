@@ -31,6 +31,7 @@ pub(crate) use calendly::{Calendly, SIGNING_KEY, reference, start_of};
 pub(crate) const SECRET: &str = "a signing secret for tests";
 pub(crate) const ADMIN_TOKEN: &str = "an admin token for tests";
 pub(crate) const READ_TOKEN: &str = "a reading token for tests";
+pub(crate) const CREDITS_TOKEN: &str = "a till's token for tests";
 /// What notices are signed with: 24 bytes and more in base64, behind `whsec_`.
 pub(crate) const NOTICES_SECRET: &str = "whsec_QSBrZXkgb2YgbW9yZSB0aGFuIDI0IGJ5dGVz";
 /// Longer than any story may take in earnest: a story that hangs fails instead.
@@ -64,6 +65,7 @@ pub(crate) struct Setup {
     /// Further lines of the settings file.
     pub(crate) server: &'static str,
     pub(crate) storage: &'static str,
+    pub(crate) admin: &'static str,
     pub(crate) source: &'static str,
     pub(crate) worker: &'static str,
     /// From one reconciliation to the next; 0 is never, so that webhooks have to do.
@@ -96,6 +98,7 @@ impl Default for Setup {
             dialect: "v2",
             server: "",
             storage: "",
+            admin: "",
             source: "",
             worker: "",
             reconcile_ms: 0,
@@ -220,6 +223,7 @@ impl Installation {
             ("SECRET".to_owned(), SECRET.to_owned()),
             ("ADMIN".to_owned(), ADMIN_TOKEN.to_owned()),
             ("READ".to_owned(), READ_TOKEN.to_owned()),
+            ("CREDITS".to_owned(), CREDITS_TOKEN.to_owned()),
             ("KEY".to_owned(), cal.api_key().to_owned()),
             ("NOTICES".to_owned(), NOTICES_SECRET.to_owned()),
             (

@@ -26,6 +26,7 @@ fn text() -> String {
     };
     metrics.decided(&source, &decided);
     metrics.circuit(&source, true);
+    metrics.log_in_failed("delayed");
     metrics.subscription(&source, true, false);
     calls.told(&source, Effect::Read, "ok", 0.1);
     let now = from_us(1_800_000_000_000_000);

@@ -64,7 +64,7 @@ fn an_empty_source_is_told_all_it_needs() {
              --> bookgate.toml:2:15
               |
             2 | [admin.tokens.ops]
-              |               ^^^ write role = "read" or "admin" under [admin.tokens.ops]
+              |               ^^^ write role = "read", "credits" or "admin" under [admin.tokens.ops]
 
             error: `admin.tokens.ops.secret` is missing
              --> bookgate.toml:2:15

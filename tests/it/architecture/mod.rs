@@ -145,6 +145,7 @@ const ROOMS: &[Room] = &[
             "subtle",
             "tokio",
             "tokio_util",
+            "tower",
             "tower_http",
             "tracing",
             "uuid",

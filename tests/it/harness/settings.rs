@@ -33,12 +33,18 @@ tls = "disable"
 listen = "127.0.0.1:1"
 admin_listen = "127.0.0.1:2"
 {server}
+[admin]
+failed_log_in_delay_ms = 1
+{admin}
 [admin.tokens.ops]
 role = "admin"
 secret = "env:ADMIN"
 [admin.tokens.looker]
 role = "read"
 secret = "env:READ"
+[admin.tokens.till]
+role = "credits"
+secret = "env:CREDITS"
 [worker]
 {worker}
 [reconcile]
@@ -57,6 +63,7 @@ call_timeout_ms = {call_timeout_ms}
 "#,
         server = setup.server,
         storage = setup.storage,
+        admin = setup.admin,
         worker = setup.worker,
         reconcile_ms = setup.reconcile_ms.max(calendly_ms),
         source = setup.source,
