@@ -8,11 +8,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::again::again;
+use super::query::page;
+use super::views::{AccountView, Page};
 use super::{Actor, Desk, GateError};
 use crate::domain::amount::{Amount, Unit, UnitCode};
 use crate::domain::owner::Owner;
 use crate::storage::Tx;
-use crate::storage::records::{Balance, StoredAnswer, TopUp};
+use crate::storage::records::{AccountRows, Balance, StoredAnswer, TopUp};
 
 /// The longest idempotency key taken, in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -66,7 +68,44 @@ pub struct BalanceView {
     pub available: String,
 }
 
+/// Which accounts to list.
+#[derive(Debug, Clone, Default)]
+pub struct AccountsAsked {
+    /// Those whose address begins so, in any case of its letters; any if empty.
+    pub begins: Option<String>,
+    /// Where to begin, from the page before.
+    pub after: Option<String>,
+    /// How many.
+    pub limit: Option<u32>,
+}
+
 impl Desk {
+    /// Accounts, by the address of their owner.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn accounts(&self, asked: AccountsAsked) -> Result<Page<AccountView>, GateError> {
+        let begins = asked.begins.unwrap_or_default().trim().to_lowercase();
+        let after = asked.after.unwrap_or_default();
+        let limit = page(asked.limit);
+        let desk = self.clone();
+        self.storage
+            .read(move |tx| {
+                Box::pin(async move {
+                    let rows = tx.accounts(&begins, &after, limit + 1).await?;
+                    let cursor = |(owner, _): &(Owner, AccountRows)| owner.to_string();
+                    let view = |(owner, account)| desk.account_of(owner, &account);
+                    Ok(Page::of(rows, limit, cursor, view))
+                })
+            })
+            .await
+    }
+
+    /// The units of account there are.
+    pub fn units(&self) -> impl Iterator<Item = &UnitCode> {
+        self.units.keys()
+    }
+
     /// Puts credit on an account, once for each idempotency key.
     ///
     /// # Errors

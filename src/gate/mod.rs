@@ -22,7 +22,9 @@ mod keys;
 mod metrics;
 mod notices;
 mod outages;
+mod overview;
 mod person;
+mod policies;
 mod query;
 mod receive;
 mod reconcile;
@@ -59,7 +61,7 @@ use metrics::{Metrics, Scrapes};
 use notices::Notices;
 
 pub use crate::storage::records::{DeliveryRow, DeliveryState};
-pub use accounts::{BalanceView, TopUpAnswer, TopUpRequest};
+pub use accounts::{AccountsAsked, BalanceView, TopUpAnswer, TopUpRequest};
 pub use audit::{Actor, ChangeView, ChangesAsked};
 pub use dead_letters::{LetterLine, LettersAsked, LettersFate, LettersOrder, LettersReport};
 pub use deliveries::{DeliveriesAsked, DeliveryView, ReplayLine, ReplayOrder, ReplayReport};
@@ -69,7 +71,9 @@ pub use heartbeat::set_clock;
 pub use instances::InstanceView;
 pub use metrics::CallMeter;
 pub use notices::{NoticeSettings, NoticeView, NoticesAsked, Subscriber, send_test};
+pub use overview::{CallView, SourceView, WaitingView};
 pub use person::{PersonDecides, PersonsAnswer};
+pub use policies::{CriterionView, PoliciesView, PolicyView};
 pub use query::{BookingsAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
 pub use reconcile::ReconcileSettings;
@@ -78,8 +82,8 @@ pub use schedule::JobView;
 pub use source::Source;
 pub use subscriptions::Keeping;
 pub use views::{
-    AccountView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView, EntryView,
-    HoldView, Page,
+    AccountView, AttemptView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView,
+    EntryView, FactView, HoldView, Page,
 };
 
 /// How long a refusal by the journal counts against the daemon's health, if nothing is stored since,
@@ -132,6 +136,7 @@ pub(crate) struct Inner {
     storage: Storage,
     journal: Arc<Journal>,
     policies: ArcSwap<PolicySet>,
+    policies_loaded_at: Timestamp,
     sources: BTreeMap<String, Source>,
     clock: Arc<dyn Clock>,
     settings: GateSettings,
@@ -227,6 +232,7 @@ impl Gate {
             storage: parts.storage,
             journal: parts.journal,
             policies: ArcSwap::from_pointee(parts.policies),
+            policies_loaded_at: parts.clock.now(),
             jobs: jobs::all(&parts.settings, &sources),
             sources,
             clock: parts.clock,

@@ -4,11 +4,11 @@ use serde_json::value::RawValue;
 
 use super::views::{
     AccountView, AttemptView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView,
-    EntryView, HoldView, Page,
+    EntryView, FactView, HoldView, Page,
 };
 use super::{Desk, GateError};
 use crate::domain::amount::Amount;
-use crate::domain::chain::{Attempt, Command, Decision, Hold};
+use crate::domain::chain::{Attempt, Command, Decision, Fact, FactBody, Hold};
 use crate::domain::clock::from_us;
 use crate::domain::decision::Outcome;
 use crate::domain::ids::{ChainId, SeatId, SourceName, Uid};
@@ -16,7 +16,8 @@ use crate::domain::owner::Owner;
 use crate::domain::timeline::Standing;
 use crate::storage::Tx;
 use crate::storage::records::{
-    BookingCursor, BookingFilter, BookingRow, DeadLetterRow, EntryCursor, EntryRow, Violation,
+    AccountRows, BookingCursor, BookingFilter, BookingRow, DeadLetterRow, EntryCursor, EntryRow,
+    Violation,
 };
 
 /// Rows on a page, if the request does not say.
@@ -25,6 +26,9 @@ const PAGE_DEFAULT: u32 = 50;
 pub const PAGE_MAX: u32 = 200;
 /// Deliveries shown of one booking.
 const DELIVERIES_MAX: u32 = 200;
+
+/// Movements of credit shown of one booking.
+const ENTRIES_MAX: u32 = 500;
 
 /// Which bookings to list.
 #[derive(Debug, Clone, Default)]
@@ -83,19 +87,7 @@ impl Desk {
                     }
                     let rows = tx.entries(&owner, None, after, limit + 1).await?;
                     let cursor = |row: &EntryRow| format!("{}.{}", row.at.txn, row.at.line);
-                    Ok(Page::of(rows, limit, cursor, |row| EntryView {
-                        txn: row.at.txn,
-                        layer: row.layer.as_str(),
-                        amount: desk.amount_text(&row.amount),
-                        unit: row.amount.unit.to_string(),
-                        posted_after: desk.text_of(row.posted_after, &row.amount),
-                        held_after: desk.text_of(row.held_after, &row.amount),
-                        kind: row.kind,
-                        actor: row.actor,
-                        reason: row.reason,
-                        booking: row.booking.map(|unit| unit.to_string()),
-                        recorded_at: row.recorded_at,
-                    }))
+                    Ok(Page::of(rows, limit, cursor, |row| desk.entry(row)))
                 })
             })
             .await
@@ -162,15 +154,16 @@ impl Desk {
         owner: &Owner,
     ) -> Result<Option<AccountView>, GateError> {
         let account = tx.account_facts(owner).await?;
-        Ok(account.map(|account| AccountView {
-            owner: owner.clone(),
+        Ok(account.map(|account| self.account_of(owner.clone(), &account)))
+    }
+
+    pub(super) fn account_of(&self, owner: Owner, account: &AccountRows) -> AccountView {
+        let balances = account.balances.iter();
+        AccountView {
+            owner,
             status: account.status.as_str(),
-            balances: account
-                .balances
-                .iter()
-                .map(|balance| self.balance_view(balance))
-                .collect(),
-        }))
+            balances: balances.map(|balance| self.balance_view(balance)).collect(),
+        }
     }
 
     fn text_of(&self, minor: i64, like: &Amount) -> String {
@@ -196,12 +189,15 @@ impl Desk {
             decisions.push(self.decision_view(tx, decision).await?);
         }
         let rows = tx.bookings_of_chain(chain).await?;
+        let entries = tx.entries_of_chain(chain, ENTRIES_MAX).await?;
         Ok(BookingView {
             line: line(row),
             chain: rows.into_iter().map(line).collect(),
             decisions,
             calls: record.commands.iter().map(command).collect(),
             holds: record.holds.iter().map(|hold| self.hold(hold)).collect(),
+            entries: entries.into_iter().map(|row| self.entry(row)).collect(),
+            heard: record.facts.iter().map(fact).collect(),
             deliveries: tx.deliveries_of_chain(chain, DELIVERIES_MAX).await?,
         })
     }
@@ -231,6 +227,22 @@ impl Desk {
             trace: RawValue::from_string(story.trace)?,
             facts: RawValue::from_string(story.facts)?,
         })
+    }
+
+    fn entry(&self, row: EntryRow) -> EntryView {
+        EntryView {
+            txn: row.at.txn,
+            layer: row.layer.as_str(),
+            amount: self.amount_text(&row.amount),
+            unit: row.amount.unit.to_string(),
+            posted_after: self.text_of(row.posted_after, &row.amount),
+            held_after: self.text_of(row.held_after, &row.amount),
+            kind: row.kind,
+            actor: row.actor,
+            reason: row.reason,
+            booking: row.booking.map(|unit| unit.to_string()),
+            recorded_at: row.recorded_at,
+        }
     }
 
     fn hold(&self, hold: &Hold) -> HoldView {
@@ -321,7 +333,7 @@ fn booking_cursor(text: &str) -> Result<BookingCursor, GateError> {
     })
 }
 
-fn line(row: BookingRow) -> BookingLine {
+pub(super) fn line(row: BookingRow) -> BookingLine {
     BookingLine {
         source: row.source,
         uid: row.uid.to_string(),
@@ -335,6 +347,47 @@ fn line(row: BookingRow) -> BookingLine {
         start: row.start,
         end: row.end,
         updated_at: row.updated_at,
+    }
+}
+
+fn fact(fact: &Fact) -> FactView {
+    let view = FactView {
+        at: fact.received_at,
+        unit: String::new(),
+        kind: "closed",
+        event: None,
+        status: None,
+        by: None,
+        reason: None,
+    };
+    match &fact.body {
+        FactBody::Event(event) => FactView {
+            unit: event.unit().to_string(),
+            kind: "event",
+            event: Some(event.kind),
+            status: event.status.map(|status| status.as_str()),
+            by: event.cancelled_by.or(event.moved_by),
+            reason: event.reason.clone(),
+            ..view
+        },
+        FactBody::Reading(reading) => FactView {
+            unit: reading.uid.to_string(),
+            kind: "reading",
+            status: Some(reading.status.as_str()),
+            by: reading.cancelled_by.or(reading.moved_by),
+            reason: reading.cancellation_reason.clone(),
+            ..view
+        },
+        FactBody::Missing { uid } => FactView {
+            unit: uid.to_string(),
+            kind: "missing",
+            ..view
+        },
+        FactBody::Closed(closed) => FactView {
+            unit: closed.unit.to_string(),
+            status: Some(closed.standing.as_str()),
+            ..view
+        },
     }
 }
 

@@ -5,9 +5,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::accounts::BalanceView;
+use crate::domain::booking::Party;
 use crate::domain::chain::{AttemptResult, CommandState, HoldState, Purpose};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::{Action, Outcome};
+use crate::domain::event::EventKind;
 use crate::domain::ids::{CommandId, SourceName};
 use crate::domain::owner::Owner;
 use crate::storage::records::DeliveryRow;
@@ -119,8 +121,32 @@ pub struct BookingView {
     pub calls: Vec<CommandView>,
     /// What was held of the booker's credit.
     pub holds: Vec<HoldView>,
+    /// What of the booker's credit was set aside, taken and given back, oldest first.
+    pub entries: Vec<EntryView>,
+    /// What the provider told and what was read there, oldest first. What is old is removed in time.
+    pub heard: Vec<FactView>,
     /// The webhooks that came in.
     pub deliveries: Vec<DeliveryRow>,
+}
+
+/// Something that is known of a booking.
+#[derive(Debug, Clone, Serialize)]
+pub struct FactView {
+    /// When it was heard or read.
+    pub at: Timestamp,
+    /// The booking or seat.
+    pub unit: String,
+    /// `event` (the provider told), `reading` (it was read there), `missing` (it was not to be found
+    /// there), `closed` (what was known of it has been removed).
+    pub kind: &'static str,
+    /// What happened.
+    pub event: Option<EventKind>,
+    /// Where the booking stood.
+    pub status: Option<&'static str>,
+    /// Who did it, where the provider says.
+    pub by: Option<Party>,
+    /// Why, in the words of whoever did it.
+    pub reason: Option<String>,
 }
 
 /// A decision with its facts and trace.

@@ -1,5 +1,7 @@
 //! What the ledger shows: balances, entries, and the holds of a chain.
 
+use std::collections::BTreeMap;
+
 use super::backend::{Key, Row, Sql, Tx};
 use super::decisions::unit_key;
 use super::error::StorageError;
@@ -7,7 +9,7 @@ use super::records::{AccountRows, AccountStatus, Balance, EntryCursor, EntryRow,
 use super::words::from_word;
 use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::HoldId;
+use crate::domain::ids::{ChainId, HoldId};
 use crate::domain::owner::Owner;
 
 const ACCOUNTS: Sql = Sql::same(
@@ -29,6 +31,25 @@ const ENTRIES: Sql = Sql::same(
          AND (CAST($2 AS TEXT) IS NULL OR account.unit = $2)
          AND (entry.txn_id, entry.line) < ($3, $4)
      ORDER BY entry.txn_id DESC, entry.line DESC LIMIT $5",
+);
+const ENTRIES_OF_CHAIN: Sql = Sql::same(
+    "SELECT entry.txn_id, entry.line, txn.kind, txn.actor, txn.reason, txn.decision_id,
+         txn.recorded_at, entry.hold_id, hold.uid, hold.seat, entry.layer, entry.amount,
+         account.unit, entry.posted_after, entry.held_after
+     FROM hold JOIN entry ON entry.hold_id = hold.id
+     JOIN txn ON txn.id = entry.txn_id
+     JOIN account ON account.id = entry.account_id
+     WHERE hold.chain_id = $1 AND account.kind = 'booker'
+     ORDER BY entry.txn_id, entry.line LIMIT $2",
+);
+// An owner stands once for each unit. What begins so lies between it and what is behind all that does.
+const OWNERS: Sql = Sql::same(
+    "SELECT DISTINCT owner FROM account
+     WHERE kind = 'booker' AND owner > $1 AND owner >= $2 AND owner < $3 ORDER BY owner LIMIT $4",
+);
+const ACCOUNTS_BETWEEN: Sql = Sql::same(
+    "SELECT owner, unit, posted, held, credit_limit, status, created_at FROM account
+     WHERE kind = 'booker' AND owner >= $1 AND owner <= $2 ORDER BY owner, unit",
 );
 pub(super) const HOLDS: Sql = Sql::same(
     "SELECT hold.id, hold.decision_id, hold.uid, hold.seat, account.owner, account.unit, hold.amount,
@@ -63,18 +84,56 @@ impl Tx {
     ) -> Result<Option<AccountRows>, StorageError> {
         let mut all: Option<AccountRows> = None;
         for row in self.query(ACCOUNTS).bind(owner).all().await? {
-            let balance = balance(&row)?;
-            let created_at: Timestamp = row.get("created_at")?;
-            let rows = all.get_or_insert(AccountRows {
-                status: AccountStatus::Open,
-                created_at,
-                balances: Vec::new(),
-            });
-            rows.status = rows.status.max(balance.status);
-            rows.created_at = rows.created_at.min(created_at);
-            rows.balances.push(balance);
+            add(&mut all, &row)?;
         }
         Ok(all)
+    }
+
+    /// The accounts of those owners behind `after` whose address begins so, by address.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn accounts(
+        &mut self,
+        begins: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(Owner, AccountRows)>, StorageError> {
+        // Behind every address that begins so: none has this sign.
+        let behind = format!("{begins}\u{10ffff}");
+        let owners = self.query(OWNERS).bind(after).bind(begins).bind(behind);
+        let owners = owners.bind(i64::from(limit)).all().await?;
+        let owners: Vec<Owner> = owners
+            .iter()
+            .map(|row| row.get("owner"))
+            .collect::<Result<_, _>>()?;
+        let (Some(first), Some(last)) = (owners.first(), owners.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut all: BTreeMap<Owner, Option<AccountRows>> = BTreeMap::new();
+        let rows = self.query(ACCOUNTS_BETWEEN).bind(first).bind(last);
+        for row in rows.all().await? {
+            add(all.entry(row.get("owner")?).or_default(), &row)?;
+        }
+        let rows = owners.into_iter().filter_map(|owner| {
+            let rows = all.remove(&owner)??;
+            Some((owner, rows))
+        });
+        Ok(rows.collect())
+    }
+
+    /// What was held, taken and given back for the bookings of a chain, oldest first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn entries_of_chain(
+        &mut self,
+        chain: ChainId,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StorageError> {
+        let rows = self.query(ENTRIES_OF_CHAIN).bind(chain);
+        let rows = rows.bind(i64::from(limit)).all().await?;
+        rows.iter().map(entry).collect()
     }
 
     /// The balances of an owner, by unit. `None` if it has no account.
@@ -106,6 +165,21 @@ impl Tx {
         let rows = rows.bind(i64::from(limit)).all().await?;
         rows.iter().map(entry).collect()
     }
+}
+
+/// Adds an account in one unit to those of its owner.
+fn add(all: &mut Option<AccountRows>, row: &Row) -> Result<(), StorageError> {
+    let balance = balance(row)?;
+    let created_at: Timestamp = row.get("created_at")?;
+    let rows = all.get_or_insert(AccountRows {
+        status: AccountStatus::Open,
+        created_at,
+        balances: Vec::new(),
+    });
+    rows.status = rows.status.max(balance.status);
+    rows.created_at = rows.created_at.min(created_at);
+    rows.balances.push(balance);
+    Ok(())
 }
 
 fn balance(row: &Row) -> Result<Balance, StorageError> {

@@ -163,7 +163,7 @@ fn behind<'t>(query: Query<'t>, after: Option<&BookingCursor>) -> Query<'t> {
     }
 }
 
-fn booking(row: &Row) -> Result<BookingRow, StorageError> {
+pub(super) fn booking(row: &Row) -> Result<BookingRow, StorageError> {
     Ok(BookingRow {
         source: row.get("source")?,
         uid: row.get("uid")?,

@@ -126,6 +126,7 @@ pub(super) fn gate(
         storage: desk.storage.clone(),
         journal: Arc::clone(&stage.journal),
         policies: ArcSwap::from(Arc::clone(&stage.policies)),
+        policies_loaded_at: clock.now(),
         sources: [(SOURCE.to_owned(), source)].into(),
         clock: Arc::clone(clock),
         metrics: Metrics::new(&CallMeter::default()),

@@ -7,7 +7,7 @@ use crate::domain::ids::{
 };
 use crate::domain::owner::Owner;
 
-use super::{Attempt, BookingRow, DeliveryRow, DeliveryState, Purpose};
+use super::{Attempt, AttemptResult, BookingRow, DeliveryRow, DeliveryState, Purpose};
 
 /// Which bookings are wanted; `None` is any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +44,30 @@ impl From<&BookingRow> for BookingCursor {
             seat: row.seat.clone(),
         }
     }
+}
+
+/// A booking that was left to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingRow {
+    /// Its line.
+    pub booking: BookingRow,
+    /// Why it was left.
+    pub note: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A call to a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRow {
+    /// When it was written down.
+    pub started_at: Timestamp,
+    /// When its answer was recorded.
+    pub answered_at: Option<Timestamp>,
+    /// The answer; `None` while nobody knows.
+    pub result: Option<AttemptResult>,
+    /// The HTTP status, if there was one.
+    pub http_status: Option<i64>,
 }
 
 /// A command that was given up.

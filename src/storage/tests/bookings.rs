@@ -301,7 +301,63 @@ async fn the_first_answer_to_a_key_stays() {
     assert_eq!(elsewhere, None);
 }
 
+async fn what_waits_for_a_person_is_found_by_its_start() {
+    let place = Place::new().await;
+    let (all, some) = store!(place.storage, tx => {
+        for (uid, status, outcome, start) in [
+            ("late", "pending", Outcome::Defer, 90),
+            ("soon", "accepted", Outcome::Defer, 50),
+            ("begun", "pending", Outcome::Defer, 10),
+            ("over", "cancelled", Outcome::Defer, 60),
+            ("decided", "pending", Outcome::Accept, 60),
+        ] {
+            let (chain, decision) = tx.decided(uid, 0).await?;
+            let line = BookingRow {
+                outcome: Some(outcome),
+                decision: Some(decision),
+                start: Some(at(start)),
+                ..booking(chain, uid, status)
+            };
+            tx.put_bookings(chain, &[line]).await?;
+        }
+        (tx.waiting_for_person(at(10), 9).await?, tx.waiting_for_person(at(10), 1).await?)
+    })
+    .unwrap();
+    let found: Vec<_> = all.iter().map(|row| row.booking.uid.as_str()).collect();
+    assert_eq!(found, ["soon", "late"]);
+    assert_eq!((all[0].since, &all[0].note), (at(5), &None));
+    assert_eq!(some[..], all[..1]);
+}
+
+async fn what_is_in_hand_is_found_by_when_it_is_due() {
+    let place = Place::new().await;
+    let found = store!(place.storage, tx => {
+        for (uid, settled, due) in [
+            ("later", false, Some(9)),
+            ("now", false, Some(3)),
+            ("rests", false, None),
+            ("done", true, Some(1)),
+        ] {
+            let chain = tx.chain_for(&source(), &keys(&[uid]), at(0)).await?;
+            if let Some(due) = due {
+                tx.append_fact(chain, None, &missing(uid), at(0), Some(at(due))).await?;
+            }
+            let line = BookingRow { settled, ..booking(chain, uid, "pending") };
+            tx.put_bookings(chain, &[line]).await?;
+        }
+        (tx.bookings_in_hand(9).await?, tx.bookings_in_hand(1).await?)
+    })
+    .unwrap();
+    let ids = |rows: &[BookingRow]| -> Vec<String> {
+        rows.iter().map(|row| row.uid.to_string()).collect()
+    };
+    assert_eq!(ids(&found.0), ["now", "later"]);
+    assert_eq!(ids(&found.1), ["now"]);
+}
+
 on_both! {
+    what_waits_for_a_person_is_found_by_its_start,
+    what_is_in_hand_is_found_by_when_it_is_due,
     a_booking_is_found_by_uid_and_by_number,
     a_source_is_met_once,
     an_outage_of_a_source_begins_and_ends_once,

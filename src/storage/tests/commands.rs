@@ -64,6 +64,25 @@ async fn a_command_and_its_attempts_come_back_as_written() {
     assert_eq!(command.attempts[1].result, None);
 }
 
+async fn the_last_call_of_a_source_is_found() {
+    let place = Place::new().await;
+    let (_, id) = open_command(&place).await;
+    let (none, last, elsewhere) = store!(place.storage, tx => {
+        let none = tx.last_call(&source()).await?;
+        let first = tx.begin_attempt(id, "w1", at(11), at(21)).await?;
+        tx.finish_attempt(first, AttemptResult::Transient, Some(503), None, at(12)).await?;
+        tx.begin_attempt(id, "w1", at(31), at(41)).await?;
+        (none, tx.last_call(&source()).await?, tx.last_call(&SourceName::new("other")).await?)
+    })
+    .unwrap();
+    let last = last.unwrap();
+    assert_eq!(
+        (last.started_at, last.answered_at, last.result),
+        (at(31), None, None)
+    );
+    assert_eq!((none, elsewhere), (None, None));
+}
+
 async fn the_first_answer_to_an_attempt_stays() {
     let place = Place::new().await;
     let (chain, id) = open_command(&place).await;
@@ -226,6 +245,7 @@ async fn what_is_not_there_is_named() {
 }
 
 on_both! {
+    the_last_call_of_a_source_is_found,
     a_command_and_its_attempts_come_back_as_written,
     the_first_answer_to_an_attempt_stays,
     an_answer_finds_the_chain_that_its_own_was_merged_into,

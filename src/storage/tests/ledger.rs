@@ -312,7 +312,47 @@ async fn of_forty_at_once_just_those_are_paid_that_the_balance_covers() {
     assert!(place.violations().await.is_empty());
 }
 
+async fn accounts_are_listed_by_address_page_by_page() {
+    let place = rich(500).await;
+    for name in ["adam", "zoe", "bea"] {
+        post!(place.storage, tx => tx.top_up(&top_up(name, 5), at(1)).await?).unwrap();
+    }
+    let (all, first, next, begins) = read!(place.storage, tx => (
+        tx.accounts("", "", 9).await?,
+        tx.accounts("", "", 2).await?,
+        tx.accounts("", owner("adam").as_str(), 2).await?,
+        tx.accounts("ada", "", 9).await?,
+    ))
+    .unwrap();
+    let owners = |rows: &[(Owner, AccountRows)]| -> Vec<Owner> {
+        rows.iter().map(|(owner, _)| owner.clone()).collect()
+    };
+    let named = |names: &[&str]| -> Vec<Owner> { names.iter().map(|name| owner(name)).collect() };
+    assert_eq!(owners(&all), named(&["ada", "adam", "bea", "zoe"]));
+    assert_eq!(owners(&first), named(&["ada", "adam"]));
+    assert_eq!(owners(&next), named(&["bea", "zoe"]));
+    assert_eq!(owners(&begins), named(&["ada", "adam"]));
+    assert_eq!(all[0].1.balances[0].posted, 500);
+}
+
+async fn the_entries_of_a_chain_are_those_of_its_holds() {
+    let place = rich(500).await;
+    let id = hold(&place, "a", 200).await.unwrap();
+    hold(&place, "b", 100).await.unwrap();
+    let entries = store!(place.storage, tx => {
+        tx.capture(id, at(2)).await?;
+        let chain = tx.chain_for(&source(), &keys(&["a"]), at(2)).await?;
+        tx.entries_of_chain(chain, 9).await?
+    })
+    .unwrap();
+    let told: Vec<_> = entries.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(told, ["hold", "capture", "capture"]);
+    assert!(entries.iter().all(|entry| entry.hold == Some(id)));
+}
+
 on_both! {
+    accounts_are_listed_by_address_page_by_page,
+    the_entries_of_a_chain_are_those_of_its_holds,
     a_top_up_makes_the_account_and_returns_what_it_has,
     odd_top_ups_are_refused,
     a_hold_is_captured_once_and_refunded_in_parts,
