@@ -449,6 +449,7 @@ fn http_settings(settings: &Settings) -> HttpSettings {
         body_bytes_max: usize::try_from(settings.server.body_bytes_max).unwrap_or(usize::MAX),
         request_timeout_ms: unsigned(settings.server.request_timeout_ms),
         tokens: settings.admin.tokens.iter().map(token).collect(),
+        session_ms: settings.admin.session_ms,
         log_ins: LogInSettings {
             failed_max: settings.admin.failed_log_ins_max,
             delay_ms: unsigned(settings.admin.failed_log_in_delay_ms),

@@ -93,6 +93,7 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
     expect![[r#"
         admin.failed_log_in_delay_ms = 250         # default
         admin.failed_log_ins_max = 10              # default
+        admin.session_ms = 28800000                # default
         admin.tokens.ops.role = "read"             # my.toml:4
         admin.tokens.ops.secret = env:TOKEN (set)  # my.toml:5
         journal.age_max_ms = 604800000             # default

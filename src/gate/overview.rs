@@ -111,7 +111,7 @@ impl Gate {
                         views.push(SourceView {
                             verified,
                             last_delivery: last.into_iter().next(),
-                            last_call: tx.last_call(&name).await?.map(call),
+                            last_call: tx.last_call(&name).await?.as_ref().map(call),
                             name,
                         });
                     }
@@ -122,7 +122,7 @@ impl Gate {
     }
 }
 
-fn call(row: CallRow) -> CallView {
+fn call(row: &CallRow) -> CallView {
     CallView {
         started_at: row.started_at,
         answered_at: row.answered_at,

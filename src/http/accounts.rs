@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
-use crate::gate::{AccountView, Actor, EntryView, Page, TopUpRequest};
+use crate::gate::{AccountView, AccountsAsked, Actor, EntryView, Page, TopUpRequest};
 
 /// The body of a top-up.
 #[derive(Debug, Deserialize)]
@@ -46,6 +46,27 @@ pub(super) struct Paging {
     pub(super) after: Option<String>,
     /// Rows.
     pub(super) limit: Option<u32>,
+}
+
+/// Which accounts to list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    begins: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    QueryOf(filter): QueryOf<Filter>,
+) -> Result<Json<Page<AccountView>>, Problem> {
+    let asked = AccountsAsked {
+        begins: filter.begins,
+        after: filter.after,
+        limit: filter.limit,
+    };
+    Ok(Json(app.gate.desk().accounts(asked).await?))
 }
 
 pub(super) async fn show(

@@ -11,7 +11,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::App;
 use super::log_ins::Refused;
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use super::request_id::RequestId;
 use super::serve::Peer;
 use crate::gate::Actor;
@@ -53,6 +53,24 @@ impl Token {
             name: name.into(),
             role,
             digest: Sha256::digest(secret.as_bytes()).into(),
+        }
+    }
+
+    /// Its name in the settings.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is left of its secret.
+    pub(super) fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// Who has it.
+    pub(super) fn holder(&self) -> Holder {
+        Holder {
+            token: self.name.clone(),
+            role: self.role,
         }
     }
 }
@@ -114,6 +132,16 @@ fn lacks(holder: Option<&Holder>, needed: Role) -> Problem {
 /// Lets in who has a token, at once. Who has a wrong one waits ([`super::log_ins`]); who has none is asked
 /// for one.
 pub(super) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    // Whatever there is here lies below these: the rest is nothing, and no secret.
+    let guarded = ["/v1", "/metrics"];
+    if !guarded
+        .iter()
+        .any(|path| request.uri().path().starts_with(path))
+    {
+        return problem::no_such_page(request.uri().clone())
+            .await
+            .into_response();
+    }
     let presented = request
         .headers()
         .get(header::AUTHORIZATION)
@@ -133,10 +161,7 @@ pub(super) async fn guard(State(app): State<App>, mut request: Request, next: Ne
             Refused::TooMany { retry_after_s } => too_many(retry_after_s).into_response(),
         };
     };
-    let holder = Holder {
-        token: token.name.clone(),
-        role: token.role,
-    };
+    let holder = token.holder();
     let actor = holder.actor(&request);
     request.extensions_mut().insert(actor);
     request.extensions_mut().insert(holder);
@@ -163,7 +188,7 @@ fn too_many(retry_after_s: i64) -> impl IntoResponse {
 }
 
 /// Compares with every token, whichever matches, so that time tells nothing.
-fn find<'t>(tokens: &'t [Token], presented: &str) -> Option<&'t Token> {
+pub(super) fn find<'t>(tokens: &'t [Token], presented: &str) -> Option<&'t Token> {
     let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
     let mut found = u32::MAX;
     for (index, token) in (0_u32..).zip(tokens) {

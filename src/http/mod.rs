@@ -14,10 +14,13 @@ mod jobs;
 mod log_ins;
 mod metrics;
 mod notices;
+mod page;
+mod policies;
 mod problem;
 mod request_id;
 mod retention;
 mod serve;
+mod sources;
 mod webhook;
 
 use std::sync::Arc;
@@ -51,6 +54,8 @@ pub struct HttpSettings {
     pub request_timeout_ms: u64,
     /// Who may use the admin endpoint.
     pub tokens: Vec<Token>,
+    /// How long one stays logged in to the page, in ms.
+    pub session_ms: i64,
     /// How those who try tokens out are slowed down.
     pub log_ins: LogInSettings,
 }
@@ -95,11 +100,13 @@ pub fn public(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .with_state(app)
 }
 
-/// The admin door: every request carries a token. One of any role may look; what changes something says
+/// The admin door. What is under `/v1` wants a token with every request; the page for people has sessions.
+/// One of any role may look; what changes something says
 /// which role it needs.
 pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
     let app = App::new(gate, settings);
     let guarded = Router::new()
+        .route("/v1/accounts", get(accounts::list))
         .route("/v1/accounts/{owner}", get(accounts::show))
         .route("/v1/accounts/{owner}/entries", get(accounts::entries))
         .route(
@@ -143,22 +150,27 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/v1/ledger/verify", get(accounts::verify))
         .route("/metrics", get(metrics::show))
         .route("/v1/notices", get(notices::list))
+        .route("/v1/policies", get(policies::show))
         .route("/v1/retention", get(retention::preview))
         .route(
             "/v1/retention/runs",
             needs(Role::Admin, post(retention::run)),
         )
+        .route("/v1/sources", get(sources::list))
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(middleware::from_fn_with_state(app.clone(), auth::guard));
     Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
+        .merge(page::routes(&app))
         .method_not_allowed_fallback(problem::no_such_method)
         .merge(guarded)
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .layer(CatchPanicLayer::custom(problem::after_panic))
+        .layer(middleware::from_fn(page::dress))
+        .layer(middleware::from_fn(page::careful))
         .layer(middleware::from_fn(request_id::give))
         .with_state(app)
 }

@@ -83,6 +83,7 @@ pub(super) struct UnitTable {
 pub(super) struct AdminTable {
     pub(super) failed_log_ins_max: u32,
     pub(super) failed_log_in_delay_ms: i64,
+    pub(super) session_ms: i64,
     #[serde(default)]
     pub(super) tokens: BTreeMap<String, TokenTable>,
 }

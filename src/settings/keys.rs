@@ -105,6 +105,7 @@ pub(super) static KEYS: Node = Table(&[
         Table(&[
             ("failed_log_ins_max", One(Whole(1, 1_000_000))),
             ("failed_log_in_delay_ms", One(Whole(0, MINUTE))),
+            ("session_ms", One(Whole(MINUTE, 30 * DAY))),
             ("tokens", Named(Names::Token, &TOKEN)),
         ]),
     ),

@@ -64,6 +64,7 @@ pub(super) fn resolve(
         admin: AdminSettings {
             failed_log_ins_max: document.admin.failed_log_ins_max,
             failed_log_in_delay_ms: document.admin.failed_log_in_delay_ms,
+            session_ms: document.admin.session_ms,
             tokens: tokens?,
         },
         sources: sources?,

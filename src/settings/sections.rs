@@ -277,6 +277,8 @@ pub struct AdminSettings {
     pub failed_log_ins_max: u32,
     /// How long the answer to the first wrong token is kept back; twice as long for each that follows.
     pub failed_log_in_delay_ms: i64,
+    /// How long one stays logged in to the page.
+    pub session_ms: i64,
     /// Tokens by the name the admin gave them.
     pub tokens: BTreeMap<String, AdminToken>,
 }

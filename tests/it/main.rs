@@ -17,6 +17,7 @@ mod leases;
 mod moving;
 mod notices;
 mod outages;
+mod page;
 mod postgres;
 mod receiving;
 #[path = "../rig/mod.rs"]

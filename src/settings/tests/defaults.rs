@@ -155,6 +155,7 @@ fn the_defaults_are_the_pinned_ones() {
             admin: AdminSettings {
                 failed_log_ins_max: 10,
                 failed_log_in_delay_ms: 250,
+                session_ms: 28800000,
                 tokens: {},
             },
             sources: {},

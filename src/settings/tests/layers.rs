@@ -158,6 +158,7 @@ fn effective_settings_say_where_they_come_from() {
     expect![[r#"
         admin.failed_log_in_delay_ms = 250 (default) []
         admin.failed_log_ins_max = 10 (default) []
+        admin.session_ms = 28800000 (default) []
         journal.age_max_ms = 604800000 (default) []
         journal.bytes_max = 1073741824 (default) []
         journal.dir = "journal" (default) []

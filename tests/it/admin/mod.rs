@@ -138,7 +138,7 @@ async fn paths_and_methods_that_are_none_are_told_as_problems() {
     run_test(Setup::default(), async |it: &mut Installation| {
         let said = refused(get(it, "/v1/bookngs"), 404).await;
         assert!(said.contains("/v1/bookngs"), "{said}");
-        refused(get(it, "/v1/accounts"), 404).await;
+        refused(get(it, "/v1/accounts/"), 404).await;
         for (method, path) in [
             (Method::DELETE, ADA),
             (Method::GET, TOP_UPS),

@@ -137,8 +137,11 @@ const ROOMS: &[Room] = &[
         &["domain", "gate"],
         &[
             "axum",
+            "hex",
+            "hmac",
             "hyper",
             "hyper_util",
+            "maud",
             "serde",
             "serde_json",
             "sha2",

@@ -70,6 +70,11 @@ impl Installation {
         sums
     }
 
+    /// Where the admin door is.
+    pub(crate) fn admin_url(&self) -> &str {
+        &self.running().admin
+    }
+
     /// A request as it is, to be sent to the admin door.
     pub(crate) fn raw_admin(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         self.http
