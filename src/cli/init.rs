@@ -12,6 +12,7 @@ use serde_json::json;
 use url::Url;
 
 use super::{Context, UsageError};
+use crate::provider::registry;
 use crate::settings::FILE_NAME;
 
 /// The settings file that is written.
@@ -29,14 +30,8 @@ const OTHERS_MODE: u32 = 0o644;
 /// Random bytes in a secret; written as hex, twice as many characters.
 const SECRET_BYTES: usize = 32;
 
-/// The webhook events to choose at Cal.com.
-const TRIGGERS: [&str; 5] = [
-    "BOOKING_REQUESTED",
-    "BOOKING_CREATED",
-    "BOOKING_RESCHEDULED",
-    "BOOKING_CANCELLED",
-    "BOOKING_REJECTED",
-];
+/// Whose webhooks come in at first, by its name in the registry.
+const PROVIDER: &str = "calcom";
 
 /// What `init` takes.
 #[derive(Debug, Args)]
@@ -73,6 +68,7 @@ struct NewFile {
 /// Writes the files and prints the steps.
 pub(super) fn run(args: &InitArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     let subscriber_url = subscriber_url(&args.public_url)?;
+    let triggers = registry::find(PROVIDER)?.events;
     // Component by component, so that `.` leaves no trace.
     let dir: PathBuf = context
         .options
@@ -95,7 +91,7 @@ pub(super) fn run(args: &InitArgs, json: bool, context: &mut Context<'_>) -> any
         let answer = json!({
             "files": paths,
             "subscriber_url": subscriber_url.as_str(),
-            "triggers": TRIGGERS,
+            "triggers": triggers,
             "signing_secret": "env:BOOKGATE_CALCOM_SECRET",
             "api_key": "env:BOOKGATE_CALCOM_API_KEY",
         });
@@ -105,7 +101,11 @@ pub(super) fn run(args: &InitArgs, json: bool, context: &mut Context<'_>) -> any
     for file in &files {
         writeln!(context.out, "wrote {}", file.path.display())?;
     }
-    Ok(write!(context.out, "{}", steps(&dir, &subscriber_url))?)
+    Ok(write!(
+        context.out,
+        "{}",
+        steps(&dir, &subscriber_url, triggers)
+    )?)
 }
 
 fn files(dir: &Path) -> anyhow::Result<[NewFile; 3]> {
@@ -186,9 +186,9 @@ fn subscriber_url(public_url: &Url) -> anyhow::Result<Url> {
     Ok(Url::parse(&format!("{base}/webhooks/calcom"))?)
 }
 
-fn steps(dir: &Path, subscriber_url: &Url) -> String {
+fn steps(dir: &Path, subscriber_url: &Url, triggers: &[&str]) -> String {
     let dir = dir.display();
-    let triggers = TRIGGERS.join("\n          ");
+    let triggers = triggers.join("\n          ");
     format!(
         "
 At Cal.com:

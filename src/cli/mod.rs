@@ -122,6 +122,9 @@ enum Command {
     /// Who is told what happens, and what could not be told yet
     #[command(subcommand)]
     Notices(notices::NoticesCommand),
+    /// Where Cal.com sends webhooks
+    #[command(subcommand)]
+    Calcom(subscriptions::ProviderCommand),
     /// Where Calendly sends webhooks
     #[command(subcommand)]
     Calendly(subscriptions::ProviderCommand),
@@ -209,6 +212,9 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Jobs(command) => jobs::run(&command, json, context),
         Command::Reconcile(args) => reconcile::run(&args, json, context),
         Command::Notices(command) => notices::run(command, json, context),
+        Command::Calcom(command) => {
+            subscriptions::run(settings::ProviderKind::Calcom, &command, json, context)
+        }
         Command::Calendly(command) => {
             subscriptions::run(settings::ProviderKind::Calendly, &command, json, context)
         }

@@ -1,17 +1,17 @@
-//! `calendly webhooks`: the webhook subscriptions at a provider whose API manages them.
+//! `calcom webhooks`, `calendly webhooks`: the webhook subscriptions at a provider whose API manages them.
 
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
-use super::text::{or_dash, table};
+use super::text::{field, or_dash, plain, second};
 use super::{Context, NotFound, UsageError, print_json, wait_for};
 use crate::app::open_provider;
+use crate::domain::ids::SourceName;
 use crate::provider::Provider;
-use crate::provider::registry::Calling;
+use crate::provider::registry::{self, Calling};
 use crate::provider::subscriptions::{Fit, Subscription, Subscriptions};
-use crate::settings::{ProviderKind, Settings};
+use crate::settings::{ProviderKind, Settings, SourceSettings};
 
 /// Commands about one provider.
 #[derive(Debug, Subcommand)]
@@ -27,26 +27,32 @@ pub(super) enum WebhooksCommand {
     /// List the subscriptions that the token may see
     #[command(after_help = "\
 Examples:
+  bookgate calcom webhooks list
   bookgate calendly webhooks list
   bookgate calendly webhooks list --json | jq '.[] | select(.active | not)'
 
 `ours` is the one that [sources.NAME.subscription] asks for, `outdated` sends
-to the same address and would be replaced by `ensure`.")]
+to the same address and would be mended or replaced by `ensure`. Of Cal.com's
+webhooks those of the key's own user are listed: what belongs to an event type,
+a team or an organization stands in its own settings there.")]
     List(SourceArgs),
     /// See to it that exactly one subscription sends here what the settings ask for
     #[command(after_help = "\
 Examples:
-  bookgate calendly webhooks ensure
+  bookgate calcom webhooks ensure
   bookgate calendly webhooks ensure --source calendly_sales
 
 Needs [sources.NAME.subscription] with a url, and signs with the first of
-signing_secrets. A new subscription is made before an old one is deleted, so
-that nothing is missed. To change the key: put the new one first and keep the
-old one second, run this, and remove the old one a day later.")]
+signing_secrets. Cal.com's webhook is mended where it stands; at Calendly a new
+subscription is made before an old one is deleted. So nothing is missed. To
+change the key: put the new one first and keep the old one second, run this, and
+remove the old one a day later. API v1 of Cal.com has no such calls: then this
+says what to enter there.")]
     Ensure(SourceArgs),
     /// Delete a subscription; one that is gone already is fine
     #[command(after_help = "\
 Examples:
+  bookgate calcom webhooks delete 0d9c2f6e-63f5-4a0c-9e0b-3c1d6a3f1f53
   bookgate calendly webhooks delete AAAAAAAAAAAAAAAA")]
     Delete(DeleteArgs),
 }
@@ -80,10 +86,13 @@ pub(super) fn run(
         WebhooksCommand::List(source) | WebhooksCommand::Ensure(source) => source,
         WebhooksCommand::Delete(args) => &args.source,
     };
-    let opened = open(provider, source, context)?;
-    let subscriptions = opened.subscriptions();
-    let subscriptions =
-        subscriptions.ok_or_else(|| anyhow!("{} has no such API", provider.as_str()))?;
+    let settings = Settings::load(&context.options)?;
+    let (name, source) = choose(provider, source, &settings)?;
+    let calling = Calling::whatever_comes(Arc::clone(&context.clock));
+    let opened: Arc<dyn Provider> = open_provider(source, calling)?;
+    let Some(subscriptions) = opened.subscriptions() else {
+        return Err(UsageError(by_hand(name.as_str(), source)).into());
+    };
     match command {
         WebhooksCommand::List(_) => list(subscriptions, json, context),
         WebhooksCommand::Ensure(_) => ensure(subscriptions, json, context),
@@ -91,37 +100,49 @@ pub(super) fn run(
     }
 }
 
-fn open(
+fn choose<'s>(
     provider: ProviderKind,
     args: &SourceArgs,
-    context: &Context<'_>,
-) -> anyhow::Result<std::sync::Arc<dyn Provider>> {
-    let settings = Settings::load(&context.options)?;
+    settings: &'s Settings,
+) -> Result<(&'s SourceName, &'s SourceSettings), UsageError> {
     let of = settings.sources.iter();
     let of: Vec<_> = of
         .filter(|(_, source)| source.provider == provider)
         .collect();
     let word = provider.as_str();
-    let source = match (&args.source, of.as_slice()) {
-        (Some(name), all) => all
-            .iter()
-            .find(|(known, _)| known.as_str() == name)
-            .ok_or_else(|| UsageError(format!("no source `{name}` of `{word}` in the settings")))?,
-        (None, [only]) => only,
-        (None, []) => {
-            let text =
-                format!("no source of `{word}` in the settings: see `bookgate settings default`");
-            return Err(UsageError(text).into());
+    match (&args.source, of.as_slice()) {
+        (Some(name), all) => {
+            let found = all.iter().find(|(known, _)| known.as_str() == name);
+            let none = || UsageError(format!("no source `{name}` of `{word}` in the settings"));
+            found.copied().ok_or_else(none)
         }
-        (None, _) => {
-            let text = format!("several sources of `{word}`: say which with --source");
-            return Err(UsageError(text).into());
-        }
-    };
-    Ok(open_provider(
-        source.1,
-        Calling::whatever_comes(Arc::clone(&context.clock)),
-    )?)
+        (None, [only]) => Ok(*only),
+        (None, []) => Err(UsageError(format!(
+            "no source of `{word}` in the settings: see `bookgate settings default`"
+        ))),
+        (None, _) => Err(UsageError(format!(
+            "several sources of `{word}`: say which with --source"
+        ))),
+    }
+}
+
+/// What a person enters where the API manages no webhooks.
+pub(super) fn by_hand(name: &str, source: &SourceSettings) -> String {
+    let entry = registry::find(source.provider.as_str());
+    let events = entry.map_or(&[][..], |entry| entry.events);
+    let kept = source.subscription.as_ref();
+    let url = kept.map_or_else(
+        || format!("https://YOUR-ADDRESS/webhooks/{name}"),
+        |kept| kept.url.to_string(),
+    );
+    format!(
+        "API v1 has no calls for webhooks: look there yourself, in Settings > Developer > Webhooks\n  \
+         subscriber URL    {url}\n  \
+         event triggers    {}\n  \
+         secret            the first of sources.{name}.signing_secrets\n  \
+         payload template  switched off",
+        events.join("\n                    ")
+    )
 }
 
 fn list(
@@ -153,15 +174,18 @@ fn show(one: &Subscription, context: &mut Context<'_>) -> anyhow::Result<()> {
         Fit::Outdated => "outdated",
         Fit::Foreign => "elsewhere",
     };
-    let rows = [
-        ["state".to_owned(), state],
-        ["is".to_owned(), fit.to_owned()],
-        ["url".to_owned(), one.url.clone()],
-        ["scope".to_owned(), one.scope.clone()],
-        ["events".to_owned(), one.events.join(", ")],
-        ["made".to_owned(), or_dash(one.created_at)],
-    ];
-    Ok(table(&mut *context.out, ["id", &one.id], &rows)?)
+    writeln!(context.out, "{}", plain(&one.id))?;
+    for (label, value) in [
+        ("state", state.as_str()),
+        ("is", fit),
+        ("url", one.url.as_str()),
+        ("scope", one.scope.as_str()),
+        ("events", &one.events.join(", ")),
+        ("made", &or_dash(one.created_at.map(second))),
+    ] {
+        field(&mut *context.out, 2, label, value)?;
+    }
+    Ok(())
 }
 
 fn ensure(
@@ -173,10 +197,10 @@ fn ensure(
     if json {
         return print_json(&ensured, context);
     }
-    let what = if ensured.created {
-        "made"
-    } else {
-        "there already"
+    let what = match (ensured.created, ensured.mended) {
+        (true, _) => "made",
+        (false, true) => "mended",
+        (false, false) => "there already",
     };
     writeln!(
         context.out,

@@ -72,10 +72,11 @@ async fn state(
         return Ok(ours(Fit::Ours).or_else(|| ours(Fit::Outdated)));
     }
     let ensured = subscriptions.ensure().await?;
-    if ensured.created || !ensured.deleted.is_empty() {
+    if ensured.created || ensured.mended || !ensured.deleted.is_empty() {
         tracing::info!(
             subscription.id = %ensured.subscription.id,
             created = ensured.created,
+            mended = ensured.mended,
             deleted = ensured.deleted.len(),
             "webhook subscription ensured"
         );

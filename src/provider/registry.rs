@@ -25,6 +25,8 @@ pub struct Entry {
     pub signature: Scheme,
     /// Older forms of its signature, by the word with which a source's settings ask for them.
     pub legacy_signatures: &'static [(&'static str, Scheme)],
+    /// What its webhooks have to tell of, in its words.
+    pub events: &'static [&'static str],
     /// Makes the provider of one source.
     pub build: Build,
 }

@@ -2,10 +2,17 @@
 //! can list and make them implements [`Subscriptions`]; the command line and a job of the gate use it.
 
 use async_trait::async_trait;
+use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
+use sha2::Sha256;
+use url::Url;
 
 use super::CallError;
 use crate::domain::clock::Timestamp;
+use crate::domain::secret::Secret;
+
+/// The query's name of the key's mark.
+const MARK: &str = "key";
 
 /// One subscription, as the provider shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,6 +55,8 @@ pub struct Ensured {
     pub subscription: Subscription,
     /// Whether it was made just now.
     pub created: bool,
+    /// Whether it was there, and was changed just now.
+    pub mended: bool,
     /// Ids of those that it replaced.
     pub deleted: Vec<String>,
 }
@@ -74,4 +83,29 @@ pub trait Subscriptions: Send + Sync {
     /// # Errors
     /// See [`CallError`].
     async fn delete(&self, id: &str) -> Result<bool, CallError>;
+}
+
+/// An address that tells with which key what comes there is signed: an API that hides the key does not tell otherwise.
+pub(super) fn marked(url: &Url, key: &Secret) -> Url {
+    let mut url = url.clone();
+    url.query_pairs_mut().append_pair(MARK, &mark(key));
+    url
+}
+
+/// Whether an address has the mark of this key.
+pub(super) fn is_marked(url: &Url, key: &Secret) -> bool {
+    let mark = mark(key);
+    url.query_pairs()
+        .any(|(name, value)| name == MARK && value == mark)
+}
+
+/// Tells one key from another, and nothing of either.
+fn mark(key: &Secret) -> String {
+    let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose().as_bytes());
+    // HMAC takes keys of any length.
+    let Ok(mut mac) = mac else {
+        return String::new();
+    };
+    mac.update(b"bookgate webhook subscription");
+    hex::encode(&mac.finalize().into_bytes()[..4])
 }

@@ -155,7 +155,7 @@ pub(super) struct ApiTable {
 pub(super) struct SubscriptionTable {
     pub(super) url: Option<String>,
     pub(super) ensure: bool,
-    pub(super) scope: SubscriptionScope,
+    pub(super) scope: Option<SubscriptionScope>,
     pub(super) user: Option<String>,
     pub(super) group: Option<String>,
 }
@@ -165,7 +165,7 @@ impl Default for SubscriptionTable {
         Self {
             url: None,
             ensure: true,
-            scope: SubscriptionScope::Organization,
+            scope: None,
             user: None,
             group: None,
         }
@@ -238,6 +238,10 @@ impl SourceTable {
                 // What the free plan allows; a paid one allows 500.
                 api.requests_per_minute.get_or_insert(50);
                 self.signature_tolerance_ms.get_or_insert(180_000);
+                if let Some(subscription) = &mut self.subscription {
+                    let whole = SubscriptionScope::Organization;
+                    subscription.scope.get_or_insert(whole);
+                }
                 self.legacy_signatures.get_or_insert_default();
             }
         }

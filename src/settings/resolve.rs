@@ -25,7 +25,8 @@ use super::sections::{
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::ids::SourceName;
 
-/// Resolves a document. `None` means that the report has at least one problem.
+/// Resolves a document. What is wrong is in the report, and left out as far as the rest can do without;
+/// `None` where it cannot.
 pub(super) fn resolve(
     document: Document,
     base_dir: &Path,
@@ -52,12 +53,8 @@ pub(super) fn resolve(
         storage: storage?,
         journal,
         policies,
-        low_balance: units
-            .as_ref()?
-            .values()
-            .filter_map(|(_, low)| low.clone())
-            .collect(),
-        units: units?
+        low_balance: units.values().filter_map(|(_, low)| low.clone()).collect(),
+        units: units
             .into_iter()
             .map(|(code, (unit, _))| (code, unit))
             .collect(),
@@ -65,10 +62,10 @@ pub(super) fn resolve(
             failed_log_ins_max: document.admin.failed_log_ins_max,
             failed_log_in_delay_ms: document.admin.failed_log_in_delay_ms,
             session_ms: document.admin.session_ms,
-            tokens: tokens?,
+            tokens,
         },
-        sources: sources?,
-        notices: receivers?,
+        sources,
+        notices: receivers,
         worker: document.worker,
         reconcile: document.reconcile,
         retention: document.retention,
@@ -135,6 +132,8 @@ fn foreign_keys(name: &str, source: &SourceTable, report: &mut Report) {
         (written && owner != provider).then_some((owner, key))
     };
     let (api, calendly) = (&source.api, ProviderKind::Calendly);
+    let kept = source.subscription.as_ref();
+    let whose = |asked: fn(&SubscriptionTable) -> bool| kept.is_some_and(asked);
     let foreign = [
         of(ProviderKind::Calcom, "api.dialect", api.dialect.is_some()),
         of(
@@ -152,7 +151,21 @@ fn foreign_keys(name: &str, source: &SourceTable, report: &mut Report) {
             "legacy_signatures",
             source.legacy_signatures.is_some(),
         ),
-        of(calendly, "subscription", source.subscription.is_some()),
+        of(
+            calendly,
+            "subscription.scope",
+            whose(|kept| kept.scope.is_some()),
+        ),
+        of(
+            calendly,
+            "subscription.user",
+            whose(|kept| kept.user.is_some()),
+        ),
+        of(
+            calendly,
+            "subscription.group",
+            whose(|kept| kept.group.is_some()),
+        ),
     ];
     for (owner, key) in foreign.into_iter().flatten() {
         report.with_key(
@@ -205,7 +218,7 @@ impl Resolver<'_> {
     }
 
     /// Each unit, and what is low for an account in it.
-    fn units(&mut self, tables: BTreeMap<UnitCode, UnitTable>) -> Option<Units> {
+    fn units(&mut self, tables: BTreeMap<UnitCode, UnitTable>) -> Units {
         all(tables, |code, table| {
             let scale = self.needed(&format!("units.{code}.scale"), table.scale, "scale = 2")?;
             let unit = Unit {
@@ -217,10 +230,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn tokens(
-        &mut self,
-        tables: BTreeMap<String, TokenTable>,
-    ) -> Option<BTreeMap<String, AdminToken>> {
+    fn tokens(&mut self, tables: BTreeMap<String, TokenTable>) -> BTreeMap<String, AdminToken> {
         all(tables, |name, table| {
             let path = format!("admin.tokens.{name}");
             let role_key = keys::join(&path, "role");
@@ -243,7 +253,7 @@ impl Resolver<'_> {
     fn sources(
         &mut self,
         tables: BTreeMap<String, SourceTable>,
-    ) -> Option<BTreeMap<SourceName, SourceSettings>> {
+    ) -> BTreeMap<SourceName, SourceSettings> {
         all(tables, |name, table| {
             let path = format!("sources.{name}");
             let provider_key = keys::join(&path, "provider");
@@ -333,10 +343,12 @@ impl Resolver<'_> {
         table: SubscriptionTable,
     ) -> Option<SubscriptionSettings> {
         let url_key = keys::join(path, "url");
-        let example = "url = \"https://gate.example.org/webhooks/calendly\"";
+        let example = "url = \"https://gate.example.org/webhooks/NAME\"";
         let url = self.needed(&url_key, table.url, example);
         let url = url.and_then(|text| self.url(&url_key, &text));
-        if table.scope == SubscriptionScope::Group && table.group.is_none() {
+        // Where nothing else can be asked for, it is the key's own user.
+        let scope = table.scope.unwrap_or(SubscriptionScope::User);
+        if scope == SubscriptionScope::Group && table.group.is_none() {
             let example = "group = \"https://api.calendly.com/groups/ID\"";
             self.report.missing(&keys::join(path, "group"), example);
             return None;
@@ -344,7 +356,7 @@ impl Resolver<'_> {
         Some(SubscriptionSettings {
             url: url?,
             ensure: table.ensure,
-            scope: table.scope,
+            scope,
             user: table.user,
             group: table.group,
         })
@@ -400,15 +412,13 @@ fn suggested(name: &str, what: &str) -> String {
     format!("env:BOOKGATE_{}_{what}", name.to_ascii_uppercase())
 }
 
-/// Converts every entry, so that every problem is reported; `None` if one could not be.
+/// Converts every entry, so that every problem is reported; what could not be converted is left out.
 fn all<K, T, L: Ord, U>(
     entries: BTreeMap<K, T>,
     mut convert: impl FnMut(K, T) -> Option<(L, U)>,
-) -> Option<BTreeMap<L, U>> {
-    let count = entries.len();
-    let converted: BTreeMap<L, U> = entries
+) -> BTreeMap<L, U> {
+    entries
         .into_iter()
         .filter_map(|(key, value)| convert(key, value))
-        .collect();
-    (converted.len() == count).then_some(converted)
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! The real binary in a folder of its own, as an admin runs it: commands, the daemon as a process,
 //! signals and exit codes. The provider is a stand-in in this process.
 
+mod calcom;
 mod calendly;
 mod decide;
 mod deliveries;

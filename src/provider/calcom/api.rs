@@ -63,9 +63,9 @@ impl Api {
         self.inner.url(&[&["bookings"], segments].concat())
     }
 
-    /// The address of what tells whose key this is.
-    pub(super) fn me_url(&self) -> Url {
-        self.inner.url(&["me"])
+    /// The address of a path, each segment percent-encoded.
+    pub(super) fn url(&self, segments: &[&str]) -> Url {
+        self.inner.url(segments)
     }
 
     pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {

@@ -5,6 +5,7 @@ mod api;
 mod details;
 mod payload;
 mod reading;
+mod subscriptions;
 mod survey;
 mod v1;
 mod v2;
@@ -22,8 +23,9 @@ use self::api::Api;
 use self::reading::Me;
 use super::api::Limits;
 use super::circuit::Circuit;
-use super::registry::{BuildError, Calling, Entry};
+use super::registry::{BuildError, Calling, Entry, SubscriptionSetup};
 use super::signature::Scheme;
+use super::subscriptions::Subscriptions;
 use super::survey::Survey;
 use super::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
 use crate::domain::booking::Reading;
@@ -40,12 +42,14 @@ pub const ENTRY: Entry = Entry {
         header: "x-cal-signature-256",
     },
     legacy_signatures: &[],
+    events: &subscriptions::TRIGGERS,
     build: |setup| {
         let settings = setup
             .api
             .try_into()
             .map_err(|error: toml::de::Error| BuildError::Settings(error.message().to_owned()))?;
-        Ok(Arc::new(Calcom::new(settings, setup.calling)?))
+        let calcom = Calcom::new(settings, setup.subscription, setup.calling)?;
+        Ok(Arc::new(calcom))
     },
 };
 
@@ -144,19 +148,25 @@ impl CalcomSettings {
 /// One Cal.com account.
 pub struct Calcom {
     api: Api,
+    subscription: Option<SubscriptionSetup>,
     /// Whose key it is, once that was asked.
     me: OnceCell<Me>,
 }
 
 impl Calcom {
-    /// A provider for these settings.
+    /// A provider for these settings, which keeps this webhook if one is given.
     ///
     /// # Errors
     /// A setting is out of its bounds, or the HTTP client cannot be made.
-    pub fn new(settings: CalcomSettings, calling: Calling) -> Result<Self, BuildError> {
+    pub fn new(
+        settings: CalcomSettings,
+        subscription: Option<SubscriptionSetup>,
+        calling: Calling,
+    ) -> Result<Self, BuildError> {
         settings.check()?;
         Ok(Self {
             api: Api::new(settings, calling)?,
+            subscription,
             me: OnceCell::new(),
         })
     }
@@ -195,6 +205,11 @@ impl Provider for Calcom {
             reads_event_type: false,
             stands_at_once: false,
         }
+    }
+
+    /// API v1 has no call for webhooks that can be relied on: there, a person enters them.
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        (self.api.settings.dialect == Dialect::V2).then_some(self)
     }
 
     /// API v1 lists neither what waits nor what has changed: there, what is known is read again.

@@ -65,7 +65,7 @@ impl Calcom {
     async fn ask_who_i_am(&self) -> Result<Me, CallError> {
         let api = &self.api;
         let version = &api.settings.version_header;
-        let request = signed_in(api, Method::GET, api.me_url(), version)?;
+        let request = signed_in(api, Method::GET, api.url(&["me"]), version)?;
         let answer = api.send(request, Effect::Read, api.deadline()).await?;
         let me = serde_json::from_slice::<Answered<'_>>(&answer.body).ok();
         me.and_then(|me| {

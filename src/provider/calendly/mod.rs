@@ -72,6 +72,7 @@ pub const ENTRY: Entry = Entry {
             },
         ),
     ],
+    events: &subscriptions::EVENTS,
     build: |setup| {
         let settings = setup
             .api

@@ -4,24 +4,23 @@
 //! subscription is made before the old one is deleted.
 
 use async_trait::async_trait;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
-use sha2::Sha256;
 use url::Url;
 
 use super::Calendly;
 use super::client::{parsed, unreadable};
 use super::payload::{Collection, Resource};
 use super::uris;
-use crate::domain::secret::Secret;
 use crate::provider::CallError;
 use crate::provider::api::not_sent;
 use crate::provider::lenient::{List, Loose, Text};
 use crate::provider::registry::SubscriptionSetup;
-use crate::provider::subscriptions::{Ensured, Fit, Subscription, Subscriptions};
+use crate::provider::subscriptions::{
+    Ensured, Fit, Subscription, Subscriptions, is_marked, marked,
+};
 
 /// What bookgate wants to be told of.
-const EVENTS: [&str; 4] = [
+pub(super) const EVENTS: [&str; 4] = [
     "invitee.created",
     "invitee.canceled",
     "invitee_no_show.created",
@@ -33,8 +32,6 @@ const PAGES_MAX: usize = 20;
 const PAGE: &str = "100";
 /// Times that another callback URL is tried because the one before is taken.
 const URLS_MAX: usize = 4;
-/// The query's name of the key's mark.
-const MARK: &str = "key";
 /// The query's name of what tells apart two callback URLs with one mark.
 const NUMBER: &str = "n";
 
@@ -217,6 +214,7 @@ impl Calendly {
         Ok(Ensured {
             subscription: kept,
             created,
+            mended: false,
             deleted,
         })
     }
@@ -229,25 +227,12 @@ fn ours(all: &[Subscription]) -> Option<&Subscription> {
 /// The URL that is registered: the source's own, with a mark of the key that it is signed with, and a
 /// number if the one before is taken.
 fn callback(wanted: &SubscriptionSetup, number: usize) -> Url {
-    let mut url = wanted.url.clone();
-    let mark = mark(&wanted.signing_key);
-    url.query_pairs_mut().append_pair(MARK, &mark);
+    let mut url = marked(&wanted.url, &wanted.signing_key);
     if number > 1 {
         let number = number.to_string();
         url.query_pairs_mut().append_pair(NUMBER, &number);
     }
     url
-}
-
-/// Tells one key from another, and nothing of either.
-fn mark(key: &Secret) -> String {
-    let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose().as_bytes());
-    // HMAC takes keys of any length.
-    let Ok(mut mac) = mac else {
-        return String::new();
-    };
-    mac.update(b"bookgate webhook subscription");
-    hex::encode(&mac.finalize().into_bytes()[..4])
 }
 
 /// What an admin can do about it.
@@ -338,10 +323,7 @@ impl Row<'_> {
         if bare != wanted.url {
             return Fit::Foreign;
         }
-        let mark = mark(&wanted.signing_key);
-        let marked = url
-            .query_pairs()
-            .any(|(name, value)| name == MARK && value == mark);
+        let marked = is_marked(&url, &wanted.signing_key);
         let told = |event: &&str| self.events.entries().any(|known| known.0 == **event);
         let same = |uri: &Loose<Text<'_>>, wanted: &str, of: &str| {
             let id = uri.text().and_then(|uri| uris::id(uri, of));

@@ -21,7 +21,7 @@ impl Resolver<'_> {
     pub(super) fn receivers(
         &mut self,
         tables: BTreeMap<String, ReceiverTable>,
-    ) -> Option<BTreeMap<String, ReceiverSettings>> {
+    ) -> BTreeMap<String, ReceiverSettings> {
         all(tables, |name, table| {
             let path = format!("notices.{name}");
             let url = self.receiver_url(&keys::join(&path, "url"), &table);

@@ -48,7 +48,10 @@ fn the_examples_in_the_default_file_are_the_defaults_of_a_source() {
     let with_subscription = format!(
         "{calendly}[sources.calendly.subscription]\nurl = \"https://gate.example.org/webhooks/calendly\"\n"
     );
-    let mut defaults = load(ONE_SOURCE, &[]).unwrap().sources;
+    let calcom = format!(
+        "{ONE_SOURCE}[sources.calcom.subscription]\nurl = \"https://gate.example.org/webhooks/calcom\"\n"
+    );
+    let mut defaults = load(&calcom, &[]).unwrap().sources;
     defaults.extend(load(&with_subscription, &[]).unwrap().sources);
     let named = defaults.values_mut().last().unwrap().subscription.as_mut();
     let named = named.unwrap();

@@ -249,7 +249,7 @@ fn a_key_of_another_provider_is_an_error() {
     let text = format!(
         "[sources.one]\nprovider = \"calendly\"\n{secrets}\n[sources.one.api]\nkey = \"env:SECRET\"\ndialect = \"v2\"\nversion_header = \"2024-08-13\"\n\
          [sources.two]\nprovider = \"calcom\"\n{secrets}\nlegacy_signatures = [\"body-hex\"]\nsignature_tolerance_ms = 1000\n[sources.two.api]\nkey = \"env:SECRET\"\n\
-         [sources.two.subscription]\nurl = \"https://gate.example.org/webhooks/two\"\n"
+         [sources.two.subscription]\nurl = \"https://gate.example.org/webhooks/two\"\nscope = \"user\"\n"
     );
     check(
         &text,
@@ -279,11 +279,11 @@ fn a_key_of_another_provider_is_an_error() {
         12 | signature_tolerance_ms = 1000
            |                          ^^^^ only sources of `calendly` have it
 
-        error: `subscription` means nothing to a source of `calcom`
-          --> bookgate.toml:15:14
+        error: `subscription.scope` means nothing to a source of `calcom`
+          --> bookgate.toml:17:9
            |
-        15 | [sources.two.subscription]
-           |              ^^^^^^^^^^^^ only sources of `calendly` have it
+        17 | scope = "user"
+           |         ^^^^^^ only sources of `calendly` have it
 
         error: 5 problems in the settings"#]],
     );

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::fields::milliseconds;
 use super::refusal::Refusal;
 use super::state::Shared;
-use super::{api_v1, api_v2};
+use super::{api_v1, api_v2, webhooks};
 use crate::standin::api;
 
 /// Both dialects.
@@ -32,6 +32,13 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route(
             &format!("{booking}/seats/decline"),
             post(api_v2::decline_seats),
+        )
+        .route("/v2/webhooks", get(webhooks::list).post(webhooks::make))
+        .route(
+            "/v2/webhooks/{id}",
+            get(webhooks::read)
+                .patch(webhooks::change)
+                .delete(webhooks::delete),
         )
         .route(
             "/v1/bookings/{id}",

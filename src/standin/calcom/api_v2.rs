@@ -30,7 +30,7 @@ const CURSOR_VERSION: &str = "2026-05-01";
 
 /// What every v2 handler needs of its request.
 pub(super) struct Call {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     method: String,
     path: String,
     version: Option<String>,
@@ -96,13 +96,18 @@ impl Call {
 
     fn require_host(&self) -> Result<(), Refusal> {
         self.require_version()?;
+        self.require_key()
+    }
+
+    /// Where any version will do.
+    pub(super) fn require_key(&self) -> Result<(), Refusal> {
         if self.is_host()? {
             return Ok(());
         }
         Err(Refusal::unauthorized("No authentication method provided"))
     }
 
-    fn respond(&self, result: Result<Value, Refusal>) -> Response {
+    pub(super) fn respond(&self, result: Result<Value, Refusal>) -> Response {
         match result {
             Ok(answer) => Json(answer).into_response(),
             Err(refusal) => error_envelope(&self.shared, &self.path, &refusal),

@@ -22,6 +22,14 @@ pub enum Operation {
     Cancel,
     /// v1: overwrite fields of the row.
     Patch,
+    /// List webhooks, or read one.
+    ListWebhooks,
+    /// Make a webhook.
+    MakeWebhook,
+    /// Change a webhook.
+    ChangeWebhook,
+    /// Delete a webhook.
+    DeleteWebhook,
     /// Not a call the stand-in knows.
     Other,
 }
@@ -29,9 +37,9 @@ pub enum Operation {
 impl Operation {
     /// Whether it changes something when it succeeds.
     pub fn changes(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::Confirm | Self::Decline | Self::Cancel | Self::Patch
+            Self::Read | Self::List | Self::Me | Self::ListWebhooks | Self::Other
         )
     }
 }
@@ -75,6 +83,11 @@ fn classify(method: &Method, path: &str) -> (Operation, Option<BookingId>) {
             ["v2", "bookings", id, "decline"] | ["v2", "bookings", id, "seats", "decline"],
         ) => (Operation::Decline, uid(id)),
         ("POST", ["v2", "bookings", id, "cancel"]) => (Operation::Cancel, uid(id)),
+        ("GET", ["v2", "webhooks"]) => (Operation::ListWebhooks, None),
+        ("GET", ["v2", "webhooks", id]) => (Operation::ListWebhooks, uid(id)),
+        ("POST", ["v2", "webhooks"]) => (Operation::MakeWebhook, None),
+        ("PATCH", ["v2", "webhooks", id]) => (Operation::ChangeWebhook, uid(id)),
+        ("DELETE", ["v2", "webhooks", id]) => (Operation::DeleteWebhook, uid(id)),
         ("GET", ["v1", "bookings", id]) => (Operation::Read, number(id)),
         ("PATCH", ["v1", "bookings", id]) => (Operation::Patch, number(id)),
         ("DELETE", ["v1", "bookings", id, "cancel"]) => (Operation::Cancel, number(id)),

@@ -25,8 +25,11 @@ impl StandIn {
             secret: None,
             ..Subscription::to_everything("http://gate.invalid/", "")
         };
-        shared.state().subscriptions.push(nobody);
-        Self::detached(shared)
+        let standin = Self::detached(shared);
+        standin
+            .subscribe(nobody)
+            .expect("an address that can be subscribed");
+        standin
     }
 
     /// Cancels as the API does for the host's key: the webhook does not say by whom.

@@ -45,6 +45,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod view_v2;
+mod webhooks;
 
 pub use super::{BadSubscriber, Delivery, Fault, Pause, Person, When};
 pub use calls::Operation;
@@ -55,6 +56,7 @@ pub use refusal::Refusal;
 pub use rows::{Booking, BookingRequest, EventType, Place, Seat, Subscription, Trigger};
 pub use sender::{OutgoingWebhook, SIGNATURE_HEADER};
 pub use state::State;
+pub use webhooks::Webhook;
 
 /// What kind of Cal.com it is.
 #[derive(Debug, Clone)]
@@ -77,6 +79,8 @@ pub struct Options {
     /// Newer servers refuse plain confirm and decline of shared bookings and have calls of their own
     /// for seats (which are always there).
     pub seats_have_own_calls: bool,
+    /// Whether the API shows what webhooks are signed with.
+    pub shows_secrets: bool,
 }
 
 impl Default for Options {
@@ -98,6 +102,7 @@ impl Default for Options {
             server_offset: Offset::UTC,
             delivery: Delivery::Live,
             seats_have_own_calls: false,
+            shows_secrets: true,
         }
     }
 }

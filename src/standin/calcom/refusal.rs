@@ -58,6 +58,15 @@ impl Refusal {
         ))
     }
 
+    /// 409: the user has a webhook to this address already.
+    pub(super) fn webhook_exists() -> Self {
+        Self {
+            http_status: 409,
+            code: "ConflictException",
+            message: "Webhook with this subscriber url already exists for this user".to_owned(),
+        }
+    }
+
     /// 409: somebody else has the slot, or all seats are taken.
     pub(super) fn slot_taken() -> Self {
         Self {

@@ -12,6 +12,7 @@ use super::bodies::Envelope;
 use super::fields::milliseconds;
 use super::rows::{Subscription, Trigger};
 use super::state::Shared;
+use super::webhooks::Webhook;
 use super::{BadSubscriber, StandIn};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Uid;
@@ -45,7 +46,16 @@ impl StandIn {
     /// The address is not `http://` with a host.
     pub fn subscribe(&self, subscription: Subscription) -> Result<(), BadSubscriber> {
         parse_url(&subscription.url)?;
-        self.shared.state().subscriptions.push(subscription);
+        let triggers = subscription.triggers.iter();
+        let triggers = triggers.map(|trigger| trigger.as_str().to_owned());
+        self.shared.state().add_webhook(Webhook {
+            id: String::new(),
+            url: subscription.url,
+            secret: subscription.secret,
+            triggers: triggers.collect(),
+            active: true,
+            payload_template: None,
+        });
         Ok(())
     }
 
@@ -72,10 +82,10 @@ impl Shared {
     /// One signed copy per subscriber; none if they are held back instead.
     fn seal(&self, trigger: Trigger, uid: &Uid, payload: &Value) -> Vec<OutgoingWebhook> {
         let mut state = self.state();
-        let wanted = |subscription: &&Subscription| subscription.triggers.contains(&trigger);
-        let subscriptions: Vec<_> = state.subscriptions.iter().filter(wanted).cloned().collect();
-        let mut sealed = Vec::with_capacity(subscriptions.len());
-        for subscription in subscriptions {
+        let wanted = |webhook: &&Webhook| webhook.wants(trigger.as_str());
+        let webhooks: Vec<_> = state.webhooks.iter().filter(wanted).cloned().collect();
+        let mut sealed = Vec::with_capacity(webhooks.len());
+        for webhook in webhooks {
             let earliest = state
                 .last_sent_ms
                 .saturating_add(self.options.created_at_step_ms);
@@ -88,12 +98,12 @@ impl Shared {
                 payload,
             };
             let body = serde_json::to_vec(&envelope).expect("a JSON value is always writable");
-            let url = parse_url(&subscription.url).expect("checked when it was subscribed");
+            let url = parse_url(&webhook.url).expect("checked when it was subscribed");
             sealed.push(OutgoingWebhook {
                 trigger,
                 uid: uid.clone(),
                 url,
-                headers: headers(&body, subscription.secret.as_deref()),
+                headers: headers(&body, webhook.secret.as_deref()),
                 body: body.into(),
             });
         }

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::calls::Operation;
 use super::refusal::Refusal;
-use super::rows::{Booking, BookingRequest, EventType, Seat, Subscription};
+use super::rows::{Booking, BookingRequest, EventType, Seat};
 use super::sender::OutgoingWebhook;
+use super::webhooks::Webhook;
 use super::{Options, Person};
 use crate::domain::booking::Status;
 use crate::domain::clock::Timestamp;
@@ -47,7 +48,9 @@ impl Shared {
 /// Cal.com's tables.
 pub struct State {
     pub(super) bookings: Vec<Booking>,
-    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) webhooks: Vec<Webhook>,
+    /// Webhooks made so far, also those that are gone.
+    pub(super) webhooks_made: u64,
     pub(super) last_sent_ms: i64,
     ids: Ids,
 }
@@ -78,7 +81,8 @@ impl State {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             bookings: Vec::new(),
-            subscriptions: Vec::new(),
+            webhooks: Vec::new(),
+            webhooks_made: 0,
             last_sent_ms: i64::MIN,
             ids: Ids::new(seed),
         }

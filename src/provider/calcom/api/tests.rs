@@ -34,7 +34,8 @@ fn provider_with_timeout(server: &ScriptedServer, dialect: Dialect, timeout_ms: 
         connect_timeout_ms: timeout_ms,
         call_timeout_ms: timeout_ms,
     };
-    Calcom::new(settings, Calling::whatever_comes(Arc::new(SystemClock))).unwrap()
+    let calling = Calling::whatever_comes(Arc::new(SystemClock));
+    Calcom::new(settings, None, calling).unwrap()
 }
 
 fn target() -> Target {
