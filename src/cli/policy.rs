@@ -1,4 +1,7 @@
-//! `policy check`: whether a folder of policies may be put in force, and what is wrong where.
+//! `policy`: whether a folder of policies may be put in force, and what is wrong where; and what they say
+//! of a webhook.
+
+mod explain;
 
 use std::path::PathBuf;
 
@@ -24,6 +27,18 @@ Examples:
 Needs no settings file and no secrets; units come from the settings, if there
 are any. Exits with 1 if the policies cannot be put in force.")]
     Check(CheckArgs),
+    /// Explain what the policies say of a webhook: who is asked, what, and what comes of it
+    #[command(after_help = "\
+Examples:
+  bookgate policy explain webhook.json
+  bookgate policy explain webhook.json --balance CREDIT=2 --at 2027-03-01T09:00:00Z
+  bookgate policy explain --delivery 4711
+  bookgate webhook sign --json | jq -r .body | bookgate policy explain -
+
+Nothing is stored, decided or told, and no API is called. Reads the policies and
+the units of the settings, no secrets. An event type of Calendly's is known by
+its name and id here; its slug is asked for when a daemon decides.")]
+    Explain(explain::ExplainArgs),
 }
 
 /// What `policy check` takes.
@@ -41,6 +56,7 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     match command {
         PolicyCommand::Check(args) => check(args, json, context),
+        PolicyCommand::Explain(args) => explain::run(args, json, context),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::domain::plan::{Deciding, How};
 use crate::domain::timeline::{Timeline, Unit};
 use crate::policy::facts::{AccountFacts, Balance, Facts, Loaded, Need};
 use crate::policy::{Evaluation, PolicySet, Verdict};
-use crate::storage::records::{HoldRequest, NewDecision, Posted};
+use crate::storage::records::{AccountRows, HoldRequest, NewDecision, Posted};
 use crate::storage::{LedgerError, StorageError, Tx};
 
 const BY_HOST: &str = "the host confirmed it, and the booker's credit did not suffice";
@@ -181,26 +181,24 @@ async fn judge(
         Loaded::Known(known) => payer_with(owner, &verdict.terms, known.as_ref()),
         Loaded::Not | Loaded::Failed(_) => payer(tx, owner, &verdict.terms, spare).await?,
     };
-    let short = payer.as_ref().is_some_and(|payer| !payer.suffices);
+    let by_host = deciding.how == How::HostConfirm;
+    let (outcome, message, note) = match by_host {
+        true => (Outcome::Accept, None, verdict.note.clone()),
+        false => priced(&verdict, payer.as_ref()),
+    };
     let mut judgement = Judgement {
-        outcome: verdict.outcome,
-        decider: Decider::Policy,
-        message: verdict.message.clone(),
-        note: verdict.note.clone(),
+        outcome,
+        decider: match by_host {
+            true => Decider::Host,
+            false => Decider::Policy,
+        },
+        message,
+        note,
         terms: verdict.terms.clone(),
         facts: to_json(&facts),
         payer,
         verdict: Some(verdict),
     };
-    if deciding.how == How::HostConfirm {
-        judgement.outcome = Outcome::Accept;
-        judgement.decider = Decider::Host;
-        judgement.message = None;
-    } else if judgement.outcome == Outcome::Accept && short {
-        judgement.outcome = Outcome::Reject;
-        judgement.message = Some(SHORT_OF_CREDIT.to_owned());
-        judgement.note = Some("the price exceeds the booker's available credit".to_owned());
-    }
     if unit.ask.is_some_and(|ask| ask.provider_time.is_none()) {
         let note = "the provider gave no time; rules about time used ours";
         judgement.note = Some(match judgement.note.take() {
@@ -215,6 +213,22 @@ async fn judge(
     Ok(judgement)
 }
 
+/// What comes of a verdict once its price is held against what there is: the outcome, what the booker is
+/// told, and what admins are.
+pub(super) fn priced(
+    verdict: &Verdict,
+    payer: Option<&Payer>,
+) -> (Outcome, Option<String>, Option<String>) {
+    let short = payer.is_some_and(|payer| !payer.suffices);
+    if verdict.outcome == Outcome::Accept && short {
+        let note = "the price exceeds the booker's available credit";
+        let (message, note) = (SHORT_OF_CREDIT.to_owned(), note.to_owned());
+        return (Outcome::Reject, Some(message), Some(note));
+    }
+    let (message, note) = (verdict.message.clone(), verdict.note.clone());
+    (verdict.outcome, message, note)
+}
+
 async fn account(
     tx: &mut Tx,
     owner: Option<&Owner>,
@@ -224,9 +238,12 @@ async fn account(
         return Ok(None);
     };
     tx.lock_accounts(owner).await?;
-    let Some(account) = tx.account_facts(owner).await? else {
-        return Ok(None);
-    };
+    let account = tx.account_facts(owner).await?;
+    Ok(account.map(|account| seen(account, spare)))
+}
+
+/// An account as policies see it.
+pub(super) fn seen(account: AccountRows, spare: &Spare) -> AccountFacts {
     let balances = account.balances.into_iter().map(|line| {
         let spare = spare.of(&line.unit);
         let balance = Balance {
@@ -236,11 +253,11 @@ async fn account(
         };
         (line.unit, balance)
     });
-    Ok(Some(AccountFacts {
+    AccountFacts {
         status: account.status,
         created_at: account.created_at,
         balances: balances.collect(),
-    }))
+    }
 }
 
 pub(super) async fn payer(
@@ -269,7 +286,7 @@ pub(super) async fn available(
 }
 
 /// Who pays, where the account is known already. It stays locked, so that it is still as it was.
-fn payer_with(
+pub(super) fn payer_with(
     owner: Option<Owner>,
     terms: &Terms,
     account: Option<&AccountFacts>,

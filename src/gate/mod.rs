@@ -12,6 +12,7 @@ mod deliveries;
 mod desk;
 mod drain;
 mod error;
+mod explain;
 mod filing;
 mod give_way;
 mod heartbeat;
@@ -67,6 +68,7 @@ pub use dead_letters::{LetterLine, LettersAsked, LettersFate, LettersOrder, Lett
 pub use deliveries::{DeliveriesAsked, DeliveryView, ReplayLine, ReplayOrder, ReplayReport};
 pub use desk::Desk;
 pub use error::GateError;
+pub use explain::{Explained, explain};
 pub use heartbeat::set_clock;
 pub use instances::InstanceView;
 pub use metrics::CallMeter;

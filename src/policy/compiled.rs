@@ -155,6 +155,17 @@ pub struct Matching {
     pub metadata: Vec<(String, String)>,
 }
 
+/// The first condition of a [`Matching`] that a booking does not meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Miss {
+    /// It comes from another source.
+    Source,
+    /// It is of another event type.
+    EventType,
+    /// It has other metadata.
+    Metadata,
+}
+
 /// How closely a policy describes its bookings: one that names event types is closer than one that
 /// does not; then one that names sources; then the one with more metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,14 +178,22 @@ pub struct Specificity {
 impl Matching {
     /// Whether a booking is meant.
     pub fn covers(&self, facts: &Facts) -> bool {
+        self.miss(facts).is_none()
+    }
+
+    /// Why a booking is not meant; `None` if it is.
+    pub fn miss(&self, facts: &Facts) -> Option<Miss> {
         let details = &facts.details;
-        let source =
-            self.sources.is_empty() || self.sources.iter().any(|s| s == facts.source.as_str());
-        let metadata = self
-            .metadata
-            .iter()
-            .all(|(key, value)| details.metadata.get(key) == Some(value));
-        source && metadata && (!self.names_event_types() || self.names_event_type_of(details))
+        let source = facts.source.as_str();
+        if !self.sources.is_empty() && !self.sources.iter().any(|one| one == source) {
+            return Some(Miss::Source);
+        }
+        if self.names_event_types() && !self.names_event_type_of(details) {
+            return Some(Miss::EventType);
+        }
+        let mut metadata = self.metadata.iter();
+        let met = metadata.all(|(key, value)| details.metadata.get(key) == Some(value));
+        (!met).then_some(Miss::Metadata)
     }
 
     /// How closely it describes its bookings.

@@ -32,10 +32,10 @@ pub mod text;
 pub mod truth;
 pub mod verdict;
 
-pub use compiled::{Mode, Policy, PolicyHash, Role};
+pub use compiled::{Miss, Mode, Policy, PolicyHash, Role};
 pub use diagnostic::{Diagnostic, Diagnostics, SourceFile};
 pub use facts::{AccountFacts, AccountStatus, Balance, Facts, Loaded, Need, Stage};
 pub use load::{LoadContext, load};
-pub use set::PolicySet;
+pub use set::{Asked, PolicySet};
 pub use truth::Truth;
 pub use verdict::{CriterionTrace, Evaluation, PolicyRef, Trace, TraceResult, Verdict};

@@ -56,27 +56,11 @@ impl PolicySet {
     /// Decides, or says which facts are missing. Guardrails that match are all asked; of the other
     /// policies that match, the one with the highest priority, then the closest match, decides.
     pub fn evaluate(&self, facts: &Facts) -> Evaluation {
-        let mut asked = Vec::new();
-        let mut deciding: Option<&Policy> = None;
-        let mut tied: Option<&Policy> = None;
-        for policy in self
-            .policies
-            .iter()
-            .filter(|policy| policy.mode == Mode::Enforce)
-        {
-            if tied.is_some() || !policy.matching.covers(facts) {
-                continue;
-            }
-            match (policy.role, deciding) {
-                (Role::Guardrail, _) => asked.push(policy),
-                (Role::Deciding, None) => deciding = Some(policy),
-                (Role::Deciding, Some(first)) if first.rank() == policy.rank() => {
-                    tied = Some(policy)
-                }
-                // Sorted by rank: nothing behind this one can tie.
-                (Role::Deciding, Some(_)) => break,
-            }
-        }
+        let Asked {
+            guardrails: mut asked,
+            deciding,
+            tied,
+        } = self.asked(facts);
         let note = match (deciding, tied) {
             (Some(first), Some(second)) => format!(
                 "the policies {} and {} claim this booking with the same rank; give one a higher priority",
@@ -91,4 +75,39 @@ impl PolicySet {
         asked.extend(deciding.filter(|_| tied.is_none()));
         evaluate(asked, fallback, self.hash, facts)
     }
+
+    /// Whom a booking is put to.
+    pub fn asked(&self, facts: &Facts) -> Asked<'_> {
+        let mut asked = Asked::default();
+        for policy in self
+            .policies
+            .iter()
+            .filter(|policy| policy.mode == Mode::Enforce)
+        {
+            if asked.tied.is_some() || !policy.matching.covers(facts) {
+                continue;
+            }
+            match (policy.role, asked.deciding) {
+                (Role::Guardrail, _) => asked.guardrails.push(policy),
+                (Role::Deciding, None) => asked.deciding = Some(policy),
+                (Role::Deciding, Some(first)) if first.rank() == policy.rank() => {
+                    asked.tied = Some(policy);
+                }
+                // Sorted by rank: nothing behind this one can tie.
+                (Role::Deciding, Some(_)) => break,
+            }
+        }
+        asked
+    }
+}
+
+/// The policies that a booking is put to.
+#[derive(Debug, Clone, Default)]
+pub struct Asked<'p> {
+    /// Those that can only refuse: all that match.
+    pub guardrails: Vec<&'p Policy>,
+    /// The one that decides.
+    pub deciding: Option<&'p Policy>,
+    /// Another one of the same rank: then neither decides.
+    pub tied: Option<&'p Policy>,
 }

@@ -5,6 +5,7 @@ mod calcom;
 mod calendly;
 mod decide;
 mod deliveries;
+mod explain;
 pub(crate) mod home;
 mod service_manager;
 
