@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::page::{PageArgs, print_page};
-use super::text::{or_dash, second};
+use super::text::second;
 use super::{Context, reach};
 use crate::gate::{ChangeView, ChangesAsked};
 
@@ -56,12 +56,14 @@ pub(super) fn run(
         limit: Some(args.page.limit),
     };
     let page = reach::read(context, async move |desk| desk.changes(asked).await)?;
-    let header = ["at", "who", "what", "on", "detail"];
+    let header = ["at", "who", "what", "on"];
     let row = |change: &ChangeView| {
         let change = change.clone();
-        let detail = or_dash(change.detail);
-        let at = second(change.at);
-        [at, change.actor, change.action, change.target, detail]
+        let on = match change.detail {
+            Some(detail) => format!("{}: {detail}", change.target),
+            None => change.target,
+        };
+        [second(change.at), change.actor, change.action, on]
     };
     print_page(&page, json, "no changes", header, row, context)
 }

@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
+use super::progress::Progress;
 use super::{Context, NotFound, UsageError, print_json, wait_for};
 use crate::app::storage_settings;
 use crate::settings::{Extent, Settings};
@@ -51,7 +52,9 @@ pub(super) fn run(args: &BackupArgs, json: bool, context: &mut Context<'_>) -> a
     }
     let file = context.options.working_dir.join(&args.file);
     let began = Instant::now();
+    let progress = Progress::begin(json, "copying, then reading the copy back");
     let made = wait_for(async { Ok(Storage::backup(&store, &file).await) })?;
+    drop(progress);
     let backup = match made {
         Err(BackupError::OnServer) => return Err(UsageError(ON_SERVER.to_owned()).into()),
         other => other?,

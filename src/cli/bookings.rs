@@ -6,7 +6,7 @@ mod show;
 use clap::{Args, Subcommand};
 
 use super::page::{PageArgs, print_page};
-use super::text::or_dash;
+use super::text::{or_dash, second};
 use super::{Context, print_json, reach};
 use crate::domain::decision::Outcome;
 use crate::gate::{BookingLine, BookingsAsked};
@@ -123,7 +123,7 @@ fn list(args: ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result
             format!("{}/{}{seat}", line.source, line.uid),
             line.status.clone(),
             or_dash(line.outcome.map(Outcome::as_str)),
-            or_dash(line.start),
+            or_dash(line.start.map(second)),
             or_dash(line.booker.as_ref()),
         ]
     };

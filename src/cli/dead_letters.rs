@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::page::{PageArgs, print_page};
 use super::reach::{self, Reached, WriteArgs};
-use super::text::{field, or_dash, plain};
+use super::text::{field, or_dash, plain, second};
 use super::{Context, print_json, refused, wait_for};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
@@ -174,7 +174,7 @@ fn list(args: &ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Resul
             letter.action.as_str().to_owned(),
             format!("{}/{}", letter.source, letter.booking),
             letter.tries.to_string(),
-            or_dash(letter.given_up_at),
+            or_dash(letter.given_up_at.map(second)),
             or_dash(letter.note.clone().or(why)),
         ]
     };

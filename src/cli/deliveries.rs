@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::page::{PageArgs, print_page};
+use super::progress::Progress;
 use super::reach::{self, Reached, WriteArgs};
 use super::text::{field, or_dash, plain, second};
 use super::{Context, print_json, refused, wait_for};
@@ -210,7 +211,11 @@ fn replay(args: &ReplayArgs, json: bool, context: &mut Context<'_>) -> anyhow::R
             false => Ok(writeln!(context.out, "delivery {id} is read again")?),
         };
     }
-    let report = wait_for(send(args, context))?;
+    let report = wait_for(send(
+        args,
+        Progress::begin(json, "looking them up"),
+        context,
+    ))?;
     if json {
         return print_json(&report, context);
     }
@@ -261,9 +266,13 @@ struct Report {
     left: Vec<Value>,
 }
 
-async fn send(args: &ReplayArgs, context: &Context<'_>) -> anyhow::Result<Report> {
+async fn send(
+    args: &ReplayArgs,
+    progress: Progress,
+    context: &Context<'_>,
+) -> anyhow::Result<Report> {
     let place = reach::to_write(&args.place, context).await?;
-    let report = send_pages(&place, args).await;
+    let report = send_pages(&place, args, &progress).await;
     if let Reached::Store(store) = place {
         store.close().await;
     }
@@ -271,7 +280,11 @@ async fn send(args: &ReplayArgs, context: &Context<'_>) -> anyhow::Result<Report
 }
 
 /// Orders page by page, until there are no more.
-async fn send_pages(place: &Reached, args: &ReplayArgs) -> anyhow::Result<Report> {
+async fn send_pages(
+    place: &Reached,
+    args: &ReplayArgs,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
     let mut all = Report {
         dry_run: args.dry_run,
         done: Vec::new(),
@@ -286,6 +299,11 @@ async fn send_pages(place: &Reached, args: &ReplayArgs) -> anyhow::Result<Report
                 lines.append(more);
             }
         }
+        progress.tell(format!(
+            "{} so far, {} left",
+            all.done.len(),
+            all.left.len()
+        ));
         after = page["next"].as_str().map(str::to_owned);
         if after.is_none() {
             return Ok(all);

@@ -5,6 +5,7 @@ use std::iter;
 
 use clap::Args;
 
+use super::progress::Progress;
 use super::text::table;
 use super::{Context, UsageError, print_json, wait_for};
 use crate::app::storage_settings;
@@ -45,11 +46,16 @@ pub(super) fn run(args: &ImportArgs, json: bool, context: &mut Context<'_>) -> a
     let from = store(&args.from, &context.options)?;
     let to = store(&args.to, &context.options)?;
     let now = context.clock.now();
-    let mut tell = |table: &str, rows: i64| {
-        // Who reads along is not needed for the work.
-        let _ = writeln!(io::stderr(), "{table}: {rows} rows");
+    let progress = Progress::begin(json, "comparing the two databases");
+    let mut tell = |table: &'static str, rows: i64| {
+        progress.tell(format!("moving {table}: {rows} rows"));
+        if !progress.is_shown() {
+            // Who reads along is not needed for the work.
+            let _ = writeln!(io::stderr(), "{table}: {rows} rows");
+        }
     };
     let moved = wait_for(async { Ok(Storage::import(&from, &to, now, &mut tell).await) })?;
+    drop(progress);
     let tables = match moved {
         Err(error @ ImportError::Direction) => return Err(UsageError(error.to_string()).into()),
         other => other?,

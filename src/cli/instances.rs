@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::reach;
-use super::text::table;
+use super::text::{ago, table};
 use super::{Context, print_json};
 use crate::settings::{Extent, Settings};
 
@@ -30,6 +30,7 @@ pub(super) fn run(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     if page.items.is_empty() {
         return Ok(writeln!(context.out, "no instances")?);
     }
+    let now = context.clock.now();
     let rows: Vec<_> = page
         .items
         .iter()
@@ -39,8 +40,8 @@ pub(super) fn run(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
                 if instance.alive { "alive" } else { "dead" }.to_owned(),
                 instance.host.clone(),
                 instance.version.clone(),
-                instance.started_at.to_string(),
-                instance.seen_at.to_string(),
+                ago(instance.started_at, now),
+                ago(instance.seen_at, now),
             ]
         })
         .collect();

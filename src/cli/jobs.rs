@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::reach::{self, Reached, WriteArgs};
-use super::text::{or_dash, table};
+use super::text::{in_words, or_dash, second, table};
 use super::{Context, print_json, refused, wait_for};
 
 /// Commands about jobs.
@@ -68,10 +68,10 @@ fn list(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
                 job.name.clone(),
                 match &job.running_on {
                     Some(instance) => format!("now, on {instance}"),
-                    None => job.due_at.to_string(),
+                    None => second(job.due_at),
                 },
-                or_dash(job.ended_at),
-                or_dash(job.report.as_ref()),
+                or_dash(job.ended_at.map(second)),
+                or_dash(job.report.as_ref().map(in_words)),
             ]
         })
         .collect();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde_json::json;
 
+use super::progress::Progress;
 use super::{Context, NotFound, print_json, refused, wait_for};
 use crate::app::{journal_settings, storage_settings};
 use crate::gate::Desk;
@@ -53,6 +54,7 @@ pub(super) fn run(
         ..journal_settings(&settings)
     };
     let clock = Arc::clone(&context.clock);
+    let progress = Progress::begin(json, "storing what the journal holds");
     let (read, new, damaged) = wait_for(async {
         let (journal, reader, opened) = Journal::open(&journal)?;
         let storage = Storage::open(&storage_settings(&settings)).await?;
@@ -62,6 +64,7 @@ pub(super) fn run(
         let (read, new) = emptied.map_err(refused)?;
         Ok((read, new, opened.damaged.len() + opened.set_aside.len()))
     })?;
+    drop(progress);
     if json {
         let answer = json!({"read": read, "stored": new, "damaged_segments": damaged});
         return print_json(&answer, context);

@@ -4,6 +4,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use serde_json::json;
 
+use super::progress::Progress;
 use super::{Context, print_json, reach, text};
 
 /// Commands about the ledger.
@@ -31,7 +32,9 @@ pub(super) fn run(
 }
 
 fn verify(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let progress = Progress::begin(json, "checking every rule on every row");
     let violations = reach::read(context, async |desk| desk.verify_ledger().await)?;
+    drop(progress);
     if json {
         let answer = json!({"ok": violations.is_empty(), "violations": violations});
         print_json(&answer, context)?;

@@ -6,6 +6,7 @@ mod admin_endpoint;
 mod audit;
 mod backup;
 mod bookings;
+mod completions;
 mod credits;
 mod dead_letters;
 mod deliveries;
@@ -21,6 +22,7 @@ mod migrate;
 mod notices;
 mod page;
 mod policy;
+mod progress;
 mod reach;
 mod reconcile;
 mod retention;
@@ -146,6 +148,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Bring the database to this program's schema, without starting the daemon
     Migrate(migrate::MigrateArgs),
+    /// Print what bash, zsh or fish needs to complete commands
+    Completions(completions::CompletionsArgs),
     /// Make webhooks for trying things out
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
@@ -228,6 +232,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Settings(SettingsCommand::Default) => {
             Ok(context.out.write_all(settings::DEFAULTS.as_bytes())?)
         }
+        Command::Completions(args) => completions::run(&args, context),
         Command::Webhook(command) => webhook::run(&command, json, context),
     }
 }

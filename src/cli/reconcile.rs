@@ -7,6 +7,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::progress::Progress;
 use super::reach::{self, Reached, WriteArgs};
 use super::text::table;
 use super::{Context, NotFound, print_json, refused, wait_for};
@@ -61,6 +62,7 @@ pub(super) fn run(
     context: &mut Context<'_>,
 ) -> anyhow::Result<()> {
     let job = if args.now {
+        let _progress = Progress::begin(json, "waiting for a run to begin and end");
         wait_for(order(args, context))?
     } else {
         found(&reach::read(context, async |desk| desk.jobs().await)?)?

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
+use super::progress::Progress;
 use super::reach::{self, Reached, WriteArgs};
 use super::text::{or_dash, table};
 use super::{Context, print_json, refused, wait_for};
@@ -56,6 +57,7 @@ pub(super) fn run(
     let RetentionCommand::Run(args) = command;
     let settings = Settings::load_extent(&context.options, Extent::Offline)?;
     let ages = retention_settings(&settings);
+    let progress = Progress::begin(json, "looking for what is old enough to go");
     let (lines, title) = if args.dry_run {
         let lines = reach::read(context, async |desk| desk.retention_preview(&ages).await)?;
         (serde_json::to_value(lines)?, "would be removed")
@@ -81,6 +83,7 @@ pub(super) fn run(
             }
         })?
     };
+    drop(progress);
     let lines: Vec<Line> = serde_json::from_value(lines)?;
     if json {
         return print_json(&lines, context);
