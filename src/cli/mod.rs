@@ -29,6 +29,7 @@ mod retention;
 mod serve;
 mod service_manager;
 mod settings_show;
+mod status;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
@@ -133,6 +134,8 @@ enum Command {
     /// Check the ledger
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// How it stands: daemons, sources, what waits
+    Status(status::StatusArgs),
     /// Look after the journal
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -223,6 +226,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
             subscriptions::run(settings::ProviderKind::Calendly, &command, json, context)
         }
         Command::Ledger(command) => ledger::run(&command, json, context),
+        Command::Status(status::StatusArgs {}) => status::run(json, context),
         Command::Journal(command) => journal::run(&command, json, context),
         Command::Backup(args) => backup::run(&args, json, context),
         Command::Import(args) => import::run(&args, json, context),

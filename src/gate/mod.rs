@@ -36,6 +36,7 @@ mod schedule;
 mod simulation;
 mod source;
 mod spans;
+mod status;
 mod subscriptions;
 mod verification;
 mod views;
@@ -82,6 +83,7 @@ pub use reconcile::ReconcileSettings;
 pub use retention::{RetentionLine, RetentionSettings};
 pub use schedule::JobView;
 pub use source::Source;
+pub use status::Overview;
 pub use subscriptions::Keeping;
 pub use views::{
     AccountView, AttemptView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView,

@@ -3,7 +3,8 @@
 
 use super::backend::{Row, Sql, Tx};
 use super::error::StorageError;
-use super::records::{KnownBooking, SourceRow};
+use super::records::{KnownBooking, SourceRow, SourceSeen};
+use super::words::from_word_or_null;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SourceName, Uid};
 
@@ -36,7 +37,30 @@ const HELD_PAST: Sql = Sql::same(
      GROUP BY hold.uid ORDER BY hold.uid LIMIT $4",
 );
 
+const SEEN: Sql = Sql::same(
+    "SELECT source.name, source.surveyed_at, heard.received_at,
+         called.answered_at, called.result, called.http_status
+     FROM source
+     LEFT JOIN delivery AS heard ON heard.id =
+         (SELECT id FROM delivery WHERE delivery.source = source.name ORDER BY id DESC LIMIT 1)
+     LEFT JOIN attempt AS called ON called.id =
+         (SELECT attempt.id FROM attempt JOIN command ON command.id = attempt.command_id
+          JOIN chain ON chain.id = command.chain_id
+          WHERE chain.source = source.name AND attempt.answered_at IS NOT NULL
+          ORDER BY attempt.id DESC LIMIT 1)
+     ORDER BY source.name",
+);
+
 impl Tx {
+    /// When each source was last heard of, called and gone through.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn sources_seen(&mut self) -> Result<Vec<SourceSeen>, StorageError> {
+        let rows = self.query(SEEN).all().await?;
+        rows.iter().map(source_seen).collect()
+    }
+
     /// What is known of a source; it is looked after since now, if it is met for the first time.
     ///
     /// # Errors
@@ -165,5 +189,16 @@ fn known(row: &Row) -> Result<KnownBooking, StorageError> {
     Ok(KnownBooking {
         uid: row.get("uid")?,
         number: row.get("number")?,
+    })
+}
+
+fn source_seen(row: &Row) -> Result<SourceSeen, StorageError> {
+    Ok(SourceSeen {
+        name: row.get("name")?,
+        heard_at: row.get("received_at")?,
+        called_at: row.get("answered_at")?,
+        call_result: from_word_or_null(row, "result")?,
+        call_http_status: row.get("http_status")?,
+        surveyed_at: row.get("surveyed_at")?,
     })
 }

@@ -71,7 +71,7 @@ impl Tx {
     }
 
     async fn pile(&mut self, sql: Sql, limit: i64) -> Result<Pile, StorageError> {
-        pile(&self.query(sql).bind(limit).one().await?)
+        pile(&self.query(sql).bind(limit).one().await?, limit)
     }
 
     async fn bookings(
@@ -80,13 +80,15 @@ impl Tx {
         limit: i64,
         now: Timestamp,
     ) -> Result<Pile, StorageError> {
-        pile(&self.query(sql).bind(limit).bind(now).one().await?)
+        pile(&self.query(sql).bind(limit).bind(now).one().await?, limit)
     }
 }
 
-fn pile(row: &Row) -> Result<Pile, StorageError> {
+fn pile(row: &Row, limit: i64) -> Result<Pile, StorageError> {
+    let number = row.get("number")?;
     Ok(Pile {
-        number: row.get("number")?,
+        number,
+        more: number >= limit,
         since: row.get("since")?,
     })
 }

@@ -23,7 +23,7 @@ use crate::domain::ids::SourceName;
 use crate::gate::{Explained, explain};
 use crate::policy::facts::{AccountFacts, Balance, Facts, Loaded};
 use crate::policy::{Miss, Mode, Policy, PolicySet};
-use crate::provider::registry::{self, PROVIDERS, Setup};
+use crate::provider::registry::{self, Calling, PROVIDERS, Setup};
 use crate::provider::{Parsed, Provider, RawDelivery};
 use crate::settings::{Extent, Settings};
 use crate::storage::Database;
@@ -222,7 +222,7 @@ fn reader(
     (entry.build)(Setup {
         api: toml::Table::from_iter([nobodys_key]),
         subscription: None,
-        clock: Arc::clone(clock),
+        calling: Calling::whatever_comes(Arc::clone(clock)),
     })
 }
 

@@ -1,7 +1,10 @@
 //! Rows about sources, and what reconciliation asks of them.
 
+use serde::Serialize;
+
+use super::AttemptResult;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::Uid;
+use crate::domain::ids::{SourceName, Uid};
 
 /// A source, as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,4 +24,21 @@ pub struct KnownBooking {
     pub uid: Uid,
     /// Its numeric id.
     pub number: Option<i64>,
+}
+
+/// When a source was last heard of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceSeen {
+    /// Its name.
+    pub name: SourceName,
+    /// When its last webhook came in.
+    pub heard_at: Option<Timestamp>,
+    /// When its provider last answered a call that tells it something.
+    pub called_at: Option<Timestamp>,
+    /// How that ended.
+    pub call_result: Option<AttemptResult>,
+    /// With which HTTP status.
+    pub call_http_status: Option<i64>,
+    /// When the last survey that came to its end began.
+    pub surveyed_at: Option<Timestamp>,
 }

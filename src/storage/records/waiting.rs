@@ -1,18 +1,22 @@
 //! What waits, as it is watched.
 
+use serde::Serialize;
+
 use crate::domain::clock::Timestamp;
 
 /// Things that wait for the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Pile {
     /// How many, up to a bound.
     pub number: i64,
+    /// Whether there may be more.
+    pub more: bool,
     /// Since when the first of them does, where that is known.
     pub since: Option<Timestamp>,
 }
 
 /// Everything that waits in the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Waiting {
     /// Stored webhooks that are not understood and filed yet.
     pub unfiled: Pile,

@@ -177,6 +177,7 @@ async fn every_statement_runs_on_both() {
         ledger::STORIES,
         notices::STORIES,
         open::STORIES,
+        sources::STORIES,
         retention::STORIES,
         rivals::STORIES,
         together::STORIES,

@@ -19,6 +19,7 @@ mod notices;
 mod open;
 mod retention;
 mod rivals;
+mod sources;
 mod together;
 mod verify;
 mod waiting;

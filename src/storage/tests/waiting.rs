@@ -46,6 +46,7 @@ async fn what_waits_is_counted() {
     let waiting = read!(place.storage, tx => tx.waiting(at(50)).await?).unwrap();
     let pile = |number, since: Option<i64>| Pile {
         number,
+        more: false,
         since: since.map(at),
     };
     let expected = Waiting {

@@ -1,0 +1,202 @@
+//! `status`: how a running installation stands, on one screen.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::text::{ago, field, plain, table};
+use super::{Context, print_json, reach};
+use crate::domain::clock::Timestamp;
+use crate::gate::{JobView, Overview};
+use crate::settings::{Database, Extent, Settings};
+use crate::storage::records::{Pile, SourceSeen, Waiting};
+
+/// What `status` takes: nothing of its own.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bookgate status
+  watch -n 5 bookgate status
+  bookgate status --json | jq .waiting
+
+Reads the database itself, also beside running daemons, and looks at the size of
+this machine's journal. `bookgate doctor` looks for what is wrong.")]
+pub(super) struct StatusArgs {}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    database: String,
+    journal: Option<JournalSize>,
+    #[serde(flatten)]
+    overview: Overview,
+}
+
+/// The journal's files on this machine.
+#[derive(Serialize)]
+struct JournalSize {
+    dir: String,
+    files: u64,
+    bytes: u64,
+}
+
+/// Prints it.
+pub(super) fn run(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let settings = Settings::load_extent(&context.options, Extent::Offline)?;
+    let lease_ms = settings.worker.lease_ms;
+    let overview = reach::read(context, async |desk| desk.overview(lease_ms).await)?;
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION"),
+        database: match &settings.storage.database {
+            Database::Sqlite(path) => format!("SQLite, {}", path.display()),
+            Database::Postgres(_) => "PostgreSQL".to_owned(),
+        },
+        journal: journal(&settings.journal.dir),
+        overview,
+    };
+    if json {
+        return print_json(&status, context);
+    }
+    let now = context.clock.now();
+    print(&status, now, &mut *context.out)
+}
+
+fn journal(dir: &Path) -> Option<JournalSize> {
+    let mut size = JournalSize {
+        dir: dir.display().to_string(),
+        files: 0,
+        bytes: 0,
+    };
+    for entry in fs::read_dir(dir).ok()?.flatten() {
+        if let Ok(seen) = entry.metadata()
+            && seen.is_file()
+        {
+            size.files += 1;
+            size.bytes += seen.len();
+        }
+    }
+    Some(size)
+}
+
+fn print(status: &Status, now: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
+    let overview = &status.overview;
+    field(out, 0, "bookgate", status.version)?;
+    field(out, 0, "database", &status.database)?;
+    let alive = overview.instances.iter().filter(|one| one.alive);
+    let alive: Vec<_> = alive
+        .map(|one| {
+            let since = ago(one.started_at, now);
+            format!(
+                "{} on {} ({}, started {since})",
+                one.id, one.host, one.version
+            )
+        })
+        .collect();
+    let daemons = match alive.is_empty() {
+        true => "none lives: nothing is decided".to_owned(),
+        false => alive.join("; "),
+    };
+    field(out, 0, "daemons", &daemons)?;
+    writeln!(out, "\nwaiting")?;
+    waiting(&overview.waiting, now, out)?;
+    if let Some(journal) = &status.journal {
+        let text = format!(
+            "{} files, {} KiB in {}",
+            journal.files,
+            journal.bytes >> 10,
+            journal.dir
+        );
+        field(out, 2, "journal", &text)?;
+    }
+    writeln!(out, "\nsources")?;
+    if overview.sources.is_empty() {
+        writeln!(out, "  none yet: no daemon has run on this database")?;
+    }
+    for source in &overview.sources {
+        print_source(source, now, out)?;
+    }
+    if overview.jobs.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    jobs(&overview.jobs, now, out)
+}
+
+fn jobs(jobs: &[JobView], now: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
+    let row = |job: &JobView| {
+        let report = job.report.as_ref();
+        let failed = report.is_some_and(|report| report.get("failed").is_some());
+        [
+            job.name.clone(),
+            job.ended_at
+                .map_or_else(|| "never".to_owned(), |at| ago(at, now)),
+            match &job.running_on {
+                Some(instance) => format!("now, on {instance}"),
+                None => ago(job.due_at, now),
+            },
+            match failed {
+                true => "FAILED: `bookgate jobs list`".to_owned(),
+                false => String::new(),
+            },
+        ]
+    };
+    let rows: Vec<_> = jobs.iter().map(row).collect();
+    Ok(table(out, ["job", "last run", "next run", ""], &rows)?)
+}
+
+fn waiting(waiting: &Waiting, now: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
+    for (label, pile, advice) in [
+        ("webhooks", &waiting.unfiled, "to be understood"),
+        ("bookings", &waiting.undecided, "to be decided"),
+        (
+            "deferred",
+            &waiting.deferred,
+            "for a person: `bookgate bookings decide`",
+        ),
+        (
+            "dead letters",
+            &waiting.dead_letters,
+            "given up: `bookgate dead-letters list` says why",
+        ),
+        ("notices", &waiting.notices, "to be told"),
+        (
+            "",
+            &waiting.notices_given_up,
+            "given up: `bookgate notices list`",
+        ),
+    ] {
+        if label.is_empty() && pile.number == 0 {
+            continue;
+        }
+        field(out, 2, label, &counted(pile, advice, now))?;
+    }
+    Ok(())
+}
+
+fn counted(pile: &Pile, advice: &str, now: Timestamp) -> String {
+    if pile.number == 0 {
+        return "none".to_owned();
+    }
+    let more = if pile.more { " or more" } else { "" };
+    let since = pile.since.map(|since| ago(since, now));
+    let oldest = since.map_or_else(String::new, |since| format!("; the oldest {since}"));
+    format!("{}{more} {advice}{oldest}", pile.number)
+}
+
+fn print_source(source: &SourceSeen, now: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "  {}", plain(source.name.as_str()))?;
+    let when = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| ago(at, now));
+    field(out, 4, "last webhook", &when(source.heard_at))?;
+    let result = source.call_result.map(|result| {
+        let status = source.call_http_status;
+        let status = status.map_or_else(String::new, |status| format!(", HTTP {status}"));
+        format!(": {}{status}", result.as_str())
+    });
+    let call = format!("{}{}", when(source.called_at), result.unwrap_or_default());
+    field(out, 4, "last call", &call)?;
+    Ok(field(out, 4, "gone through", &when(source.surveyed_at))?)
+}
