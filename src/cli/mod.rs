@@ -11,6 +11,7 @@ mod credits;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod doctor;
 mod healthcheck;
 mod import;
 mod init;
@@ -136,6 +137,8 @@ enum Command {
     Ledger(ledger::LedgerCommand),
     /// How it stands: daemons, sources, what waits
     Status(status::StatusArgs),
+    /// Look the installation through, and say what would be right
+    Doctor(doctor::DoctorArgs),
     /// Look after the journal
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -227,6 +230,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         }
         Command::Ledger(command) => ledger::run(&command, json, context),
         Command::Status(status::StatusArgs {}) => status::run(json, context),
+        Command::Doctor(args) => doctor::run(&args, json, context),
         Command::Journal(command) => journal::run(&command, json, context),
         Command::Backup(args) => backup::run(&args, json, context),
         Command::Import(args) => import::run(&args, json, context),

@@ -172,7 +172,7 @@ fn resolve(reference: &str, context: &Context<'_>) -> Result<Secret, UsageError>
 }
 
 /// Where a listener on this machine is reached from this machine.
-fn url_of(listen: SocketAddr) -> Result<Url, url::ParseError> {
+pub(super) fn url_of(listen: SocketAddr) -> Result<Url, url::ParseError> {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::CallError;
+use crate::domain::clock::Timestamp;
 
 /// The largest answer that is read, in bytes; a longer one counts as unreadable.
 pub const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -56,6 +57,8 @@ pub struct RawAnswer {
     /// How long it asks to be left alone (`Retry-After`), in ms; longer than 15 minutes is taken for
     /// those.
     pub wait_ms: Option<i64>,
+    /// What the server's clock says (`Date`).
+    pub date: Option<Timestamp>,
     /// Whether it says that it repeats an earlier answer: `Idempotent-Replayed: true`.
     pub replayed: bool,
     /// The body, any; empty if it is longer than [`ANSWER_BYTES_MAX`] or breaks off.
@@ -179,6 +182,7 @@ impl HttpClient {
         Ok(RawAnswer {
             status: response.status().as_u16(),
             wait_ms: retry_after::asked_ms(response.headers()),
+            date: retry_after::date(response.headers()),
             replayed: replayed.is_some_and(|value| value == "true"),
             body: read_limited(response).await.unwrap_or_default(),
         })

@@ -175,6 +175,12 @@ pub trait Provider: Send + Sync {
     /// reads the booking back and sees.
     async fn act(&self, call: &Call) -> Result<Answer, CallError>;
 
+    /// Asks the API whose key this is, so that a wrong one is found before a booking needs it.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    async fn check_key(&self) -> Result<(), CallError>;
+
     /// What the API can do, and what webhooks leave out.
     fn capabilities(&self) -> Capabilities;
 

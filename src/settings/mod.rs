@@ -154,6 +154,25 @@ impl Settings {
         layers.resolve(&options.env)
     }
 
+    /// As [`Settings::load`], for whoever looks at the rest where a part is wrong: what is right, with the
+    /// default in the place of a value that is not, and everything that is wrong. `None` where nothing can
+    /// be had of them.
+    pub fn load_what_is_right(options: &LoadOptions) -> (Option<Self>, Result<(), SettingsError>) {
+        let mut layers = match Layers::load(options) {
+            Ok(layers) => layers,
+            Err(error) => return (None, Err(error)),
+        };
+        let (document, base_dir) = (layers.document, layers.base_dir);
+        let settings = resolve::resolve(document, &base_dir, &options.env, &mut layers.report);
+        let wrong = match layers.report.is_clean() {
+            true => Ok(()),
+            false => Err(layers
+                .report
+                .into_error(layers.path.as_deref(), &layers.text)),
+        };
+        (settings, wrong)
+    }
+
     /// As [`Settings::load`], with the text of a settings file that would lie in `base_dir`.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod decide;
 mod deliveries;
 mod explain;
 pub(crate) mod home;
+mod looking;
 mod service_manager;
 
 use std::io::{BufRead, BufReader, Write};

@@ -192,6 +192,13 @@ impl Provider for Calcom {
         }
     }
 
+    async fn check_key(&self) -> Result<(), CallError> {
+        match self.api.settings.dialect {
+            Dialect::V1 => v1::check_key(&self.api).await,
+            Dialect::V2 => self.ask_who_i_am().await.map(drop),
+        }
+    }
+
     /// Servers that still have v1 may be as old as the guide whose webhook says ACCEPTED of a booking
     /// that its reader is then told to accept.
     fn capabilities(&self) -> Capabilities {

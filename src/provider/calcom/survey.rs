@@ -62,7 +62,7 @@ impl Survey for Calcom {
 }
 
 impl Calcom {
-    async fn ask_who_i_am(&self) -> Result<Me, CallError> {
+    pub(super) async fn ask_who_i_am(&self) -> Result<Me, CallError> {
         let api = &self.api;
         let version = &api.settings.version_header;
         let request = signed_in(api, Method::GET, api.url(&["me"]), version)?;

@@ -20,6 +20,14 @@ pub(super) async fn read(api: &Api, target: &Target) -> Result<Vec<Reading>, Cal
     readings(&answer, target).ok_or_else(|| unreadable(&answer))
 }
 
+/// Asks for the key's own user.
+pub(super) async fn check_key(api: &Api) -> Result<(), CallError> {
+    let url = with_key(api, api.url(&["me"]));
+    let request = api.request(Method::GET, url);
+    let answer = api.send(request, Effect::Read, api.deadline()).await;
+    answer.map(drop)
+}
+
 pub(super) async fn act(api: &Api, call: &Call) -> Result<Answer, CallError> {
     if call.target.seat.is_some() && !call.pending {
         return Err(not_sent(
@@ -58,8 +66,12 @@ fn url(api: &Api, target: &Target, path: &[&str]) -> Result<Url, CallError> {
         not_sent("API v1 names bookings by number, and the number of this one is not known")
     })?;
     let number = number.to_string();
-    let mut url = api.bookings_url(&[&[number.as_str()], path].concat());
+    let url = api.bookings_url(&[&[number.as_str()], path].concat());
+    Ok(with_key(api, url))
+}
+
+fn with_key(api: &Api, mut url: Url) -> Url {
     url.query_pairs_mut()
         .append_pair("apiKey", api.settings.key.expose());
-    Ok(url)
+    url
 }

@@ -181,6 +181,10 @@ impl Provider for Calendly {
         self.call_off(call).await
     }
 
+    async fn check_key(&self) -> Result<(), CallError> {
+        self.myself().await.map(drop)
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             refusal_of_pending: Action::Cancel,

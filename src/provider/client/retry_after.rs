@@ -24,6 +24,11 @@ pub(super) fn wait_ms(headers: &HeaderMap) -> i64 {
         .clamp(WAIT_MS_MIN, WAIT_MS_MAX)
 }
 
+/// When the answer was given, by the server's clock, to the second.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    headers.get(DATE).and_then(http_date)
+}
+
 /// The wait that `Retry-After` asks for, in milliseconds, within the same limits; `None` if it does not.
 pub(super) fn asked_ms(headers: &HeaderMap) -> Option<i64> {
     let answered_at = headers.get(DATE).and_then(http_date);

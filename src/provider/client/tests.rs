@@ -211,6 +211,7 @@ async fn an_exchange_hands_back_any_answer() {
             wait_ms,
             replayed,
             body,
+            date: _,
         } = answer.unwrap();
         let body = String::from_utf8(body.to_vec()).unwrap();
         told.push((status, wait_ms, replayed, body));

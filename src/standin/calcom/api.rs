@@ -33,6 +33,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
             &format!("{booking}/seats/decline"),
             post(api_v2::decline_seats),
         )
+        .route("/v1/me", get(api_v1::me))
         .route("/v2/webhooks", get(webhooks::list).post(webhooks::make))
         .route(
             "/v2/webhooks/{id}",

@@ -59,6 +59,14 @@ pub(super) async fn read(
     Ok(Json(json!({ "booking": view })))
 }
 
+/// `GET /v1/me`
+pub(super) async fn me(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Answer {
+    signed_in(&shared, &parameters)?;
+    let host = &shared.options.host;
+    let user = json!({ "id": HOST_ID, "email": host.email, "name": host.name });
+    Ok(Json(json!({ "user": user })))
+}
+
 /// `PATCH /v1/bookings/{id}`: one raw update, without a look at the state.
 pub(super) async fn overwrite(
     State(shared): State<Arc<Shared>>,
@@ -130,15 +138,22 @@ impl IntoResponse for Failure {
 }
 
 /// The booking, if the key is right. One that does not exist is as forbidden as somebody else's.
-fn authorized(shared: &Shared, parameters: &Parameters, id: &str) -> Result<Booking, Failure> {
-    let failure = |status, body| Failure { status, body };
+fn failure(status: u16, body: Value) -> Failure {
+    Failure { status, body }
+}
+
+fn signed_in(shared: &Shared, parameters: &Parameters) -> Result<(), Failure> {
     match parameters.get("apiKey") {
-        None => return Err(failure(401, json!({ "message": "No apiKey provided" }))),
+        None => Err(failure(401, json!({ "message": "No apiKey provided" }))),
         Some(key) if *key != shared.options.api_key => {
-            return Err(failure(401, json!({ "error": "Your apiKey is not valid" })));
+            Err(failure(401, json!({ "error": "Your apiKey is not valid" })))
         }
-        Some(_) => {}
+        Some(_) => Ok(()),
     }
+}
+
+fn authorized(shared: &Shared, parameters: &Parameters, id: &str) -> Result<Booking, Failure> {
+    signed_in(shared, parameters)?;
     let number: i64 = id
         .parse()
         .map_err(|_| failure(400, json!({ "message": "id is not a number" })))?;

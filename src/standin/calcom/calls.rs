@@ -71,7 +71,7 @@ fn classify(method: &Method, path: &str) -> (Operation, Option<BookingId>) {
     let uid = |uid: &str| Some(BookingId::Uid(Uid::new(uid)));
     let number = |number: &str| number.parse().ok().map(BookingId::Number);
     match (method.as_str(), parts.as_slice()) {
-        ("GET", ["v2", "me"]) => (Operation::Me, None),
+        ("GET", ["v1" | "v2", "me"]) => (Operation::Me, None),
         ("GET", ["v2", "bookings"]) => (Operation::List, None),
         ("GET", ["v2", "bookings", id]) => (Operation::Read, uid(id)),
         (

@@ -1,0 +1,188 @@
+//! What looks an installation through: `doctor` and `status`; and completions.
+
+use std::sync::Arc;
+
+use bookgate::domain::clock::SystemClock;
+use bookgate::standin::calcom::{Options, StandIn};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::home::{Home, Told, free_port};
+
+/// A folder whose source is at a stand-in, and which has a place for its daemon's admin endpoint.
+async fn home() -> (Home, StandIn) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let calcom = StandIn::start(listener, Arc::new(SystemClock), Options::default()).unwrap();
+    let mut home = Home::new();
+    home.set("BOOKGATE_CALCOM_API_KEY", calcom.api_key());
+    home.set(
+        "BOOKGATE__SOURCES__CALCOM__API__BASE_URL",
+        &calcom.base_url(),
+    );
+    let admin = format!("127.0.0.1:{}", free_port());
+    home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
+    (home, calcom)
+}
+
+/// The findings of `doctor --json` about one part: states and texts.
+fn about(told: &Told, part: &str) -> Vec<(String, String)> {
+    let seen: Value = serde_json::from_str(&told.stdout).unwrap_or_else(|_| panic!("{told:?}"));
+    let all = seen["findings"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    all.filter(|finding| finding["part"] == part)
+        .map(|finding| {
+            let what = format!("{} -> {}", text(&finding["what"]), text(&finding["help"]));
+            (text(&finding["state"]), what)
+        })
+        .collect()
+}
+
+/// The one finding about a part: its state, and that its text has these words.
+#[track_caller]
+fn is(told: &Told, part: &str, state: &str, words: &[&str]) {
+    let found = about(told, part);
+    let [(found, what)] = &found[..] else {
+        panic!("{part}: {found:?}");
+    };
+    assert_eq!(found, state, "{part}: {what}");
+    for word in words {
+        assert!(what.contains(word), "{word} is missing: {what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doctor_finds_what_is_wrong_and_says_what_would_be_right() {
+    let (mut home, calcom) = home().await;
+    let doctor = ["doctor", "--json"];
+    let told = home.run(&doctor);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    for (part, state, words) in [
+        ("settings", "ok", &["calcom"][..]),
+        ("secrets", "ok", &[]),
+        ("policies", "ok", &["1 in"]),
+        ("database", "warning", &["not there yet", "bookgate serve"]),
+        ("daemon", "warning", &["none answers", "bookgate serve"]),
+        ("clock", "ok", &["127.0.0.1"]),
+        ("api", "ok", &["takes the key"]),
+        (
+            "webhook",
+            "warning",
+            &["none of the 0", "[sources.calcom.subscription]"],
+        ),
+    ] {
+        is(&told, part, state, words);
+    }
+    assert_eq!(about(&told, "disk").len(), 2);
+
+    // Now with everything, while a daemon runs.
+    let public = format!("127.0.0.1:{}", free_port());
+    home.set("BOOKGATE__SERVER__LISTEN", &public);
+    let hook = format!("http://{public}/webhooks/calcom");
+    home.set("BOOKGATE__SOURCES__CALCOM__SUBSCRIPTION__URL", &hook);
+    let daemon = home.serve();
+    home.wait_for(&doctor, |seen| {
+        let all = seen["findings"].as_array().into_iter().flatten();
+        all.filter(|one| one["state"] == "ok").count() == 11
+    });
+    let text = home.run(&["doctor"]).done();
+    assert!(text.contains("ok: 11, warnings: 0, failed: 0"), "{text}");
+    assert!(
+        text.lines()
+            .all(|line| line.chars().count() <= 80 || line.contains('/')),
+        "{text}"
+    );
+    let status = home.run(&["status"]).done();
+    for part in [
+        "(0.1.0, started",
+        "deferred      none",
+        "last webhook  never",
+        "reconcile",
+    ] {
+        assert!(status.contains(part), "{part} is missing:\n{status}");
+    }
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(home.run(&["status"]).done().contains("none lives"));
+
+    // Somebody switches a webhook off, and the key is revoked.
+    let made = calcom.webhooks()[0].id.clone();
+    let delete = ["calcom", "webhooks", "delete", &made];
+    home.run(&delete).done();
+    let told = home.run(&doctor);
+    is(
+        &told,
+        "webhook",
+        "failed",
+        &["none sends here", "calcom webhooks ensure"],
+    );
+    assert_eq!(told.code, Some(1));
+    home.set("BOOKGATE_CALCOM_API_KEY", "cal_revoked");
+    let told = home.run(&doctor);
+    is(
+        &told,
+        "api",
+        "failed",
+        &["refuses the key", "sources.calcom.api.key"],
+    );
+    let error = home.run(&["doctor"]).failed(1);
+    assert!(error.contains("1 check failed"), "{error}");
+    home.set("BOOKGATE__SOURCES__CALCOM__API__DIALECT", "v1");
+    is(&home.run(&doctor), "api", "failed", &["refuses the key"]);
+    home.set("BOOKGATE_CALCOM_API_KEY", calcom.api_key());
+    is(
+        &home.run(&doctor),
+        "webhook",
+        "warning",
+        &["cannot be seen", "BOOKING_REQUESTED"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_broken_part_does_not_hide_the_others() {
+    let (mut home, _calcom) = home().await;
+    home.unset("BOOKGATE_ADMIN_TOKEN");
+    home.set("BOOKGATE_CALCOM_SECRET", "short");
+    let sound = std::fs::read_to_string(home.path("policies/executive-book-club.toml")).unwrap();
+    let wrong = sound.replace("kind = \"account\"", "kind = \"acount\"");
+    home.write("policies/executive-book-club.toml", &wrong);
+    home.write(
+        "bookgate.db",
+        "no database at all, but a text of some length",
+    );
+    let told = home.run(&["doctor", "--json"]);
+    assert_eq!(told.code, Some(1));
+    let settings = about(&told, "settings");
+    assert!(
+        settings[0].1.contains("BOOKGATE_ADMIN_TOKEN is not set"),
+        "{settings:?}"
+    );
+    is(
+        &told,
+        "secrets",
+        "warning",
+        &["sources.calcom.signing_secrets", "openssl"],
+    );
+    is(
+        &told,
+        "policies",
+        "failed",
+        &["acount", "executive-book-club.toml"],
+    );
+    is(&told, "database", "failed", &["bookgate.db"]);
+    is(&told, "api", "ok", &[]);
+    home.run(&["doctor", "--offline"]).failed(1);
+
+    home.write("bookgate.toml", "[server\n");
+    let told = home.run(&["doctor", "--json"]);
+    is(&told, "settings", "failed", &["bookgate.toml:1"]);
+    assert_eq!(told.code, Some(1));
+}
+
+#[test]
+fn shells_are_told_how_to_complete() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = home.run(&["completions", shell]).done();
+        assert!(script.contains("dead-letters"), "{shell}");
+    }
+    home.run(&["completions", "tcsh"]).failed(2);
+}
