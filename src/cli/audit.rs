@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::page::{PageArgs, print_page};
 use super::text::second;
 use super::{Context, reach};
+use crate::domain::clock::Timestamp;
 use crate::gate::{ChangeView, ChangesAsked};
 
 /// Commands about the audit log.
@@ -36,6 +37,12 @@ pub(super) struct ListArgs {
     /// Ordered by the request with this id: what its answer and the log call it
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
+    /// Made at this time or later, such as 2027-03-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Made before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -52,6 +59,8 @@ pub(super) fn run(
         action: args.action,
         target: args.target,
         request_id: args.request_id,
+        since: args.since,
+        until: args.until,
         after: args.page.after,
         limit: Some(args.page.limit),
     };

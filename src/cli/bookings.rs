@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use super::page::{PageArgs, print_page};
 use super::text::{or_dash, second};
 use super::{Context, print_json, reach};
+use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome;
 use crate::gate::{BookingLine, BookingsAsked};
 
@@ -29,6 +30,7 @@ Examples:
   bookgate bookings list
   bookgate bookings list --outcome defer
   bookgate bookings list --booker ada@example.org --limit 10
+  bookgate bookings list --status accepted --starts-since 2027-03-01T00:00:00Z
   bookgate bookings list --json | jq -r '.items[].uid'
 
 Also beside a running daemon. `--outcome defer` lists what waits for a person.")]
@@ -75,6 +77,18 @@ pub(super) struct ListArgs {
     /// Of this booker
     #[arg(long, value_name = "EMAIL")]
     booker: Option<String>,
+    /// Changed at this time or later, such as 2027-03-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Changed before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+    /// That start at this time or later
+    #[arg(long, value_name = "TIME")]
+    starts_since: Option<Timestamp>,
+    /// That start before this time
+    #[arg(long, value_name = "TIME")]
+    starts_until: Option<Timestamp>,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -111,6 +125,10 @@ fn list(args: ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result
         status: args.status,
         outcome: args.outcome,
         booker: args.booker,
+        since: args.since,
+        until: args.until,
+        starts_since: args.starts_since,
+        starts_until: args.starts_until,
         after: args.page.after,
         limit: Some(args.page.limit),
     };

@@ -54,6 +54,10 @@ pub struct ChangesAsked {
     pub target: Option<String>,
     /// Ordered by the request with this id.
     pub request_id: Option<String>,
+    /// Made at this time or later.
+    pub since: Option<Timestamp>,
+    /// Made before this time.
+    pub until: Option<Timestamp>,
     /// Where to begin, from the page before.
     pub after: Option<String>,
     /// How many.
@@ -92,6 +96,8 @@ impl Desk {
             action: asked.action,
             target: asked.target,
             request: asked.request_id,
+            since: asked.since,
+            until: asked.until,
         };
         self.storage
             .read(move |tx| {

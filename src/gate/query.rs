@@ -9,7 +9,7 @@ use super::views::{
 use super::{Desk, GateError};
 use crate::domain::amount::Amount;
 use crate::domain::chain::{Attempt, Command, Decision, Fact, FactBody, Hold};
-use crate::domain::clock::from_us;
+use crate::domain::clock::{Timestamp, from_us};
 use crate::domain::decision::Outcome;
 use crate::domain::ids::{ChainId, SeatId, SourceName, Uid};
 use crate::domain::owner::Owner;
@@ -41,6 +41,14 @@ pub struct BookingsAsked {
     pub outcome: Option<Outcome>,
     /// Of this booker.
     pub booker: Option<String>,
+    /// Changed at this time or later.
+    pub since: Option<Timestamp>,
+    /// Changed before this time.
+    pub until: Option<Timestamp>,
+    /// That start at this time or later.
+    pub starts_since: Option<Timestamp>,
+    /// That start before this time.
+    pub starts_until: Option<Timestamp>,
     /// Where to begin, from the page before.
     pub after: Option<String>,
     /// How many.
@@ -103,6 +111,10 @@ impl Desk {
             status: asked.status.map(known_status).transpose()?,
             outcome: asked.outcome,
             booker: asked.booker.as_deref().map(known_booker).transpose()?,
+            since: asked.since,
+            until: asked.until,
+            starts_since: asked.starts_since,
+            starts_until: asked.starts_until,
         };
         let after: Option<BookingCursor> =
             asked.after.as_deref().map(booking_cursor).transpose()?;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::App;
 use super::extract::QueryOf;
 use super::problem::Problem;
+use crate::domain::clock::Timestamp;
 use crate::gate::{ChangeView, ChangesAsked, Page};
 
 /// Which changes to list.
@@ -17,6 +18,8 @@ pub(super) struct Filter {
     action: Option<String>,
     target: Option<String>,
     request_id: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
     after: Option<String>,
     limit: Option<u32>,
 }
@@ -30,6 +33,8 @@ pub(super) async fn list(
         action: filter.action,
         target: filter.target,
         request_id: filter.request_id,
+        since: filter.since,
+        until: filter.until,
         after: filter.after,
         limit: filter.limit,
     };

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::App;
 use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
+use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome;
 use crate::gate::{
     Actor, BookingLine, BookingView, BookingsAsked, Page, PersonDecides, PersonsAnswer,
@@ -20,6 +21,10 @@ pub(super) struct Filter {
     status: Option<String>,
     outcome: Option<Outcome>,
     booker: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    starts_since: Option<Timestamp>,
+    starts_until: Option<Timestamp>,
     after: Option<String>,
     limit: Option<u32>,
 }
@@ -33,6 +38,10 @@ pub(super) async fn list(
         status: filter.status,
         outcome: filter.outcome,
         booker: filter.booker,
+        since: filter.since,
+        until: filter.until,
+        starts_since: filter.starts_since,
+        starts_until: filter.starts_until,
         after: filter.after,
         limit: filter.limit,
     };

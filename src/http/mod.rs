@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod bookings;
 mod dead_letters;
+mod decisions;
 mod deliveries;
 mod extract;
 mod health;
@@ -120,6 +121,7 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
             "/v1/bookings/{source}/{reference}/decision",
             needs(Role::Admin, post(bookings::decide)),
         )
+        .route("/v1/decisions", get(decisions::list))
         .route("/v1/deliveries", get(deliveries::list))
         .route(
             "/v1/deliveries/replays",

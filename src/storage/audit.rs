@@ -16,6 +16,8 @@ const LIST: Sql = Sql::same(
          AND (CAST($3 AS TEXT) IS NULL OR action = $3)
          AND (CAST($4 AS TEXT) IS NULL OR target = $4)
          AND (CAST($5 AS TEXT) IS NULL OR request = $5)
+         AND (CAST($7 AS BIGINT) IS NULL OR at >= $7)
+         AND (CAST($8 AS BIGINT) IS NULL OR at < $8)
      ORDER BY id DESC LIMIT $6",
 );
 
@@ -48,7 +50,8 @@ impl Tx {
         let list = self.query(LIST).bind(before.unwrap_or(i64::MAX));
         let list = list.bind(&filter.actor).bind(&filter.action);
         let list = list.bind(&filter.target).bind(&filter.request);
-        let rows = list.bind(i64::from(limit)).all().await?;
+        let list = list.bind(i64::from(limit)).bind(filter.since);
+        let rows = list.bind(filter.until).all().await?;
         rows.iter().map(audit_row).collect()
     }
 }

@@ -40,14 +40,22 @@ const LIST: Sql = Sql::same(
          AND (CAST($5 AS TEXT) IS NULL OR source = $5)
          AND (CAST($6 AS TEXT) IS NULL OR status = $6)
          AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
+         AND (CAST($9 AS BIGINT) IS NULL OR updated_at >= $9)
+         AND (CAST($10 AS BIGINT) IS NULL OR updated_at < $10)
+         AND (CAST($11 AS BIGINT) IS NULL OR start_at >= $11)
+         AND (CAST($12 AS BIGINT) IS NULL OR start_at < $12)
      ORDER BY updated_at DESC, source DESC, uid DESC, seat DESC LIMIT $8",
 );
 const LIST_OF_BOOKER: Sql = Sql::same(
     "SELECT * FROM booking
-     WHERE booker = $9 AND (updated_at, source, uid, seat) < ($1, $2, $3, $4)
+     WHERE booker = $13 AND (updated_at, source, uid, seat) < ($1, $2, $3, $4)
          AND (CAST($5 AS TEXT) IS NULL OR source = $5)
          AND (CAST($6 AS TEXT) IS NULL OR status = $6)
          AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
+         AND (CAST($9 AS BIGINT) IS NULL OR updated_at >= $9)
+         AND (CAST($10 AS BIGINT) IS NULL OR updated_at < $10)
+         AND (CAST($11 AS BIGINT) IS NULL OR start_at >= $11)
+         AND (CAST($12 AS BIGINT) IS NULL OR start_at < $12)
      ORDER BY updated_at DESC, source DESC, uid DESC, seat DESC LIMIT $8",
 );
 
@@ -144,6 +152,8 @@ impl Tx {
         let list = list.bind(&filter.status);
         let list = list.bind(filter.outcome.map(|outcome| outcome.as_str()));
         let list = list.bind(i64::from(limit));
+        let list = list.bind(filter.since).bind(filter.until);
+        let list = list.bind(filter.starts_since).bind(filter.starts_until);
         let list = match &filter.booker {
             Some(booker) => list.bind(booker),
             None => list,

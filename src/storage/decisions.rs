@@ -2,7 +2,7 @@
 
 use super::backend::{Row, Sql, Tx};
 use super::error::StorageError;
-use super::records::{Decision, DecisionStory, NewDecision, Posted};
+use super::records::{Decision, DecisionFilter, DecisionRow, DecisionStory, NewDecision, Posted};
 use super::words::{from_json, from_word, json};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{DecisionId, UnitKey};
@@ -27,8 +27,47 @@ pub(super) const OF_CHAIN: Sql = Sql::same(
     "SELECT id, uid, seat, start_at, end_at, round, outcome, decided_by, message, terms, decided_at
      FROM decision WHERE chain_id = $1 ORDER BY id",
 );
+const LIST: Sql = Sql::same(
+    "SELECT id, source, uid, seat, start_at, end_at, round, outcome, decided_by, policy_id, message,
+         note, terms, decided_at
+     FROM decision
+     WHERE id < $1 AND (CAST($2 AS TEXT) IS NULL OR source = $2)
+         AND (CAST($3 AS TEXT) IS NULL OR outcome = $3)
+         AND (CAST($4 AS TEXT) IS NULL OR policy_id = $4)
+         AND (CAST($5 AS TEXT) IS NULL OR decided_by = $5)
+         AND (CAST($6 AS BIGINT) IS NULL OR decided_at >= $6)
+         AND (CAST($7 AS BIGINT) IS NULL OR decided_at < $7)
+     ORDER BY id DESC LIMIT $8",
+);
 
 impl Tx {
+    /// Decisions before `before` that pass the filter, newest first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn list_decisions(
+        &mut self,
+        filter: &DecisionFilter,
+        before: Option<DecisionId>,
+        limit: u32,
+    ) -> Result<Vec<DecisionRow>, StorageError> {
+        let before = before.unwrap_or(DecisionId(i64::MAX));
+        let list = self.query(LIST).bind(before).bind(filter.source.as_ref());
+        let list = list.bind(filter.outcome.map(|outcome| outcome.as_str()));
+        let list = list.bind(&filter.policy).bind(&filter.decided_by);
+        let list = list.bind(filter.since).bind(filter.until);
+        let rows = list.bind(i64::from(limit)).all().await?;
+        let line = |row: &Row| {
+            Ok(DecisionRow {
+                source: row.get("source")?,
+                decision: decision(row)?,
+                policy: row.get("policy_id")?,
+                note: row.get("note")?,
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+
     /// Stores a decision, once for each revision and round.
     ///
     /// # Errors

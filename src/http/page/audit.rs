@@ -34,6 +34,8 @@ pub(super) async fn list(
         action: given(&filter.action),
         target: given(&filter.target),
         request_id: None,
+        since: None,
+        until: None,
         after: given(&filter.after),
         limit: None,
     };

@@ -55,6 +55,10 @@ impl Filter {
             status: given(&self.status),
             outcome,
             booker: given(&self.booker),
+            since: None,
+            until: None,
+            starts_since: None,
+            starts_until: None,
             after: given(&self.after),
             limit: None,
         })

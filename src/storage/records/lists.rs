@@ -7,7 +7,9 @@ use crate::domain::ids::{
 };
 use crate::domain::owner::Owner;
 
-use super::{Attempt, AttemptResult, BookingRow, DeliveryRow, DeliveryState, Purpose};
+use super::{
+    Attempt, AttemptResult, BookingRow, Decision, DeliveryRow, DeliveryState, Purpose,
+};
 
 /// Which bookings are wanted; `None` is any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +22,44 @@ pub struct BookingFilter {
     pub outcome: Option<Outcome>,
     /// Of this person.
     pub booker: Option<Owner>,
+    /// Changed at this time or later.
+    pub since: Option<Timestamp>,
+    /// Changed before this time.
+    pub until: Option<Timestamp>,
+    /// That start at this time or later.
+    pub starts_since: Option<Timestamp>,
+    /// That start before this time.
+    pub starts_until: Option<Timestamp>,
+}
+
+/// Which decisions are meant; `None` is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DecisionFilter {
+    /// Of this source.
+    pub source: Option<SourceName>,
+    /// With this outcome.
+    pub outcome: Option<Outcome>,
+    /// By this policy.
+    pub policy: Option<String>,
+    /// Decided by, as [`Decider`](super::Decider) is written: `policy`, `host`, `carried`, `person:NAME`.
+    pub decided_by: Option<String>,
+    /// Made at this time or later.
+    pub since: Option<Timestamp>,
+    /// Made before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// A decision's line in lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRow {
+    /// Its source.
+    pub source: SourceName,
+    /// The decision.
+    pub decision: Decision,
+    /// The deciding policy.
+    pub policy: Option<String>,
+    /// For admins.
+    pub note: Option<String>,
 }
 
 /// Where a list of bookings goes on.
@@ -170,6 +210,10 @@ pub struct ChangeFilter {
     pub target: Option<String>,
     /// Ordered by this request.
     pub request: Option<String>,
+    /// Made at this time or later.
+    pub since: Option<Timestamp>,
+    /// Made before this time.
+    pub until: Option<Timestamp>,
 }
 
 /// A change that a person has made.

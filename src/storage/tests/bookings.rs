@@ -210,8 +210,29 @@ async fn a_list_is_filtered_and_goes_on_where_it_stopped() {
         source: Some(SourceName::new("back")),
         ..BookingFilter::default()
     };
+    // Three of each second, changed between the second and the fourth.
+    let lately = BookingFilter {
+        since: Some(at(2)),
+        until: Some(at(4)),
+        ..BookingFilter::default()
+    };
+    let by_start = |starts_since, starts_until| BookingFilter {
+        starts_since,
+        starts_until,
+        ..BookingFilter::default()
+    };
+    let (soon, later) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
     let all = BookingFilter::default();
-    for (filter, expected) in [(all, 20), (of_ada, 5), (accepted, 2), (elsewhere, 0)] {
+    for (filter, expected) in [
+        (all, 20),
+        (of_ada, 5),
+        (accepted, 2),
+        (elsewhere, 0),
+        (lately, 6),
+        (by_start(Some(soon), Some(later)), 20),
+        (by_start(Some(later), None), 0),
+        (by_start(None, Some(soon)), 0),
+    ] {
         let mut seen: Vec<BookingRow> = Vec::new();
         loop {
             let (filter, after) = (filter.clone(), seen.last().map(BookingCursor::from));
@@ -264,6 +285,31 @@ async fn a_revision_is_decided_once_in_each_round() {
         (r#"{"now":1}"#, r#"["passed"]"#)
     );
     assert_eq!(none, None);
+    let by_kim = DecisionFilter {
+        decided_by: Some("person:kim".to_owned()),
+        source: Some(source()),
+        ..DecisionFilter::default()
+    };
+    let of_nobody = DecisionFilter {
+        policy: Some("nobody".to_owned()),
+        since: Some(at(0)),
+        until: Some(Timestamp::MAX),
+        ..DecisionFilter::default()
+    };
+    let newest = second.id;
+    let lists = read!(place.storage, tx => [
+        tx.list_decisions(&DecisionFilter::default(), None, 9).await?,
+        tx.list_decisions(&DecisionFilter::default(), Some(newest), 9).await?,
+        tx.list_decisions(&by_kim, None, 9).await?,
+        tx.list_decisions(&of_nobody, None, 9).await?,
+    ]);
+    let ids = |rows: Vec<DecisionRow>| -> Vec<DecisionId> {
+        rows.into_iter().map(|row| row.decision.id).collect()
+    };
+    let ids = lists.unwrap().map(ids);
+    let (first, second) = (first.id, second.id);
+    let expected: [Vec<_>; 4] = [vec![second, first], vec![first], vec![second], vec![]];
+    assert_eq!(ids, expected);
 }
 
 async fn a_policy_is_kept_once() {

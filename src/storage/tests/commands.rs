@@ -218,6 +218,18 @@ async fn changes_are_listed_newest_first() {
         request: Some("token:b 1".to_owned()),
         ..ChangeFilter::default()
     };
+    let between = |since, until| ChangeFilter {
+        since: Some(at(since)),
+        until: Some(at(until)),
+        ..ChangeFilter::default()
+    };
+    let (first, both) = (between(0, 2), between(1, 3));
+    let (first, both) = read!(place.storage, tx => (
+        tx.changes(&first, None, 10).await?.len(),
+        tx.changes(&both, None, 10).await?.len(),
+    ))
+    .unwrap();
+    assert_eq!((first, both), (1, 2));
     let (older, of_a, on_x2) = read!(place.storage, tx => (
         tx.changes(&ChangeFilter::default(), Some(last), 10).await?,
         tx.changes(&of_a, None, 10).await?,
