@@ -96,8 +96,11 @@ pub fn public(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .layer(CatchPanicLayer::custom(problem::after_panic))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            request_id::keep,
+        ))
         .with_state(app)
 }
 

@@ -1,20 +1,24 @@
-//! Every request at the admin endpoint has an id: its answer carries it, what is logged meanwhile does, and
-//! so does what it changes. A person who has one of them finds the others.
+//! Every request has an id: its answer carries it, what is logged meanwhile does, and so does what it
+//! changes. A person who has one of them finds the others.
 
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::{App, in_time};
+
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id of a sender's own that is taken over, in bytes.
+const OWN_BYTES_MAX: usize = 64;
 
 /// The id of a request. Made here, whatever a client sends: in the audit log it names one request.
 #[derive(Debug, Clone)]
 pub(super) struct RequestId(pub(super) String);
 
-/// Gives a request its id.
+/// Gives a request at the admin door its id.
 pub(super) async fn give(mut request: Request, next: Next) -> Response {
     let id = Uuid::now_v7().simple().to_string();
     let span = tracing::info_span!("request", request.id = %id);
@@ -26,4 +30,50 @@ pub(super) async fn give(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(HEADER, header);
     }
     response
+}
+
+/// Gives a request at the public door its id, and ends it if it takes too long. A proxy's own id is taken
+/// over, so that its log and ours can be read together.
+///
+/// This is the way of every webhook, so it costs next to nothing: the id goes along in the request's own
+/// header, and there is a span only where somebody wants to read that much. What the door itself has to
+/// say at other times names the id by [`of`].
+pub(super) async fn keep(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let id = match own(request.headers()) {
+        Some(own) => own.clone(),
+        None => {
+            let made = made();
+            request.headers_mut().insert(HEADER, made.clone());
+            made
+        }
+    };
+    let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default());
+    let mut response = in_time(State(app), request, next).instrument(span).await;
+    response.headers_mut().insert(HEADER, id);
+    response
+}
+
+/// The id of a request at the public door.
+pub(super) fn of(headers: &HeaderMap) -> &str {
+    let id = headers.get(HEADER).and_then(|id| id.to_str().ok());
+    id.unwrap_or_default()
+}
+
+/// The id that a sender gave its request, if it is one: short, and nothing that could mislead who reads
+/// the log.
+fn own(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let own = headers.get(HEADER)?;
+    let is_id = (1..=OWN_BYTES_MAX).contains(&own.len())
+        && own
+            .as_bytes()
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
+    is_id.then_some(own)
+}
+
+fn made() -> HeaderValue {
+    let mut buffer = Uuid::encode_buffer();
+    let id = Uuid::now_v7().simple().encode_lower(&mut buffer);
+    // Hexadecimal digits are always a header.
+    HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("-"))
 }

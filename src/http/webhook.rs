@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use super::extract::PathOf;
 use super::problem::Problem;
+use super::request_id;
 use crate::gate::Refused;
 
 /// What a sender should wait before it tries again, in seconds.
@@ -40,7 +41,8 @@ pub(super) async fn receive(
         Ok(_) => StatusCode::OK.into_response(),
         Err(Refused::UnknownSource) => unknown_source().into_response(),
         Err(Refused::Signature(refusal)) => {
-            tracing::warn!(source.name = %source, reason = %refusal, "webhook refused: signature");
+            let id = request_id::of(&headers);
+            tracing::warn!(source.name = %source, request.id = id, reason = %refusal, "webhook refused: signature");
             let detail = "the signature is missing or does not match this source's secrets";
             Problem::new(StatusCode::UNAUTHORIZED, "bad-signature", detail).into_response()
         }

@@ -157,10 +157,12 @@ async fn the_log_tells_a_stale_signature_from_a_wrong_one() {
         let url = format!("{}/webhooks/calendly", daemon.public);
         let request = reqwest::Client::new().post(url).body(body);
         let request = request.header(SIGNATURE_HEADER, format!("t={time},v1={mac}"));
+        let request = request.header("x-request-id", "of-the-proxy");
         assert_eq!(request.send().await.unwrap().status(), 401);
         let line = daemon.wait_for_line("webhook refused: signature");
         let told = line["reason"].as_str().unwrap();
         assert!(told.contains(reason), "{line}");
+        assert_eq!(line["request.id"], "of-the-proxy", "{line}");
     }
     assert_eq!(daemon.stop(), Some(0));
 }

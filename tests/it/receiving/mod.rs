@@ -2,6 +2,7 @@
 //! leaves no trace, what is accepted is kept, and nothing is worked twice.
 
 mod contents;
+mod ids;
 mod printed;
 mod trouble;
 
