@@ -14,7 +14,7 @@
 //! | [`provider`] | talks to the outside: trait, signature schemes, one HTTP client, a folder for each provider ([`calcom`](provider::calcom), [`calendly`](provider::calendly)) | domain |
 //! | [`notify`] | tells those outside who asked for it: one attempt to hand over a signed notice | domain, provider |
 //! | [`gate`] | joins them: receive, drain, decide, deliver, and the questions admins ask | all above |
-//! | [`http`] | the doors, thin; `http/page` is the page for people | gate, domain |
+//! | [`http`] | the doors, thin; [what can be asked](http::openapi) at the admin's, and in `http/page` the page for people | gate, domain |
 //! | [`standin`] | stateful stand-ins of the providers, a folder for each, for `demo` and the tests | domain |
 //! | [`settings`], [`telemetry`] | defaults, file, environment; logs and traces | domain |
 //! | [`app`], [`cli`] | composition root; one file for each command | all |

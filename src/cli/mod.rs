@@ -154,6 +154,12 @@ enum Command {
     Import(import::ImportArgs),
     /// Bring the database to this program's schema, without starting the daemon
     Migrate(migrate::MigrateArgs),
+    /// Print the description of the admin API, as GET /v1/openapi.json serves it
+    #[command(after_help = "\
+Examples:
+  bookgate openapi
+  bookgate openapi | jq '.paths | keys'")]
+    Openapi,
     /// Print what bash, zsh or fish needs to complete commands
     Completions(completions::CompletionsArgs),
     /// Make webhooks for trying things out
@@ -240,6 +246,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Settings(SettingsCommand::Default) => {
             Ok(context.out.write_all(settings::DEFAULTS.as_bytes())?)
         }
+        Command::Openapi => Ok(writeln!(context.out, "{}", crate::http::openapi())?),
         Command::Completions(args) => completions::run(&args, context),
         Command::Webhook(command) => webhook::run(&command, json, context),
     }

@@ -1,13 +1,12 @@
 //! Dead letters: what the provider could not be told.
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Deserialize;
 
 use super::App;
-use super::extract::{JsonOf, PathOf, QueryOf};
+use super::extract::{BytesOf, JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
@@ -75,7 +74,7 @@ pub(super) async fn retry(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
     PathOf(id): PathOf<i64>,
-    body: Bytes,
+    BytesOf(body): BytesOf,
 ) -> Result<StatusCode, Problem> {
     let body: RetryBody = match body.is_empty() {
         true => RetryBody::default(),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Form, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -42,6 +43,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryOf<T> {
     }
 }
 
+/// A body, whatever it is.
+pub(super) struct BytesOf(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for BytesOf {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Bytes::from_request(request, state).await {
+            Ok(body) => Ok(Self(body)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(too_large())
+            }
+            Err(_) => Err(Problem::invalid("the body broke off")),
+        }
+    }
+}
+
 /// A body that is one JSON object.
 pub(super) struct JsonOf<T>(pub(super) T);
 
@@ -54,10 +72,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonOf<T> {
             Err(rejection) => Err(match rejection.status() {
                 // axum tells JSON of the wrong shape from text that is none; both are a bad request.
                 StatusCode::UNPROCESSABLE_ENTITY => Problem::invalid(rejection.body_text()),
-                status @ StatusCode::PAYLOAD_TOO_LARGE => {
-                    let detail = format!("the body is larger than {ADMIN_BODY_BYTES_MAX} bytes");
-                    Problem::new(status, "too-large", detail)
-                }
+                StatusCode::PAYLOAD_TOO_LARGE => too_large(),
                 status => Problem::new(status, "invalid", rejection.body_text()),
             }),
         }
@@ -76,6 +91,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for FormOf<T> {
             Err(rejection) => Err(Problem::invalid(rejection.body_text())),
         }
     }
+}
+
+fn too_large() -> Problem {
+    let detail = format!("the body is larger than {ADMIN_BODY_BYTES_MAX} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
 }
 
 /// Serde would take an array for a struct, its fields by position: too easily something else is meant.

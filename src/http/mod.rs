@@ -15,6 +15,7 @@ mod jobs;
 mod log_ins;
 mod metrics;
 mod notices;
+mod openapi;
 mod page;
 mod policies;
 mod problem;
@@ -41,6 +42,7 @@ use log_ins::LogIns;
 
 pub use auth::{Role, Token};
 pub use log_ins::LogInSettings;
+pub use openapi::openapi;
 pub use serve::serve;
 
 /// The largest body the admin endpoint takes, in bytes.
@@ -169,6 +171,7 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .merge(page::routes(&app))
+        .route("/v1/openapi.json", get(openapi::show))
         .method_not_allowed_fallback(problem::no_such_method)
         .merge(guarded)
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))

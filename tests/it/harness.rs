@@ -4,6 +4,7 @@
 
 mod admin;
 mod calendly;
+pub(crate) mod openapi;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rig::postgres::Postgres;
 
-pub(crate) use admin::answer;
+pub(crate) use admin::{answer, exchange};
 pub(crate) use calendly::{Calendly, SIGNING_KEY, reference, start_of};
 
 pub(crate) const SECRET: &str = "a signing secret for tests";

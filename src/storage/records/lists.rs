@@ -7,9 +7,7 @@ use crate::domain::ids::{
 };
 use crate::domain::owner::Owner;
 
-use super::{
-    Attempt, AttemptResult, BookingRow, Decision, DeliveryRow, DeliveryState, Purpose,
-};
+use super::{Attempt, AttemptResult, BookingRow, Decision, DeliveryRow, DeliveryState, Purpose};
 
 /// Which bookings are wanted; `None` is any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

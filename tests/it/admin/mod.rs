@@ -9,13 +9,14 @@ mod deliveries;
 mod letters;
 mod log_ins;
 mod metrics;
+mod openapi;
 mod roles;
 mod top_ups;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN_TOKEN, Installation, READ_TOKEN, Setup, run_test};
+use crate::harness::{ADMIN_TOKEN, Installation, READ_TOKEN, Setup, exchange, run_test};
 
 const ADA: &str = "/v1/accounts/ada@reader.example";
 const TOP_UPS: &str = "/v1/accounts/ada@reader.example/top-ups";
@@ -30,15 +31,13 @@ struct Answered {
 }
 
 async fn ask(request: RequestBuilder) -> Answered {
-    let response = request.send().await.unwrap();
+    let (status, headers, text) = exchange(request).await;
     let header = |name: &str| {
-        let value = response.headers().get(name)?;
+        let value = headers.get(name)?;
         Some(value.to_str().unwrap().to_owned())
     };
     let (kind, challenge) = (header("content-type"), header("www-authenticate"));
     let replayed = header("idempotent-replayed");
-    let status = response.status().as_u16();
-    let text = response.text().await.unwrap();
     Answered {
         status,
         kind: kind.unwrap_or_default(),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use bookgate::domain::ids::Uid;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{ADMIN_TOKEN, Installation, READ_TOKEN};
+use super::{ADMIN_TOKEN, Installation, READ_TOKEN, openapi};
 
 impl Installation {
     pub(crate) async fn admin(
@@ -135,11 +136,21 @@ impl Installation {
     }
 }
 
+/// Sends a request to the admin door; what it answers must be described. Status, head and body.
+pub(crate) async fn exchange(request: reqwest::RequestBuilder) -> (u16, HeaderMap, String) {
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    openapi::check(method.as_str(), &path, status, &headers, &text);
+    (status, headers, text)
+}
+
 /// Status and body of an answer.
 pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
-    let response = request.send().await.unwrap();
-    let status = response.status().as_u16();
-    let text = response.text().await.unwrap();
+    let (status, _, text) = exchange(request).await;
     (
         status,
         serde_json::from_str(&text).unwrap_or(Value::String(text)),
