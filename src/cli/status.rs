@@ -104,12 +104,7 @@ fn print(status: &Status, now: Timestamp, out: &mut dyn Write) -> anyhow::Result
     writeln!(out, "\nwaiting")?;
     waiting(&overview.waiting, now, out)?;
     if let Some(journal) = &status.journal {
-        let text = format!(
-            "{} files, {} KiB in {}",
-            journal.files,
-            journal.bytes >> 10,
-            journal.dir
-        );
+        let text = format!("{} KiB in {}", journal.bytes >> 10, journal.dir);
         field(out, 2, "journal", &text)?;
     }
     writeln!(out, "\nsources")?;

@@ -31,6 +31,13 @@ pub(super) fn settings(context: &Context<'_>, found: &mut Findings) -> Option<Se
             let names: Vec<_> = settings.sources.keys().map(ToString::to_string).collect();
             let sources = names.join(", ");
             found.ok("settings", format!("complete; sources: {sources}"));
+            if settings.admin.tokens.is_empty() {
+                found.warning(
+                    "settings",
+                    "there is no token: nobody can use the admin endpoint",
+                    "write [admin.tokens.ops] with role = \"admin\" and a secret",
+                );
+            }
         }
         (known, Err(error)) => {
             let help = match known {
@@ -40,16 +47,6 @@ pub(super) fn settings(context: &Context<'_>, found: &mut Findings) -> Option<Se
             found.failed("settings", error.to_string(), help);
         }
         (None, Ok(())) => {}
-    }
-    if settings
-        .as_ref()
-        .is_some_and(|known| known.admin.tokens.is_empty())
-    {
-        found.warning(
-            "settings",
-            "there is no token: nobody can use the admin endpoint",
-            "write [admin.tokens.ops] with role = \"admin\" and a secret",
-        );
     }
     settings
 }
