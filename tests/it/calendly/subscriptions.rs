@@ -34,7 +34,7 @@ async fn watched(it: &Installation) -> [Option<u64>; 3] {
     let mut seen = [None; 3];
     for (seen, name) in seen.iter_mut().zip(["active", "failing", "unseen"]) {
         let name = format!("subscription_{name}");
-        *seen = it.counted(&name, "calendly").await.get("").copied();
+        *seen = it.gauge(&name, "calendly").await;
     }
     seen
 }

@@ -54,21 +54,34 @@ impl Installation {
     /// What is counted of a source: the numbers of a name without `bookgate_`, summed up by
     /// `result` (empty where there is none), without those that are 0.
     pub(crate) async fn counted(&self, name: &str, source: &str) -> BTreeMap<String, u64> {
+        let mut sums = BTreeMap::new();
+        for (labels, count) in self.numbers(name, source).await {
+            if count > 0 {
+                let result = labels.split('"').nth(1).unwrap_or_default();
+                *sums.entry(result.to_owned()).or_default() += count;
+            }
+        }
+        sums
+    }
+
+    /// What a gauge of a source shows; `None` if it is not there.
+    pub(crate) async fn gauge(&self, name: &str, source: &str) -> Option<u64> {
+        let numbers = self.numbers(name, source).await;
+        numbers.first().map(|(_, number)| *number)
+    }
+
+    /// The numbers of a name without `bookgate_`, with the labels behind the source.
+    async fn numbers(&self, name: &str, source: &str) -> Vec<(String, u64)> {
         let metrics = self.raw_admin(reqwest::Method::GET, "/metrics");
         let metrics = metrics.bearer_auth(READ_TOKEN).send().await.unwrap();
         let text = metrics.text().await.unwrap();
         let start = format!("bookgate_{name}{{source=\"{source}\"");
         let lines = text.lines().filter_map(|line| line.strip_prefix(&start));
-        let counts = lines.map(|line| {
-            let (labels, count) = line.split_once("} ").unwrap();
-            let result = labels.split('"').nth(1).unwrap_or_default();
-            (result.to_owned(), count.parse::<u64>().unwrap())
-        });
-        let mut sums = BTreeMap::new();
-        for (result, count) in counts.filter(|(_, count)| *count > 0) {
-            *sums.entry(result).or_default() += count;
-        }
-        sums
+        let number = |line: &str| {
+            let (labels, number) = line.split_once("} ").unwrap();
+            (labels.to_owned(), number.parse().unwrap())
+        };
+        lines.map(number).collect()
     }
 
     /// Where the admin door is.
