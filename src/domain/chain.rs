@@ -299,6 +299,12 @@ impl Command {
 }
 
 impl Command {
+    /// Whether the provider was told, or was to be told, at least once. An outage leaves a note, and takes
+    /// the attempts back that it has cost.
+    pub fn was_tried(&self) -> bool {
+        self.tries > 0 || self.note.is_some()
+    }
+
     /// Makes it what a change makes of it.
     pub fn change(&mut self, change: &CommandChange) {
         self.state = change.state;

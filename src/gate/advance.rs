@@ -95,7 +95,13 @@ pub(super) async fn advance(
             let mut all = record.commands.iter();
             all.find(|command| command.id == id).cloned()
         });
-        let turn = command.as_ref().and_then(|_| source.turn(now));
+        let turn = command.as_ref().and_then(|command| {
+            let unit = timeline.unit(&command.unit);
+            let start = unit.and_then(|unit| Some(unit.details?.start));
+            // What is to be given up needs no turn at a provider that is failing.
+            let is_late = command.was_tried() && start.is_some_and(|start| start <= now);
+            source.turn(now).filter(|_| !is_late)
+        });
         if let (Some(command), None) = (command, turn) {
             let details = timeline.unit(&command.unit).and_then(|unit| unit.details);
             let start = details.map(|details| details.start);

@@ -256,7 +256,7 @@ impl Outcome<'_> {
     /// try is made all the same, and so is one that a person asks for.
     fn too_late(&self, now: Timestamp) -> Option<AttemptReport> {
         let tries = self.job.command.tries;
-        let tried = tries > 0 || self.job.command.note.is_some();
+        let tried = self.job.command.was_tried();
         let start = self.job.start.filter(|start| *start <= now && tried)?;
         let attempts = self.job.command.attempts.iter().rev();
         let last = attempts
@@ -334,7 +334,10 @@ impl Outcome<'_> {
             CallError::Limited { wait_ms } => {
                 return self.wait(plus_ms(now, *wait_ms), "rate limit");
             }
-            CallError::Away { wait_ms } => return self.wait(plus_ms(now, *wait_ms), OUTAGE),
+            CallError::Away { wait_ms } => {
+                let too_late = self.too_late(now).filter(|_| !self.is_in_doubt());
+                return too_late.unwrap_or_else(|| self.wait(plus_ms(now, *wait_ms), OUTAGE));
+            }
             CallError::Transient { http_status, .. } => {
                 (AttemptResult::Transient, *http_status, now, true)
             }

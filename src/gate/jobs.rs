@@ -277,6 +277,11 @@ async fn run_once(
             );
             return;
         }
+        // That the store is down it says itself, once.
+        Ok(Err(JobError::Storage(error))) if error.is_transient() => {
+            put_off(&error, "a job waits");
+            Some(error.to_string())
+        }
         Ok(Err(error)) => {
             tracing::error!(job.name = job.name, error = %error, "a job failed; it is tried again later");
             Some(error.to_string())
@@ -346,7 +351,7 @@ async fn end(gate: &Inner, job: &Job, lease: JobLease, report: String) {
         .await;
     if let Err(error) = ended {
         // It is taken up again when the lease has run out, and finds little to do.
-        tracing::warn!(job.name = job.name, error = %error, "the end of a job could not be noted");
+        put_off(&error, "the end of a job could not be noted");
     }
 }
 
@@ -362,7 +367,7 @@ async fn give_back(gate: &Inner, lease: JobLease, failure: Option<String>) {
         .await;
     if let Err(error) = rested {
         // Its lease runs out by itself.
-        tracing::warn!(error = %error, "a job could not be given back");
+        put_off(&error, "a job could not be given back");
     }
 }
 
