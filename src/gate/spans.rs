@@ -105,17 +105,7 @@ pub(super) async fn outside<T>(
     };
     let (began_at, context) = (gate.now(), root.below(new_span_id()));
     let done = gate.tracer.under(Some(context), work).await;
-    let (attributes, failed) = told(&done);
-    gate.tracer.tell(Span {
-        context,
-        parent: Some(root.span),
-        name,
-        kind: SpanKind::Internal,
-        began_at,
-        ended_at: gate.now(),
-        attributes,
-        failed,
-    });
+    tell(gate, root, context, name, began_at, told(&done));
     done
 }
 
@@ -124,10 +114,23 @@ fn below(
     root: Context,
     name: &'static str,
     began_at: Timestamp,
+    what: (Attributes, bool),
+) {
+    let context = root.below(new_span_id());
+    tell(gate, root, context, name, began_at, what);
+}
+
+/// Tells of something that ends now, below `root`.
+fn tell(
+    gate: &Inner,
+    root: Context,
+    context: Context,
+    name: &'static str,
+    began_at: Timestamp,
     (attributes, failed): (Attributes, bool),
 ) {
     gate.tracer.tell(Span {
-        context: root.below(new_span_id()),
+        context,
         parent: Some(root.span),
         name,
         kind: SpanKind::Internal,

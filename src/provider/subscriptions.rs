@@ -85,6 +85,25 @@ pub trait Subscriptions: Send + Sync {
     async fn delete(&self, id: &str) -> Result<bool, CallError>;
 }
 
+/// Deletes all others that send to this source, and gives their ids: each would tell everything once more.
+///
+/// # Errors
+/// See [`CallError`].
+pub(super) async fn delete_others(
+    at: &dyn Subscriptions,
+    kept: &str,
+    all: &[Subscription],
+) -> Result<Vec<String>, CallError> {
+    let mut deleted = Vec::new();
+    for other in all {
+        if other.fit != Fit::Foreign && other.id != kept {
+            at.delete(&other.id).await?;
+            deleted.push(other.id.clone());
+        }
+    }
+    Ok(deleted)
+}
+
 /// An address that tells with which key what comes there is signed: an API that hides the key does not tell otherwise.
 pub(super) fn marked(url: &Url, key: &Secret) -> Url {
     let mut url = url.clone();

@@ -308,10 +308,9 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        #[cfg(test)]
-        let _under_way = simulated::UnderWay::begin(simulated::Step::Write).await;
         match self.writing()? {
-            Writing::Alone { writer, .. } => writer.write(false, work).await,
+            // All of it goes together there.
+            Writing::Alone { .. } => self.write(work).await,
             Writing::Among { together, .. } => together.run(work).await,
         }
     }

@@ -21,7 +21,7 @@ use crate::provider::client::{Effect, HttpAnswer};
 use crate::provider::lenient::is_id;
 use crate::provider::registry::SubscriptionSetup;
 use crate::provider::subscriptions::{
-    Ensured, Fit, Subscription, Subscriptions, is_marked, marked,
+    Ensured, Fit, Subscription, Subscriptions, delete_others, is_marked, marked,
 };
 
 /// What bookgate wants to be told of, as Cal.com calls it.
@@ -165,13 +165,7 @@ impl Calcom {
         done: Done,
         all: &[Subscription],
     ) -> Result<Ensured, CallError> {
-        let mut deleted = Vec::new();
-        for other in all {
-            if other.fit != Fit::Foreign && other.id != kept.id {
-                self.delete(&other.id).await?;
-                deleted.push(other.id.clone());
-            }
-        }
+        let deleted = delete_others(self, &kept.id, all).await?;
         Ok(Ensured {
             subscription: kept,
             created: done == Done::Made,

@@ -16,7 +16,7 @@ use crate::provider::api::not_sent;
 use crate::provider::lenient::{List, Loose, Text};
 use crate::provider::registry::SubscriptionSetup;
 use crate::provider::subscriptions::{
-    Ensured, Fit, Subscription, Subscriptions, is_marked, marked,
+    Ensured, Fit, Subscription, Subscriptions, delete_others, is_marked, marked,
 };
 
 /// What bookgate wants to be told of.
@@ -204,13 +204,7 @@ impl Calendly {
         created: bool,
         all: &[Subscription],
     ) -> Result<Ensured, CallError> {
-        let mut deleted = Vec::new();
-        for other in all {
-            if other.fit != Fit::Foreign && other.id != kept.id {
-                self.delete(&other.id).await?;
-                deleted.push(other.id.clone());
-            }
-        }
+        let deleted = delete_others(self, &kept.id, all).await?;
         Ok(Ensured {
             subscription: kept,
             created,
