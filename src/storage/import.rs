@@ -27,13 +27,14 @@ const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 const BEGIN: Sql =
     Sql::same("INSERT INTO job (name, due_at, report) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
-const BEGUN: Sql = Sql::same("SELECT report, ended_at FROM job WHERE name = $1");
+// Both wait for what an import that was killed had still sent: a server goes on with that for a while.
+const BEGUN: Sql = Sql::same("SELECT report, ended_at FROM job WHERE name = $1 FOR UPDATE");
+const POSITION: Sql = Sql::same("SELECT position FROM job WHERE name = $1 FOR UPDATE");
 const OTHER_JOBS: Sql =
     Sql::same("SELECT COUNT(*) AS lines FROM job WHERE name NOT LIKE 'import%'");
 const FORGET_UNITS: Sql = Sql::same(
     "DELETE FROM unit WHERE NOT EXISTS (SELECT 1 FROM account WHERE account.unit = unit.code)",
 );
-const POSITION: Sql = Sql::same("SELECT position FROM job WHERE name = $1");
 const ADVANCE: Sql = Sql::same("UPDATE job SET position = position + $2 WHERE name = $1");
 const FORGET_PROGRESS: Sql = Sql::same("DELETE FROM job WHERE name LIKE 'import:%'");
 const END: Sql = Sql::same("UPDATE job SET ended_at = $2 WHERE name = $1");
@@ -245,13 +246,13 @@ fn progress_of(table: &Table) -> String {
 
 /// Rows on their way.
 #[derive(Default)]
-struct Batch {
+pub(super) struct Batch {
     rows: i64,
     json: String,
 }
 
 impl Batch {
-    fn push(&mut self, line: &str) {
+    pub(super) fn push(&mut self, line: &str) {
         self.json.push(if self.rows == 0 { '[' } else { ',' });
         self.json.push_str(line);
         self.rows += 1;
@@ -275,11 +276,10 @@ fn without_nul(line: String) -> Result<String, StorageError> {
 }
 
 async fn copy(source: &Pool, target: &Pool, table: &Table) -> Result<(), StorageError> {
-    let name = progress_of(table);
-    let mut tx = target.begin_read().await?;
+    let mut tx = target.begin_write().await?;
     let position: i64 = tx
         .query(POSITION)
-        .bind(&name)
+        .bind(progress_of(table))
         .one()
         .await?
         .get("position")?;
@@ -294,21 +294,28 @@ async fn copy(source: &Pool, target: &Pool, table: &Table) -> Result<(), Storage
         let line: String = row?.get("line")?;
         batch.push(&without_nul(line)?);
         if batch.is_full() {
-            write(target, table, &name, std::mem::take(&mut batch)).await?;
+            write(target, table, std::mem::take(&mut batch)).await?;
         }
     }
-    write(target, table, &name, batch).await
+    write(target, table, batch).await
 }
 
 /// Rows and progress in one transaction: whenever this process dies, both or neither are there.
-async fn write(target: &Pool, table: &Table, name: &str, batch: Batch) -> Result<(), StorageError> {
+async fn write(target: &Pool, table: &Table, batch: Batch) -> Result<(), StorageError> {
     if batch.rows == 0 {
         return Ok(());
     }
     let mut tx = target.begin_write().await?;
-    tx.query(table.write).bind(batch.json + "]").run().await?;
-    tx.query(ADVANCE).bind(name).bind(batch.rows).run().await?;
+    put(&mut tx, table, batch).await?;
     tx.commit().await
+}
+
+/// Progress first: whoever asks how far the import has got waits from then on for this transaction.
+pub(super) async fn put(tx: &mut Tx, table: &Table, batch: Batch) -> Result<(), StorageError> {
+    let name = progress_of(table);
+    tx.query(ADVANCE).bind(name).bind(batch.rows).run().await?;
+    tx.query(table.write).bind(batch.json + "]").run().await?;
+    Ok(())
 }
 
 /// Compares, and takes the sign down.

@@ -94,7 +94,7 @@ async fn an_import_that_is_killed_again_and_again_arrives_whole() {
         let mut process = home
             .command(&line)
             .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
             .spawn()
             .unwrap();
         // The moment of the kill is what varies here; nothing is waited for.
@@ -117,8 +117,15 @@ async fn an_import_that_is_killed_again_and_again_arrives_whole() {
         }
     };
     let text = String::from_utf8(told.stdout).unwrap();
-    assert!(told.status.success() && killed > 2, "{killed}: {text}");
-    assert!(text.contains("everything has arrived"), "{text}");
+    let errors = String::from_utf8(told.stderr).unwrap();
+    // The last kill may have come when all was done but telling.
+    let was_done = errors.contains("imported already");
+    assert!(told.status.success() || was_done, "{killed}: {errors}");
+    assert!(
+        text.contains("everything has arrived") || was_done,
+        "{text}"
+    );
+    assert!(killed > 2, "{killed}");
     let count = postgres.sql(&database, "SELECT count(*), max(id) FROM delivery");
     assert_eq!(count, format!("{DELIVERIES}|{DELIVERIES}"));
 

@@ -1,5 +1,7 @@
 //! From a file to a server: every row arrives, once, however often the way is interrupted.
 
+use crate::storage::backend::{Access, Pool};
+use crate::storage::import::{Batch, put};
 use crate::storage::tables::{COLUMNS, TABLES};
 
 use super::*;
@@ -134,6 +136,59 @@ async fn a_half_imported_store_is_not_opened_and_the_import_goes_on() {
     Storage::open(&to).await.unwrap();
 }
 
+/// A server goes on for a while with what it was sent last, also when the sender is dead.
+async fn rows_that_a_killed_import_sent_last_are_not_sent_again() {
+    const WAITING: Sql = Sql::same(
+        "SELECT COUNT(*) AS lines FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let Some(to) = server(folder.path()) else {
+        return;
+    };
+    let from = fill(folder.path()).await;
+    let nth = TABLES.iter().position(|table| table.name == "chain");
+    let nth = nth.unwrap();
+    cut_off(&from, &to, 1 + i64::try_from(nth).unwrap()).await;
+    let (Database::Sqlite { path, .. }, Database::Postgres(server)) =
+        (&from.database, &to.database)
+    else {
+        unreachable!("see above");
+    };
+    let timeout = to.busy_timeout();
+    let Pool::Sqlite(file) = Pool::open_file(path, Access::ReadOnly, timeout)
+        .await
+        .unwrap()
+    else {
+        unreachable!("it is a file");
+    };
+    let mut rows = file.stream(TABLES[nth].read, 0);
+    let mut batch = Batch::default();
+    while let Some(row) = rows.recv().await {
+        batch.push(&row.unwrap().get::<String>("line").unwrap());
+    }
+    let target = Pool::connect(server, false, timeout).await.unwrap();
+    let mut left = target.begin_write().await.unwrap();
+    put(&mut left, &TABLES[nth], batch).await.unwrap();
+
+    let going_on = tokio::spawn({
+        let (from, to) = (from.clone(), to.clone());
+        async move { import(&from, &to).await }
+    });
+    // The very moment at which the other waits for it.
+    loop {
+        let mut look = target.begin_read().await.unwrap();
+        let row = look.query(WAITING).one().await.unwrap();
+        look.rollback().await.unwrap();
+        if row.get::<i64>("lines").unwrap() > 0 {
+            break;
+        }
+        assert!(!going_on.is_finished(), "{:?}", going_on.await);
+    }
+    left.commit().await.unwrap();
+    assert!(going_on.await.unwrap().unwrap() > 2_000);
+}
+
 async fn an_import_wants_an_empty_server_and_a_file_at_rest() {
     let folder = tempfile::tempdir().unwrap();
     let Some(to) = server(folder.path()) else {
@@ -203,6 +258,7 @@ async fn every_column_is_moved() {
 on_both!(
     an_import_moves_everything_once,
     a_half_imported_store_is_not_opened_and_the_import_goes_on,
+    rows_that_a_killed_import_sent_last_are_not_sent_again,
     an_import_wants_an_empty_server_and_a_file_at_rest,
     an_import_is_not_continued_with_a_file_that_has_changed,
     every_column_is_moved,
