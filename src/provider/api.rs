@@ -117,7 +117,8 @@ impl Api {
     ) -> Result<HttpAnswer, CallError> {
         self.circuit.look(effect)?;
         self.limiter.acquire(effect, deadline).await?;
-        let permit = self.circuit.begin(effect)?;
+        let (request, subject) = HttpClient::subject(request, effect)?;
+        let permit = self.circuit.begin(effect, subject)?;
         let (request, span) = CallSpan::begin(request, self.clock.now());
         let began = Instant::now();
         let outcome = self.client.send(request, effect, deadline).await;

@@ -4,7 +4,8 @@
 //! through to see, after a wait that doubles up to its bound; the first answer closes it.
 //!
 //! Reads and changes are looked at apart, because a provider may well show what it does not let be
-//! changed. Every 4xx is an answer. A 429 tells nothing: the limiter sees to it.
+//! changed. Every 4xx is an answer. A 429 tells nothing: the limiter sees to it. A 500 may be the fault of
+//! what was asked for: however often one booking alone meets it, the provider is not failing.
 //!
 //! Each daemon finds out by itself, since the way to the provider is part of what may be broken.
 
@@ -22,6 +23,8 @@ use crate::domain::clock::{Clock, Timestamp, ms_between, plus_ms};
 /// How long to wait, in ms, while a call is out to see whether the provider is back: longer than an
 /// attempt would wait inside.
 const PROBE_LOOK_MS: i64 = 2_000;
+/// The status of a server that did not expect what it was asked for.
+const INTERNAL_ERROR: u16 = 500;
 
 /// When a circuit opens, and how long it stays so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,10 @@ pub struct Circuit {
 struct Side {
     /// Failures in a row.
     failures: u32,
+    /// What the first of them was about.
+    subject: Option<u64>,
+    /// Whether one of them cannot be the fault of that alone.
+    is_general: bool,
     /// When the first of them ended.
     failing_since: Option<Timestamp>,
     open: Option<Open>,
@@ -96,6 +103,7 @@ enum Told {
 pub(super) struct Permit<'c> {
     circuit: &'c Circuit,
     effect: Effect,
+    subject: u64,
     probe: bool,
 }
 
@@ -149,8 +157,8 @@ impl Circuit {
         wait_ms.map_or(Ok(()), |wait_ms| Err(CallError::Away { wait_ms }))
     }
 
-    /// Takes the right to a call.
-    pub(super) fn begin(&self, effect: Effect) -> Result<Permit<'_>, CallError> {
+    /// Takes the right to a call about `subject`: what it asks for, hashed.
+    pub(super) fn begin(&self, effect: Effect, subject: u64) -> Result<Permit<'_>, CallError> {
         let now = self.clock.now();
         let side = &mut self.sides()[side_of(effect)];
         if let Some(wait_ms) = side.wait_ms(now) {
@@ -163,6 +171,7 @@ impl Circuit {
         Ok(Permit {
             circuit: self,
             effect,
+            subject,
             probe,
         })
     }
@@ -181,15 +190,17 @@ impl Circuit {
         }
     }
 
-    fn failed(&self, effect: Effect, http_status: Option<u16>, probe: bool) {
+    fn failed(&self, permit: &Permit<'_>, http_status: Option<u16>) {
         let now = self.clock.now();
         let mut sides = self.sides();
-        let side = &mut sides[side_of(effect)];
+        let side = &mut sides[side_of(permit.effect)];
         side.failures = side.failures.saturating_add(1);
         side.failing_since.get_or_insert(now);
+        let first = *side.subject.get_or_insert(permit.subject);
+        side.is_general |= first != permit.subject || http_status != Some(INTERNAL_ERROR);
         let wait_ms = match side.open {
-            None if self.opens_after(side.failures) => self.settings.wait_ms,
-            Some(open) if probe => (open.wait_ms * 2).min(self.settings.wait_ms_max),
+            None if self.opens_after(side) => self.settings.wait_ms,
+            Some(open) if permit.probe => (open.wait_ms * 2).min(self.settings.wait_ms_max),
             // Not yet; or it began before the circuit was opened.
             None | Some(_) => return,
         };
@@ -201,8 +212,9 @@ impl Circuit {
         self.publish(failing_since(&sides), http_status);
     }
 
-    fn opens_after(&self, failures: u32) -> bool {
-        self.settings.failures_max > 0 && failures >= self.settings.failures_max
+    fn opens_after(&self, side: &Side) -> bool {
+        let enough = self.settings.failures_max > 0 && side.failures >= self.settings.failures_max;
+        enough && side.is_general
     }
 
     fn publish(&self, failing_since: Option<Timestamp>, http_status: Option<u16>) {
@@ -238,7 +250,7 @@ impl Permit<'_> {
     pub(super) fn end<T>(mut self, outcome: &Result<T, CallError>) {
         match told(outcome) {
             Told::Well => self.circuit.well(self.effect),
-            Told::Failing(status) => self.circuit.failed(self.effect, status, self.probe),
+            Told::Failing(status) => self.circuit.failed(&self, status),
             Told::Nothing => return,
         }
         self.probe = false;

@@ -7,6 +7,7 @@ mod retry_after;
 #[cfg(test)]
 mod tests;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -111,6 +112,22 @@ impl HttpClient {
     /// Starts a request; [`HttpClient::send`] sends it.
     pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.inner.request(method, url)
+    }
+
+    /// The request, and what it asks for, hashed: its path, which names the booking where it is about one.
+    ///
+    /// # Errors
+    /// `Transient`: it cannot be sent.
+    pub fn subject(
+        request: RequestBuilder,
+        effect: Effect,
+    ) -> Result<(RequestBuilder, u64), CallError> {
+        let (client, request) = request.build_split();
+        let request = request.map_err(|error| outcome::without_answer(&error, effect))?;
+        let mut hasher = DefaultHasher::new();
+        request.url().path().hash(&mut hasher);
+        let request = RequestBuilder::from_parts(client, request);
+        Ok((request, hasher.finish()))
     }
 
     /// Sends a request and waits for the whole answer, until `deadline`.

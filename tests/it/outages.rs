@@ -113,12 +113,35 @@ async fn only_changes_fail() {
     outage(Setup::default(), confirm, Fault::Status(502)).await;
 }
 
+/// One booking that the provider cannot work is no outage: it ends as a dead letter, and nobody else waits.
+#[tokio::test]
+async fn one_booking_that_always_fails_is_no_outage() {
+    run_test(Setup::default(), async |it: &mut Installation| {
+        it.top_up("5").await;
+        it.cal
+            .fail_all(Matcher::operation(Operation::Confirm), Fault::Status(500));
+        let uid = it.book(72).await.uid;
+        it.settle().await;
+        pass_minutes(it, OUTAGE_MINUTES).await;
+        assert_eq!(it.counted("source_circuit", "calcom").await.get(""), None);
+        let (_, listed) = it.get("/v1/dead-letters").await;
+        assert_eq!(listed["items"][0]["booking"], uid.as_str(), "{listed}");
+        assert_eq!(listed["items"][0]["tries"], 6, "{listed}");
+        it.cal.clear_faults();
+        it.admin(Method::POST, "/v1/dead-letters/retries", Some(json!({})))
+            .await;
+        it.settle().await;
+        assert_eq!(it.status_at_cal(&uid), "accepted");
+    })
+    .await;
+}
+
 /// A lonely booking finds the outage out all by itself, and has all its attempts left afterwards.
 #[tokio::test]
 async fn an_outage_gives_back_the_attempts_it_took() {
     run_test(Setup::default(), async |it: &mut Installation| {
         it.top_up("5").await;
-        it.cal.fail_all(Matcher::any(), Fault::Status(500));
+        it.cal.fail_all(Matcher::any(), Fault::Status(503));
         let uid = it.book(72).await.uid;
         it.settle().await;
         pass_minutes(it, OUTAGE_MINUTES).await;
@@ -200,7 +223,7 @@ async fn reconciliation_keeps_away_and_makes_up_for_it() {
         it.top_up("2").await;
         it.hold_webhooks();
         let unheard = it.book(72).await.uid;
-        it.cal.fail_all(Matcher::any(), Fault::Status(500));
+        it.cal.fail_all(Matcher::any(), Fault::Status(503));
         let before = it.cal.calls().len();
         pass_minutes(it, OUTAGE_MINUTES).await;
         let made = it.cal.calls().len() - before;

@@ -40,7 +40,7 @@ fn refusal() -> Result<(), CallError> {
 impl Circuit {
     #[track_caller]
     fn call(&self, effect: Effect, outcome: &Result<(), CallError>) {
-        self.begin(effect).expect("it may go").end(outcome);
+        self.begin(effect, 1).expect("it may go").end(outcome);
     }
 
     fn wait_ms(&self, effect: Effect) -> Option<i64> {
@@ -103,9 +103,9 @@ fn one_call_at_a_time_looks_whether_it_is_back_and_ever_more_rarely() {
     }
     for base in [2_000, 4_000, 4_000] {
         clock.advance_ms(circuit.wait_ms(Read).unwrap());
-        let probe = circuit.begin(Read).ok().unwrap();
+        let probe = circuit.begin(Read, 1).ok().unwrap();
         assert_eq!(circuit.wait_ms(Read), Some(PROBE_LOOK_MS));
-        assert!(circuit.begin(Read).is_err());
+        assert!(circuit.begin(Read, 1).is_err());
         probe.end(&failure(Read));
         let wait_ms = circuit.wait_ms(Read).unwrap();
         assert!(
@@ -115,7 +115,7 @@ fn one_call_at_a_time_looks_whether_it_is_back_and_ever_more_rarely() {
     }
     clock.advance_ms(circuit.wait_ms(Read).unwrap());
     for gives_up in [true, false] {
-        let probe = circuit.begin(Read).ok().unwrap();
+        let probe = circuit.begin(Read, 1).ok().unwrap();
         if !gives_up {
             probe.end::<()>(&Err(CallError::Limited { wait_ms: 5 }));
         }
@@ -130,7 +130,9 @@ fn one_call_at_a_time_looks_whether_it_is_back_and_ever_more_rarely() {
 #[test]
 fn what_began_before_it_opened_makes_no_wait_longer() {
     let (circuit, _) = circuit();
-    let late: Vec<_> = (0..5).map(|_| circuit.begin(Read).ok().unwrap()).collect();
+    let late: Vec<_> = (0..5)
+        .map(|_| circuit.begin(Read, 1).ok().unwrap())
+        .collect();
     let mut late = late.into_iter();
     for _ in 0..3 {
         late.next().unwrap().end(&failure(Read));
@@ -166,6 +168,35 @@ fn changes_that_fail_keep_no_reads_away() {
     circuit.call(Change, &refusal());
     assert_eq!(circuit.take_attempt(), None);
     assert_eq!(circuit.health.borrow().failing_since, None);
+}
+
+#[test]
+fn what_one_booking_alone_meets_says_nothing_of_the_provider() {
+    let internal_error = || {
+        Err::<(), _>(CallError::Unknown {
+            http_status: Some(500),
+            detail: String::new(),
+        })
+    };
+    let (circuit, clock) = circuit();
+    for _ in 0..10 {
+        circuit.call(Change, &internal_error());
+    }
+    assert_eq!(circuit.wait_ms(Change), None);
+    let other = circuit.begin(Change, 2).ok().unwrap();
+    other.end(&internal_error());
+    assert!(
+        circuit.wait_ms(Change).is_some(),
+        "another one meets it, too"
+    );
+    clock.advance_ms(circuit.wait_ms(Change).unwrap());
+    circuit.call(Change, &Ok(()));
+
+    for _ in 0..10 {
+        circuit.call(Change, &internal_error());
+    }
+    circuit.call(Change, &failure(Change));
+    assert!(circuit.wait_ms(Change).is_some(), "a gateway tells of it");
 }
 
 #[test]
