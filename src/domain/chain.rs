@@ -314,18 +314,20 @@ impl Command {
         self.note.clone_from(&change.note);
     }
 
-    /// Ends an attempt that had no answer yet, without one.
+    /// Ends an attempt that had no answer yet.
     pub fn end_attempt(
         &mut self,
         id: AttemptId,
         result: AttemptResult,
-        detail: &str,
+        http_status: Option<i64>,
+        detail: Option<&str>,
         now: Timestamp,
     ) {
         let mut open = self.attempts.iter_mut().filter(|one| one.result.is_none());
         if let Some(attempt) = open.find(|one| one.id == id) {
             attempt.result = Some(result);
-            attempt.detail = Some(detail.to_owned());
+            attempt.http_status = http_status;
+            attempt.detail = detail.map(str::to_owned);
             attempt.answered_at = Some(now);
         }
     }

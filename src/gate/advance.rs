@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::metrics::Decided;
 use super::report::{self, Report};
+use super::written::{Written, as_stored};
 use super::{Inner, decide};
-use crate::domain::chain::{AttemptResult, ChainRecord, Command, CommandChange, Hold};
+use crate::domain::chain::{Attempt, AttemptResult, ChainRecord, Command, CommandChange};
 use crate::domain::clock::{Timestamp, plus_ms};
-use crate::domain::ids::{AttemptId, CommandId, UnitKey};
+use crate::domain::ids::UnitKey;
 use crate::domain::plan::{CreditStep, Plan, decision_of};
 use crate::domain::timeline::{Timeline, with_final_names};
 use crate::provider::Target;
@@ -26,7 +27,7 @@ pub(super) enum Next {
     /// Read this booking.
     Read(Target),
     /// Make this attempt.
-    Deliver(Box<Job>),
+    Deliver(Arc<Job>),
     /// Nothing: the lease was given back, or is no longer ours.
     Done,
 }
@@ -40,11 +41,34 @@ pub(super) struct Job {
     /// The command.
     pub(super) command: Command,
     /// The attempt.
-    pub(super) attempt: AttemptId,
-    /// When its call must be over.
-    pub(super) deadline: Timestamp,
+    pub(super) attempt: Attempt,
     /// When the booking begins, if that is known.
     pub(super) start: Option<Timestamp>,
+}
+
+/// What was learned outside.
+#[derive(Clone)]
+pub(super) struct Learned {
+    pub(super) report: Report,
+    /// The attempt that it is about, if it is about one.
+    pub(super) job: Option<Arc<Job>>,
+}
+
+impl Learned {
+    /// The chain as it is after the end of this attempt, if nothing else has happened to it.
+    fn known(&self, now: Timestamp) -> Option<ChainRecord> {
+        let (Report::Attempt(report), Some(job)) = (&self.report, &self.job) else {
+            return None;
+        };
+        let mut record = job.record.clone();
+        let mut all = record.commands.iter_mut();
+        let command = all.find(|command| command.id == report.change.id)?;
+        command.attempts.push(job.attempt.clone());
+        let (status, detail) = (report.http_status.map(i64::from), report.detail.as_deref());
+        command.end_attempt(job.attempt.id, report.result, status, detail, now);
+        command.change(&report.change);
+        Some(record)
+    }
 }
 
 /// Takes one step. The transaction is the caller's; `decided` is what is to be counted once it is
@@ -53,39 +77,47 @@ pub(super) async fn advance(
     gate: &Arc<Inner>,
     tx: &mut Tx,
     lease: Lease,
-    learned: Option<Report>,
+    learned: Option<Learned>,
     decided: &mut Vec<Decided>,
 ) -> Result<Next, StorageError> {
-    tx.lock_chain(lease.chain).await?;
+    let mut version = tx.lock_leased(&lease).await?;
     let now = gate.now();
     let Some(source) = gate.sources.get(lease.source.as_str()) else {
         // The source was taken out of the settings: its chains rest until it comes back.
         tx.release_lease(&lease, None).await?;
         return Ok(Next::Done);
     };
-    let mut later = None;
-    if let Some(report) = learned {
-        if let Report::ReadLater(at) = &report {
+    let (mut later, mut known) = (None, None);
+    if let Some(learned) = learned {
+        if let Report::ReadLater(at) = &learned.report {
             later = Some(*at);
         }
-        report::record(gate, tx, &lease.source, lease.chain, report, now).await?;
+        let (of, chain) = (&lease.source, lease.chain);
+        match report::record(gate, tx, of, chain, &learned.report, now).await? {
+            true => known = learned.known(now),
+            // It may have joined this chain to another, and that takes the lease.
+            false => version = tx.held_version(&lease).await?,
+        }
     }
-    if !tx.holds_lease(&lease).await? {
+    let Some(version) = version else {
         tracing::info!(chain.id = %lease.chain, "lease lost; what was learned is stored");
         // Whoever has the chain now may have planned without it.
         tx.due_no_later_than(lease.chain, now).await?;
         return Ok(Next::Done);
-    }
-    let Some(record) = tx.load_chain(lease.chain).await? else {
-        return Ok(Next::Done);
     };
-    let mut record = with_final_names(record);
+    let mut record = match known.filter(|known| known.version == version) {
+        Some(known) => as_stored(tx, known).await?,
+        None => match tx.load_chain(lease.chain).await? {
+            Some(record) => with_final_names(record),
+            None => return Ok(Next::Done),
+        },
+    };
     for _ in 0..ROUNDS_MAX {
         let timeline = Timeline::fold(&record, &source.rules);
         let plan = Plan::make(&record, &timeline, &source.rules, now);
         if plan.writes() {
             let written = carry_out(gate, tx, &record, &timeline, &plan, decided, now).await?;
-            record = brought_up_to_date(tx, record, written, !plan.decide.is_empty()).await?;
+            record = written.read(tx, record).await?;
             continue;
         }
         if let (Some(unit), None) = (&plan.read, later) {
@@ -108,7 +140,7 @@ pub(super) async fn advance(
             let call_timeout_ms = source.provider.call_timeout_ms();
             let mut job = begin(gate, tx, lease, record, command, call_timeout_ms, now).await?;
             job.start = start;
-            return Ok(Next::Deliver(Box::new(job)));
+            return Ok(Next::Deliver(Arc::new(job)));
         }
         let rows = rows(&record, &timeline, plan.is_idle(), now);
         tx.put_bookings(lease.chain, &rows).await?;
@@ -135,13 +167,22 @@ async fn begin(
     // One GET, one call, and one GET to see what a refused call meant.
     let deadline = plus_ms(now, 3 * call_timeout_ms);
     let worker = &gate.settings.worker_name;
-    let attempt = tx.begin_attempt(command.id, worker, now, deadline).await?;
+    let attempt = Attempt {
+        id: tx.begin_attempt(command.id, worker, now, deadline).await?,
+        number: command.attempts.last().map_or(0, |last| last.number) + 1,
+        worker: worker.clone(),
+        started_at: now,
+        deadline_at: deadline,
+        answered_at: None,
+        result: None,
+        http_status: None,
+        detail: None,
+    };
     Ok(Job {
         lease,
         record,
         command,
         attempt,
-        deadline,
         start: None,
     })
 }
@@ -154,40 +195,6 @@ fn target(timeline: &Timeline<'_>, key: &UnitKey) -> Target {
     }
 }
 
-/// What bookkeeping has made of a chain's commands and holds.
-struct Written {
-    commands: Vec<Command>,
-    holds: Vec<Hold>,
-}
-
-impl Written {
-    fn command(&mut self, id: CommandId) -> Option<&mut Command> {
-        self.commands.iter_mut().find(|command| command.id == id)
-    }
-}
-
-/// The record after bookkeeping. What was decided is read back; the rest is known.
-async fn brought_up_to_date(
-    tx: &mut Tx,
-    mut record: ChainRecord,
-    written: Written,
-    decided: bool,
-) -> Result<ChainRecord, StorageError> {
-    record.commands = written.commands;
-    record.holds = written.holds;
-    if decided {
-        record = tx.load_decisions(record).await?;
-    }
-    // All other tests go through here, too, and so prove that what is known is what is stored.
-    #[cfg(test)]
-    {
-        let read_back = tx.load_chain(record.chain).await?.map(with_final_names);
-        let known = Some(with_final_names(record.clone()));
-        assert_eq!(format!("{known:?}"), format!("{read_back:?}"));
-    }
-    Ok(with_final_names(record))
-}
-
 async fn carry_out(
     gate: &Arc<Inner>,
     tx: &mut Tx,
@@ -197,10 +204,7 @@ async fn carry_out(
     decided: &mut Vec<Decided>,
     now: Timestamp,
 ) -> Result<Written, StorageError> {
-    let mut written = Written {
-        commands: record.commands.clone(),
-        holds: record.holds.clone(),
-    };
+    let mut written = Written::to(record);
     for (id, attempt) in &plan.expired {
         let detail = "the worker stopped before the answer was recorded";
         tx.finish_attempt(*attempt, AttemptResult::Unknown, None, Some(detail), now)
@@ -214,11 +218,13 @@ async fn carry_out(
             };
             tx.change_command(&change, now).await?;
             command.change(&change);
-            command.end_attempt(*attempt, AttemptResult::Unknown, detail, now);
+            let unknown = AttemptResult::Unknown;
+            command.end_attempt(*attempt, unknown, None, Some(detail), now);
         }
     }
     for deciding in &plan.decide {
-        decided.extend(decide::decide(gate, tx, record, timeline, deciding, now).await?);
+        let about = (record, timeline, deciding);
+        decided.extend(decide::decide(gate, tx, about, &mut written, now).await?);
     }
     for step in &plan.credit {
         let posted = match step {

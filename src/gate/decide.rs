@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::Inner;
 use super::metrics::Decided;
 use super::notices::Watched;
+use super::written::Written;
 use crate::domain::account::AccountStatus;
 use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::booking::Details;
-use crate::domain::chain::{ChainRecord, Decider, HoldState};
+use crate::domain::chain::{ChainRecord, Decider, Hold, HoldState};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::{Outcome, Terms};
 use crate::domain::ids::{DecisionId, HoldId, UnitKey};
@@ -49,9 +50,8 @@ pub(super) struct Payer {
 pub(super) async fn decide(
     gate: &Arc<Inner>,
     tx: &mut Tx,
-    record: &ChainRecord,
-    timeline: &Timeline<'_>,
-    deciding: &Deciding,
+    (record, timeline, deciding): (&ChainRecord, &Timeline<'_>, &Deciding),
+    written: &mut Written,
     now: Timestamp,
 ) -> Result<Vec<Decided>, StorageError> {
     let policies = gate.policies.load_full();
@@ -84,8 +84,13 @@ pub(super) async fn decide(
     let mut carry_from = deciding.carry_from.clone();
     let mut decided = Vec::with_capacity(judged.len());
     for (unit, details, judgement) in judged {
-        if let Some(verdict) = &judgement.verdict {
-            archive(tx, &policies, verdict, now).await?;
+        let by = judgement
+            .verdict
+            .as_ref()
+            .and_then(|verdict| verdict.policy.as_ref());
+        let by = by.map(|policy| policy.hash);
+        if let Some(hash) = by {
+            gate.archive.keep(tx, &policies, hash, now).await?;
         }
         let decision = new_decision(record, unit, details, deciding.round, &judgement, now);
         let Posted::New(id) = tx.insert_decision(&decision).await? else {
@@ -94,6 +99,7 @@ pub(super) async fn decide(
         decided.push(Decided {
             outcome: judgement.outcome,
             policy: decision.policy_id.clone(),
+            policy_hash: by,
         });
         tracing::info!(
             booking.r#ref = %format_args!("{}/{}", record.source, unit.key),
@@ -105,7 +111,13 @@ pub(super) async fn decide(
         let reasons = refusal.map_or(&[][..], |verdict| &verdict.failed);
         gate.notices.decided(tx, &decision, id, reasons).await?;
         let watched = Watched::begin(&gate.notices, tx, judgement.payer.as_ref()).await?;
-        pay(tx, record, &unit.key, id, &judgement, &mut carry_from, now).await?;
+        written.carried |= !carry_from.is_empty();
+        match pay(tx, record, &unit.key, id, &judgement, &mut carry_from, now).await? {
+            Paid::Nothing => {}
+            Paid::Held(hold) => written.holds.push(hold),
+            Paid::Waived => written.waivers.push(id),
+        }
+        written.decisions.push(decision.stored(id));
         if let Some(watched) = watched {
             watched.end(gate, tx, now).await?;
         }
@@ -132,7 +144,7 @@ impl Spare {
 }
 
 pub(super) fn returning(record: &ChainRecord, holds: &[HoldId]) -> Spare {
-    let of = |hold: &&crate::domain::chain::Hold| holds.contains(&hold.id);
+    let of = |hold: &&Hold| holds.contains(&hold.id);
     let back = record.holds.iter().filter(of).map(|hold| Amount {
         minor: match hold.state {
             HoldState::Held => hold.amount.minor,
@@ -237,8 +249,7 @@ async fn account(
     let Some(owner) = owner else {
         return Ok(None);
     };
-    tx.lock_accounts(owner).await?;
-    let account = tx.account_facts(owner).await?;
+    let account = tx.locked_accounts(owner).await?;
     Ok(account.map(|account| seen(account, spare)))
 }
 
@@ -376,6 +387,16 @@ fn all_or_none(judged: &mut [(&Unit<'_>, &Details, Judgement)]) {
     }
 }
 
+/// What became of a decision's price.
+pub(super) enum Paid {
+    /// There is none, or the booking does not stand.
+    Nothing,
+    /// It is held.
+    Held(Hold),
+    /// It is not asked for.
+    Waived,
+}
+
 /// Holds the price, carries it over from the bookings before, or waives it where a person wants the
 /// booking and the credit does not suffice.
 pub(super) async fn pay(
@@ -386,19 +407,18 @@ pub(super) async fn pay(
     judgement: &Judgement,
     carry_from: &mut Vec<HoldId>,
     now: Timestamp,
-) -> Result<(), StorageError> {
+) -> Result<Paid, StorageError> {
     let (Outcome::Accept, Some(payer)) = (judgement.outcome, &judgement.payer) else {
-        return Ok(());
+        return Ok(Paid::Nothing);
     };
     let Some(owner) = payer.owner.clone().filter(|_| payer.suffices) else {
         let reason = match &judgement.decider {
             Decider::Person(name) => format!("waived by {name}"),
             _ => BY_HOST.to_owned(),
         };
-        return tx
-            .waive(decision, record.chain, &payer.amount, &reason, now)
-            .await
-            .map(drop);
+        let (chain, amount) = (record.chain, &payer.amount);
+        tx.waive(decision, chain, amount, &reason, now).await?;
+        return Ok(Paid::Waived);
     };
     let request = HoldRequest {
         owner,
@@ -409,7 +429,7 @@ pub(super) async fn pay(
     };
     let before = std::mem::take(carry_from);
     match tx.carry(&before, &request, now).await {
-        Ok(_) => Ok(()),
+        Ok(id) => Ok(Paid::Held(request.stored(id))),
         Err(LedgerError::Storage(error)) => Err(error),
         // The balance was locked and looked at in this same transaction: whatever this is, it is not a
         // lack of credit, and nothing of the decision may be kept.
@@ -451,26 +471,6 @@ pub(super) fn new_decision(
             .as_ref()
             .map_or_else(|| "[]".to_owned(), |verdict| to_json(&verdict.trace)),
         decided_at: now,
-    }
-}
-
-async fn archive(
-    tx: &mut Tx,
-    policies: &PolicySet,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    let Some(policy) = &verdict.policy else {
-        return Ok(());
-    };
-    let used = policies.policies().find(|known| known.hash == policy.hash);
-    match used {
-        Some(used) => {
-            let (hash, source) = (used.hash.to_string(), &used.source);
-            tx.archive_policy(&hash, &source.name, &source.text, now)
-                .await
-        }
-        None => Ok(()),
     }
 }
 

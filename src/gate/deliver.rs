@@ -54,7 +54,7 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
     let now = gate.now();
     // Past its deadline an attempt counts as unknown, and whoever finds it may call in its place: a
     // process that was stopped for a while must not call as well.
-    if plus_ms(now, source.provider.call_timeout_ms()) > job.deadline {
+    if plus_ms(now, source.provider.call_timeout_ms()) > job.attempt.deadline_at {
         return outcome.overtaken(reading);
     }
     let Some(action) = still_wanted(&job.record, &job.command, &reading, now, &source.rules) else {
@@ -132,7 +132,7 @@ impl Outcome<'_> {
     fn report(&self, result: AttemptResult, state: CommandState) -> AttemptReport {
         let command = &self.job.command;
         AttemptReport {
-            attempt: self.job.attempt,
+            attempt: self.job.attempt.id,
             result,
             http_status: None,
             detail: None,
@@ -354,7 +354,7 @@ impl Outcome<'_> {
             // Read it back as soon as the call cannot take effect any more.
             CallError::Unknown { http_status, .. } => {
                 let grace = self.source.rules.attempt_grace_ms;
-                let quiet = plus_ms(self.job.deadline, grace);
+                let quiet = plus_ms(self.job.attempt.deadline_at, grace);
                 (AttemptResult::Unknown, *http_status, quiet, true)
             }
         };

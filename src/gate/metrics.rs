@@ -24,7 +24,7 @@ use crate::domain::chain::AttemptResult;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome as Decision;
 use crate::domain::ids::SourceName;
-use crate::policy::PolicySet;
+use crate::policy::{PolicyHash, PolicySet};
 
 pub use calls::CallMeter;
 pub(super) use scrape::{Scrapes, scrape};
@@ -56,6 +56,8 @@ pub(super) struct Decided {
     pub(super) outcome: Decision,
     /// The policy's id; `None` if none spoke.
     pub(super) policy: Option<String>,
+    /// Its text.
+    pub(super) policy_hash: Option<PolicyHash>,
 }
 
 /// A source, and the kind of event that it told of.
@@ -288,8 +290,12 @@ impl Metrics {
             let ids = set.policies().map(|policy| Some(policy.id.to_string()));
             for policy in ids.chain([None]) {
                 for outcome in [Decision::Accept, Decision::Reject, Decision::Defer] {
-                    let policy = policy.clone();
-                    self.of_decision(source, &Decided { outcome, policy });
+                    let decided = Decided {
+                        outcome,
+                        policy: policy.clone(),
+                        policy_hash: None,
+                    };
+                    self.of_decision(source, &decided);
                 }
             }
         }

@@ -4,6 +4,7 @@
 mod accounts;
 mod advance;
 mod again;
+mod archive;
 mod audit;
 mod dead_letters;
 mod decide;
@@ -42,6 +43,7 @@ mod subscriptions;
 mod verification;
 mod views;
 mod worker;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +60,7 @@ use crate::policy::PolicySet;
 use crate::provider::traced::Tracer;
 use crate::storage::{Storage, StorageError};
 
+use archive::Archive;
 use give_way::GiveWay;
 use heartbeat::Heart;
 use metrics::{Metrics, Scrapes};
@@ -142,6 +145,8 @@ pub(crate) struct Inner {
     storage: Storage,
     journal: Arc<Journal>,
     policies: ArcSwap<PolicySet>,
+    /// The texts of those that have decided.
+    archive: Archive,
     policies_loaded_at: Timestamp,
     sources: BTreeMap<String, Source>,
     clock: Arc<dyn Clock>,
@@ -238,6 +243,7 @@ impl Gate {
             storage: parts.storage,
             journal: parts.journal,
             policies: ArcSwap::from_pointee(parts.policies),
+            archive: Archive::default(),
             policies_loaded_at: parts.clock.now(),
             jobs: jobs::all(&parts.settings, &sources),
             sources,

@@ -4,6 +4,7 @@ use crate::domain::booking::Reading;
 use crate::domain::chain::{AttemptResult, CommandChange, CommandState, FactBody};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AttemptId, ChainId, SourceName, Uid, UnitKey};
+use crate::storage::records::Posted;
 use crate::storage::{StorageError, Tx};
 
 use super::{Inner, keys};
@@ -65,25 +66,25 @@ pub(super) struct AttemptReport {
     pub(super) news: Vec<Reading>,
 }
 
-/// Writes a report down. Always allowed, with or without a lease: an answer of the provider is true,
-/// whoever holds the chain by now.
+/// Writes a report down, and tells whether all that changed is that an attempt has ended. Always allowed,
+/// with or without a lease: an answer of the provider is true, whoever holds the chain by now.
 pub(super) async fn record(
     gate: &Inner,
     tx: &mut Tx,
     source: &SourceName,
     chain: ChainId,
-    report: Report,
+    report: &Report,
     now: Timestamp,
-) -> Result<(), StorageError> {
+) -> Result<bool, StorageError> {
     match report {
         Report::Read { asked_at, readings } => {
-            note_readings(tx, source, chain, readings, asked_at, now).await
+            note_readings(tx, source, chain, readings, *asked_at, now).await?;
         }
         Report::Missing(uid) => {
-            tx.append_fact(chain, None, &FactBody::Missing { uid }, now, None)
-                .await
+            let missing = FactBody::Missing { uid: uid.clone() };
+            tx.append_fact(chain, None, &missing, now, None).await?;
         }
-        Report::ReadLater(_) => Ok(()),
+        Report::ReadLater(_) => {}
         Report::Attempt(report) => {
             let status = report.http_status.map(i64::from);
             let detail = report.detail.as_deref();
@@ -91,16 +92,19 @@ pub(super) async fn record(
                 .finish_attempt(report.attempt, report.result, status, detail, now)
                 .await?;
             // Else another worker has waited its time out, and has brought the command further.
-            if finished.first {
+            let is_first = finished == Posted::New(());
+            if is_first {
                 tx.change_command(&report.change, now).await?;
                 if report.change.state == CommandState::Dead {
                     let notices = &gate.notices;
-                    notices.dead_letter(tx, source, &report, now).await?;
+                    notices.dead_letter(tx, source, report, now).await?;
                 }
             }
-            note_readings(tx, source, chain, report.news, report.asked_at, now).await
+            note_readings(tx, source, chain, &report.news, report.asked_at, now).await?;
+            return Ok(is_first && report.news.is_empty());
         }
     }
+    Ok(false)
 }
 
 /// Files readings under their chain. A reading may show a link (a move, a series) that joins chains.
@@ -108,15 +112,15 @@ async fn note_readings(
     tx: &mut Tx,
     source: &SourceName,
     own: ChainId,
-    readings: Vec<Reading>,
+    readings: &[Reading],
     asked_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), StorageError> {
     for reading in readings {
         let chain = tx
-            .chain_for(source, &keys::of_reading(&reading), now)
+            .chain_for(source, &keys::of_reading(reading), now)
             .await?;
-        let fact = FactBody::Reading(Box::new(reading));
+        let fact = FactBody::Reading(Box::new(reading.clone()));
         let due = (chain != own).then_some(now);
         tx.append_fact(chain, None, &fact, asked_at, due).await?;
     }

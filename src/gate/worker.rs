@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::advance::{Next, advance};
+use super::advance::{Job, Learned, Next, advance};
 use super::error::put_off;
 use super::give_way::Turn;
 use super::metrics::Decided;
@@ -30,6 +30,8 @@ const SLEEP_MS_MAX: i64 = 1_000;
 /// The shortest: what is due already was not to be had a moment ago, because every place is taken or
 /// another instance works it.
 const SLEEP_MS_MIN: i64 = 20;
+/// How often leases that have expired are looked for while there is enough to do.
+const LEFTOVERS: Duration = Duration::from_secs(1);
 /// How long a chain rests after the store failed on it, in ms.
 const STORE_TROUBLE_MS: i64 = 1_000;
 /// Tries of one step, if the store does not take it.
@@ -44,10 +46,15 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
     let places = Arc::new(Semaphore::new(gate.settings.concurrency));
     let in_hand = InHand::default();
     let tasks = TaskTracker::new();
+    let mut looked: Option<Instant> = None;
     while !shutdown.is_cancelled() {
         let turn = gate.give_way.turn().await.begin();
         let leasing = gate.leasing.lock().await;
-        let claimed = claim(gate, places.available_permits(), &in_hand).await;
+        let leftovers = looked.is_none_or(|at| at.elapsed() >= LEFTOVERS);
+        if leftovers {
+            looked = Some(Instant::now());
+        }
+        let claimed = claim(gate, &places, &in_hand, leftovers).await;
         drop(turn);
         let claimed = match claimed {
             Ok(leases) => leases,
@@ -79,8 +86,15 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
             });
         }
         drop(leasing);
-        if !some {
+        if places.available_permits() == 0 {
+            // Whoever ends rings.
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = gate.work.notified() => {}
+            }
+        } else if !some {
             rest(gate, shutdown).await;
+            looked = None;
         }
     }
     tasks.close();
@@ -95,31 +109,35 @@ fn chains(in_hand: &InHand) -> MutexGuard<'_, BTreeSet<ChainId>> {
     in_hand.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes leases. Its own that have expired and that it knows nothing of it frees before: the store
-/// failed when they were taken or given back, and nobody else will take them while this worker lives.
+/// Takes leases for the places that are free once it has its turn. `leftovers` are taken, too: leases that
+/// others have let expire; and its own that have expired and that it knows nothing of, because the store
+/// failed when they were taken or given back: nobody else will take them while this worker lives.
 pub(super) async fn claim(
     gate: &Arc<Inner>,
-    places: usize,
+    places: &Arc<Semaphore>,
     in_hand: &InHand,
+    leftovers: bool,
 ) -> Result<Vec<Lease>, StorageError> {
-    if places == 0 {
+    if places.available_permits() == 0 {
         return Ok(Vec::new());
     }
-    let this = Arc::clone(gate);
-    let in_hand = chains(in_hand).clone();
+    let (this, places, in_hand) = (Arc::clone(gate), Arc::clone(places), Arc::clone(in_hand));
     gate.storage
         .write(move |tx| {
             Box::pin(async move {
                 let settings = &this.settings;
                 let now = this.now();
-                for lease in tx.expired_of(&settings.worker_name, now).await? {
-                    if !in_hand.contains(&lease.chain) {
-                        tx.release_lease(&lease, Some(now)).await?;
+                let (worker, lease_ms) = (&settings.worker_name, settings.lease_ms);
+                if leftovers {
+                    for lease in tx.expired_of(worker, now).await? {
+                        let is_known = chains(&in_hand).contains(&lease.chain);
+                        if !is_known {
+                            tx.release_lease(&lease, Some(now)).await?;
+                        }
                     }
                 }
-                let limit = u32::try_from(places).unwrap_or(u32::MAX);
-                let (worker, lease_ms) = (&settings.worker_name, settings.lease_ms);
-                match this.takes_over.load(Ordering::SeqCst) {
+                let limit = u32::try_from(places.available_permits()).unwrap_or(u32::MAX);
+                match leftovers && this.takes_over.load(Ordering::SeqCst) {
                     true => tx.claim(worker, now, lease_ms, limit).await,
                     false => tx.claim_free(worker, now, lease_ms, limit).await,
                 }
@@ -162,12 +180,18 @@ pub(super) async fn work(gate: &Arc<Inner>, lease: Lease, shutdown: &Cancellatio
         learned = match next {
             Next::Done => return,
             // A call already written down is made even now: it is bounded, and it leaves no doubt.
-            Next::Deliver(job) => Some(keep(gate, &lease, tell(gate, &job)).await),
+            Next::Deliver(job) => Some(Learned {
+                report: keep(gate, &lease, tell(gate, &job)).await,
+                job: Some(job),
+            }),
             Next::Read(_) if shutdown.is_cancelled() => {
                 give_back(gate, &lease, 0).await;
                 return;
             }
-            Next::Read(target) => Some(keep(gate, &lease, read(gate, &lease, &target)).await),
+            Next::Read(target) => Some(Learned {
+                report: keep(gate, &lease, read(gate, &lease, &target)).await,
+                job: None,
+            }),
         };
     }
 }
@@ -178,7 +202,7 @@ pub(super) async fn work(gate: &Arc<Inner>, lease: Lease, shutdown: &Cancellatio
 async fn step(
     gate: &Arc<Inner>,
     lease: &Lease,
-    learned: Option<Report>,
+    learned: Option<Learned>,
 ) -> Result<Next, StorageError> {
     let mut wait_ms = 50;
     let known = learned.is_some();
@@ -204,6 +228,9 @@ async fn step(
             Ok((next, decided)) => {
                 for decided in &decided {
                     gate.metrics.decided(&lease.source, decided);
+                    if let Some(hash) = decided.policy_hash {
+                        gate.archive.kept(hash);
+                    }
                 }
                 spans::decided(gate, lease.chain, &decided, began_at).await;
                 return Ok(next);
@@ -220,7 +247,7 @@ type Stepped = (Next, Vec<Decided>);
 fn one_step(
     gate: &Arc<Inner>,
     lease: &Lease,
-    learned: Option<Report>,
+    learned: Option<Learned>,
     turn: Turn,
 ) -> impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Stepped, StorageError>> + Send + 'static
 {
@@ -235,7 +262,7 @@ fn one_step(
     }
 }
 
-async fn tell(gate: &Arc<Inner>, job: &super::advance::Job) -> Report {
+async fn tell(gate: &Arc<Inner>, job: &Job) -> Report {
     match gate.sources.get(job.lease.source.as_str()) {
         Some(source) => {
             let root = spans::of_chain(gate, job.lease.chain, job.command.created_at).await;

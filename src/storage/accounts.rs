@@ -17,9 +17,14 @@ const ACCOUNTS: Sql = Sql::same(
      WHERE owner = $1 AND kind = 'booker' ORDER BY unit",
 )
 .in_sets();
-const LOCK_ACCOUNTS: Sql =
-    Sql::same("SELECT id FROM account WHERE owner = $1 AND kind = 'booker' ORDER BY id FOR UPDATE")
-        .in_sets();
+// Locked in the order in which everybody locks them.
+const LOCKED_ACCOUNTS: Sql = Sql::each(
+    "SELECT unit, posted, held, credit_limit, status, created_at FROM account
+     WHERE owner = $1 AND kind = 'booker' ORDER BY id",
+    "SELECT unit, posted, held, credit_limit, status, created_at FROM account
+     WHERE owner = $1 AND kind = 'booker' ORDER BY id FOR UPDATE",
+)
+.in_sets();
 const ENTRIES: Sql = Sql::same(
     "SELECT entry.txn_id, entry.line, txn.kind, txn.actor, txn.reason, txn.decision_id,
          txn.recorded_at, entry.hold_id, hold.uid, hold.seat, entry.layer, entry.amount,
@@ -61,17 +66,21 @@ pub(super) const WAIVERS: Sql =
     Sql::same("SELECT decision_id FROM waiver WHERE chain_id = $1 ORDER BY decision_id");
 
 impl Tx {
-    /// Keeps the balances of an owner as they are until the transaction ends, so that what is decided
-    /// by them can be held. Where there is only one writer, that is so already.
+    /// The accounts of an owner, kept as they are until the transaction ends, so that what is decided by
+    /// them can be held. Where there is only one writer, they are kept so already.
     ///
     /// # Errors
     /// [`StorageError::Conflict`] if another transaction has them for too long.
-    pub async fn lock_accounts(&mut self, owner: &Owner) -> Result<(), StorageError> {
+    pub async fn locked_accounts(
+        &mut self,
+        owner: &Owner,
+    ) -> Result<Option<AccountRows>, StorageError> {
         self.alone_with(|| Key::Owner(owner.clone())).await?;
-        if self.has_rivals() {
-            self.query(LOCK_ACCOUNTS).bind(owner).run().await?;
+        let mut all: Option<AccountRows> = None;
+        for row in self.query(LOCKED_ACCOUNTS).bind(owner).all().await? {
+            add(&mut all, &row)?;
         }
-        Ok(())
+        Ok(all)
     }
 
     /// The accounts of an owner. `None` if there are none.

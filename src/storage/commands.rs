@@ -4,7 +4,7 @@ use super::backend::{Row, Sql, Tx};
 use super::decisions::unit_key;
 use super::error::StorageError;
 use super::records::{
-    Attempt, AttemptResult, Command, CommandChange, CommandState, FinishedAttempt, NewCommand,
+    Attempt, AttemptResult, Command, CommandChange, CommandState, NewCommand, Posted,
 };
 use super::words::{from_word, from_word_or_null, word};
 use crate::domain::clock::Timestamp;
@@ -22,11 +22,7 @@ const CHANGE: Sql = Sql::same(
      WHERE id = $1",
 )
 .in_sets();
-const CHAIN: Sql = Sql::same(
-    "SELECT command.chain_id FROM attempt JOIN command ON command.id = attempt.command_id
-     WHERE attempt.id = $1",
-)
-.in_sets();
+const ATTEMPT: Sql = Sql::same("SELECT id FROM attempt WHERE id = $1").in_sets();
 pub(super) const OF_CHAIN: Sql = Sql::same(
     "SELECT id, decision_id, uid, seat, number, action, purpose, reason, state, tries, due_at, note,
          created_at
@@ -83,9 +79,9 @@ impl Tx {
         insert.bind(now).bind(deadline).one().await?.get("id")
     }
 
-    /// Records how a call ended, and tells to which chain it belongs by now. Needs no lease: what
-    /// happened has happened. What is recorded already stays as it is, and so must its command then:
-    /// whoever gave the attempt up has gone on from there.
+    /// Records how a call ended. Needs no lease: what happened has happened. [`Posted::Duplicate`] if
+    /// that is recorded already: it stays as it is, and so must its command then, because whoever gave the
+    /// attempt up has gone on from there.
     ///
     /// # Errors
     /// [`StorageError::Missing`] if there is no such attempt.
@@ -96,15 +92,14 @@ impl Tx {
         http_status: Option<i64>,
         detail: Option<&str>,
         now: Timestamp,
-    ) -> Result<FinishedAttempt, StorageError> {
+    ) -> Result<Posted<()>, StorageError> {
         let finish = self.query(FINISH_ATTEMPT).bind(attempt).bind(now);
         let finish = finish.bind(word(result)?).bind(http_status);
-        let first = finish.bind(detail).run().await? == 1;
-        match self.query(CHAIN).bind(attempt).optional().await? {
-            Some(row) => Ok(FinishedAttempt {
-                chain: row.get("chain_id")?,
-                first,
-            }),
+        if finish.bind(detail).run().await? == 1 {
+            return Ok(Posted::New(()));
+        }
+        match self.query(ATTEMPT).bind(attempt).optional().await? {
+            Some(_) => Ok(Posted::Duplicate),
             None => Err(StorageError::Missing {
                 what: "attempt",
                 id: attempt.0,

@@ -13,8 +13,9 @@ use crate::domain::ids::ChainId;
 const SET_DUE: Sql =
     Sql::same("UPDATE chain SET due_at = $2 WHERE id = $1 AND merged_into IS NULL");
 const DUE_NO_LATER: Sql = Sql::same(
-    "UPDATE chain SET due_at = $2
-     WHERE id = $1 AND merged_into IS NULL AND (due_at IS NULL OR due_at > $2)",
+    "UPDATE chain SET version = version + 1,
+         due_at = CASE WHEN due_at IS NULL OR due_at > $2 THEN $2 ELSE due_at END
+     WHERE id = $1 AND merged_into IS NULL",
 );
 // Two statements, so that each is read from its own index: what its holder has let expire, and what is
 // due and free. A holder never takes over from itself: it is alive, and at work. On a server, rows that
@@ -63,6 +64,11 @@ const HELD_VERSION: Sql = Sql::same(
 )
 .in_sets();
 const LOCK: Sql = Sql::same("SELECT id FROM chain WHERE id = $1 FOR UPDATE").in_sets();
+const LOCK_LEASED: Sql = Sql::each(
+    "SELECT version, lease_fence, lease_owner FROM chain WHERE id = $1",
+    "SELECT version, lease_fence, lease_owner FROM chain WHERE id = $1 FOR UPDATE",
+)
+.in_sets();
 const EARLIEST_DUE: Sql = Sql::same(
     "SELECT MIN(due_at) AS at FROM chain WHERE due_at IS NOT NULL AND lease_until IS NULL",
 );
@@ -83,7 +89,8 @@ impl Tx {
         update.run().await.map(drop)
     }
 
-    /// Makes a chain due at `due`, unless it is due earlier.
+    /// Makes a chain due at `due`, unless it is due earlier, and a new version of it: whoever has it
+    /// leased looks at all of it again.
     ///
     /// # Errors
     /// If the store fails.
@@ -187,16 +194,24 @@ impl Tx {
         Ok(())
     }
 
-    /// Whether a lease is still the one to write by: its fence is the highest, it was not given
-    /// back, and its chain was not merged away. An expired lease that nobody took over still holds.
+    /// As [`Tx::lock_chain`], and gives what [`Tx::held_version`] gives.
     ///
     /// # Errors
-    /// If the store fails.
-    pub async fn holds_lease(&mut self, lease: &Lease) -> Result<bool, StorageError> {
-        Ok(self.held_version(lease).await?.is_some())
+    /// As [`Tx::lock_chain`].
+    pub async fn lock_leased(&mut self, lease: &Lease) -> Result<Option<i64>, StorageError> {
+        self.alone_with(|| Key::Chain(lease.chain)).await?;
+        let lock = self.query(LOCK_LEASED).bind(lease.chain);
+        let Some(row) = lock.optional().await? else {
+            return Ok(None);
+        };
+        let owner: Option<String> = row.get("lease_owner")?;
+        let holds = owner.is_some() && row.get::<i64>("lease_fence")? == lease.fence;
+        Ok(holds.then_some(row.get("version")?))
     }
 
-    /// The version of a leased chain: goes up with every fact and every merge. `None` if the lease was lost.
+    /// The version of a leased chain: goes up with every fact and every merge, and with whatever anybody
+    /// but its worker does. `None` if the lease was lost: another fence is the highest, it was given back,
+    /// or the chain was merged away. An expired lease that nobody took over still holds.
     ///
     /// # Errors
     /// If the store fails.

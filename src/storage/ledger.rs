@@ -19,7 +19,6 @@ const HOLD: Sql = Sql::same(
      FROM hold JOIN account ON account.id = hold.account_id WHERE hold.id = $1",
 )
 .in_sets();
-const HOLD_OF_DECISION: Sql = Sql::same("SELECT id FROM hold WHERE decision_id = $1").in_sets();
 const INSERT_HOLD: Sql = Sql::same(
     "INSERT INTO hold (account_id, chain_id, decision_id, uid, seat, amount, state, created_at,
          updated_at)
@@ -105,7 +104,7 @@ impl Tx {
         {
             return Err(LedgerError::UnknownUnit(amount.unit.clone()));
         }
-        let found = self.account(&top_up.owner, &amount.unit).await?;
+        let found = self.account(&top_up.owner, &amount.unit, None).await?;
         let account = match found {
             Some(account) if account.balance.status == AccountStatus::Closed => {
                 return Err(LedgerError::Closed);
@@ -167,9 +166,10 @@ impl Tx {
         now: Timestamp,
     ) -> Result<HoldId, LedgerError> {
         let asked = &request.amount;
-        let earlier = self.query(HOLD_OF_DECISION).bind(request.decision);
-        if let Some(row) = earlier.optional().await? {
-            return Ok(row.get("id")?);
+        let (owner, decision) = (&request.owner, Some(request.decision));
+        let found = self.account(owner, &asked.unit, decision).await?;
+        if let Some(hold) = found.as_ref().and_then(|account| account.hold) {
+            return Ok(hold);
         }
         if !ledger::is_postable(asked.minor) {
             return Err(LedgerError::Amount(asked.clone()));
@@ -181,7 +181,6 @@ impl Tx {
             .collect();
 
         // The account that is asked comes first: it is the only one that can refuse.
-        let found = self.account(&request.owner, &asked.unit).await?;
         let account = usable(found, asked)?;
         let lines = ledger::hold(asked.minor);
         let own = parts.iter().filter(|part| part.account == account.id);

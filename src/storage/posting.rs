@@ -14,8 +14,9 @@ use crate::domain::owner::Owner;
 use crate::ledger::{BALANCE_MINOR_MAX, Change, Line, Role, change};
 
 const ACCOUNT: Sql = Sql::same(
-    "SELECT id, unit, posted, held, credit_limit, status FROM account
-     WHERE owner = $1 AND unit = $2 AND kind = 'booker'",
+    "SELECT id, unit, posted, held, credit_limit, status,
+         (SELECT hold.id FROM hold WHERE hold.decision_id = $3) AS hold_id
+     FROM account WHERE owner = $1 AND unit = $2 AND kind = 'booker'",
 )
 .in_sets();
 // One statement takes the step or does not. The CHECK of the table says the same once more.
@@ -77,6 +78,8 @@ pub(super) struct Part {
 pub(super) struct Account {
     pub(super) id: AccountId,
     pub(super) balance: Balance,
+    /// What the decision that was asked about holds already.
+    pub(super) hold: Option<HoldId>,
 }
 
 /// A running balance after a step.
@@ -104,21 +107,19 @@ type Entry = (
 pub(super) type Steps = BTreeMap<AccountId, After>;
 
 impl Tx {
-    /// A booker's account in one unit.
+    /// A booker's account in one unit, and what a decision holds, on whichever account.
     pub(super) async fn account(
         &mut self,
         owner: &Owner,
         unit: &UnitCode,
+        decision: Option<DecisionId>,
     ) -> Result<Option<Account>, StorageError> {
-        let row = self
-            .query(ACCOUNT)
-            .bind(owner)
-            .bind(unit)
-            .optional()
-            .await?;
+        let account = self.query(ACCOUNT).bind(owner).bind(unit);
+        let row = account.bind(decision).optional().await?;
         row.map(|row| {
             Ok(Account {
                 id: row.get("id")?,
+                hold: row.get("hold_id")?,
                 balance: Balance {
                     unit: row.get("unit")?,
                     posted: row.get("posted")?,
@@ -142,6 +143,7 @@ impl Tx {
         let row = insert.bind(owner).bind(true).bind(now).optional().await?;
         Ok(Account {
             id: opened(row.as_ref())?,
+            hold: None,
             balance: Balance {
                 unit: unit.clone(),
                 posted: 0,

@@ -202,6 +202,24 @@ pub struct NewDecision {
     pub decided_at: Timestamp,
 }
 
+impl NewDecision {
+    /// What it is once it is stored.
+    pub fn stored(self, id: DecisionId) -> Decision {
+        Decision {
+            id,
+            unit: self.unit,
+            start: self.start,
+            end: self.end,
+            round: self.round,
+            outcome: self.outcome,
+            decider: self.decider,
+            message: self.message,
+            terms: self.terms,
+            decided_at: self.decided_at,
+        }
+    }
+}
+
 /// A command to be stored.
 #[derive(Debug, Clone)]
 pub struct NewCommand {
@@ -272,15 +290,6 @@ pub struct Lease {
     pub fence: i64,
     /// Until when.
     pub until: Timestamp,
-}
-
-/// What came of recording how an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FinishedAttempt {
-    /// The chain it belongs to by now.
-    pub chain: ChainId,
-    /// Whether nothing had been recorded before.
-    pub first: bool,
 }
 
 /// A daemon on this store.

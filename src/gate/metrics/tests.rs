@@ -23,6 +23,7 @@ fn text() -> String {
     let decided = Decided {
         outcome: Decision::Accept,
         policy: None,
+        policy_hash: None,
     };
     metrics.decided(&source, &decided);
     metrics.circuit(&source, true);

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::check;
@@ -460,7 +461,8 @@ fn take_work(gate: &Arc<Inner>) -> InHand {
     let work = turnstile.around(async move {
         let shutdown = CancellationToken::new();
         let in_hand = worker::InHand::default();
-        for lease in worker::claim(&gate, 1, &in_hand).await.unwrap() {
+        let one = Arc::new(Semaphore::new(1));
+        for lease in worker::claim(&gate, &one, &in_hand, true).await.unwrap() {
             worker::work(&gate, lease, &shutdown).await;
         }
     });

@@ -127,6 +127,7 @@ pub(super) fn gate(
         journal: Arc::clone(&stage.journal),
         policies: ArcSwap::from(Arc::clone(&stage.policies)),
         policies_loaded_at: clock.now(),
+        archive: super::super::archive::Archive::default(),
         sources: [(SOURCE.to_owned(), source)].into(),
         clock: Arc::clone(clock),
         metrics: Metrics::new(&CallMeter::default()),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 pub use crate::domain::account::AccountStatus;
 use crate::domain::amount::{Amount, UnitCode};
+use crate::domain::chain::{Hold, HoldState};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DecisionId, HoldId, UnitKey};
 use crate::domain::owner::Owner;
@@ -36,6 +37,23 @@ pub struct HoldRequest {
     pub decision: DecisionId,
     /// The booking or seat.
     pub unit: UnitKey,
+}
+
+impl HoldRequest {
+    /// What it is once it is held.
+    pub fn stored(self, id: HoldId) -> Hold {
+        Hold {
+            id,
+            decision: self.decision,
+            unit: self.unit,
+            owner: self.owner,
+            amount: self.amount,
+            captured: 0,
+            released: 0,
+            refunded: 0,
+            state: HoldState::Held,
+        }
+    }
 }
 
 /// What an account has, in minor units.

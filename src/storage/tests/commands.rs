@@ -46,7 +46,7 @@ async fn a_command_and_its_attempts_come_back_as_written() {
         tx.begin_attempt(id, "w2", at(31), at(41)).await?;
         tx.finish_attempt(first, AttemptResult::Transient, Some(503), Some("busy"), at(12)).await?
     });
-    assert_eq!(of, Ok(FinishedAttempt { chain, first: true }));
+    assert_eq!(of, Ok(Posted::New(())));
     let command = load(&place, chain).await;
     assert_eq!(command.id, id);
     assert_eq!((command.state, command.tries), (CommandState::Open, 0));
@@ -91,26 +91,10 @@ async fn the_first_answer_to_an_attempt_stays() {
         tx.finish_attempt(attempt, AttemptResult::Unknown, None, None, at(22)).await?;
         tx.finish_attempt(attempt, AttemptResult::Ok, Some(200), None, at(23)).await?
     });
-    let first = false;
-    assert_eq!(second, Ok(FinishedAttempt { chain, first }));
+    assert_eq!(second, Ok(Posted::Duplicate));
     let attempt = load(&place, chain).await.attempts.remove(0);
     assert_eq!(attempt.result, Some(AttemptResult::Unknown));
     assert_eq!(attempt.answered_at, Some(at(22)));
-}
-
-async fn an_answer_finds_the_chain_that_its_own_was_merged_into() {
-    let place = Place::new().await;
-    let older = store!(place.storage, tx => {
-        tx.chain_for(&source(), &keys(&["older"]), at(0)).await?
-    })
-    .unwrap();
-    let (_, id) = open_command(&place).await;
-    let of = store!(place.storage, tx => {
-        let attempt = tx.begin_attempt(id, "w1", at(11), at(21)).await?;
-        tx.chain_for(&source(), &keys(&["older", "a"]), at(12)).await?;
-        tx.finish_attempt(attempt, AttemptResult::Ok, Some(200), None, at(13)).await?
-    });
-    assert_eq!(of.unwrap().chain, older);
 }
 
 async fn a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived() {
@@ -260,7 +244,6 @@ on_both! {
     the_last_call_of_a_source_is_found,
     a_command_and_its_attempts_come_back_as_written,
     the_first_answer_to_an_attempt_stays,
-    an_answer_finds_the_chain_that_its_own_was_merged_into,
     a_dead_command_is_listed_with_its_last_attempt_and_can_be_revived,
     a_purged_command_stays_dead_and_is_not_listed,
     changes_are_listed_newest_first,

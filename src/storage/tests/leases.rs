@@ -32,7 +32,12 @@ async fn release(place: &Place, lease: &Lease, due: Option<Timestamp>) -> bool {
 
 async fn holds(place: &Place, lease: &Lease) -> bool {
     let lease = lease.clone();
-    read!(place.storage, tx => tx.holds_lease(&lease).await?).unwrap()
+    let (seen, locked) = store!(place.storage, tx => {
+        (tx.held_version(&lease).await?, tx.lock_leased(&lease).await?)
+    })
+    .unwrap();
+    assert_eq!(seen, locked);
+    seen.is_some()
 }
 
 async fn the_longest_waiting_come_first_and_each_goes_to_one_worker() {

@@ -180,7 +180,7 @@ async fn credit_is_held_once_by_whoever_decides_first() {
             insist!({
                 let uid = uid.clone();
                 store!(storage, tx => {
-                    tx.lock_accounts(&owner("ada")).await?;
+                    tx.locked_accounts(&owner("ada")).await?;
                     let balance = tx.balances(&owner("ada")).await?.unwrap().remove(0);
                     if balance.available() < 200 {
                         return Ok(false);
