@@ -165,14 +165,14 @@ pub(super) fn revival(
         return (false, None);
     };
     let settled_at = last_told.map_or(last_heard, |at| plus_ms(at, rules.settle_ms));
-    // What a confirm of ours may have revived has ended again if we took it back, or if a look at it
-    // afterwards shows so.
+    // What a confirm of ours may have revived has ended again if we took it back, or if a look at it that
+    // began when the confirm was answered, or later, shows so.
     let ended_since = |confirmed_at: Timestamp| {
         calls.iter().any(|call| {
             call.certain && call.action != Action::Confirm && call.over_at >= confirmed_at
         }) || read
             .iter()
-            .any(|(at, reading)| *at > confirmed_at && reading.status.is_over())
+            .any(|(at, reading)| *at >= confirmed_at && reading.status.is_over())
     };
     let ours = calls.iter().any(|call| {
         call.action == Action::Confirm

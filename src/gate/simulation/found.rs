@@ -8,12 +8,6 @@ use crate::domain::booking::Party::{self, Booker, Host};
 
 /// What went wrong, and the history.
 pub(super) fn histories() -> Vec<(&'static str, Vec<Action>)> {
-    let mut taken_back = vec![books(Asking, Rich), ARRIVES];
-    taken_back.extend([Go(0); 6]);
-    taken_back.extend([cancels(0, Booker), Go(0), ARRIVES, ARRIVES, Go(3)]);
-    taken_back.extend([Go(0); 10]);
-    taken_back.extend([Pass { seconds: 120 }, Go(0), Go(0), Go(0)]);
-    taken_back.push(Confirm { booking: 0 });
     vec![
         ("a slow look hid a confirm by hand", slow_look()),
         (
@@ -51,7 +45,11 @@ pub(super) fn histories() -> Vec<(&'static str, Vec<Action>)> {
         ),
         (
             "a confirm by hand was not seen once we had taken ours back",
-            taken_back,
+            cancelled_after(5),
+        ),
+        (
+            "a look in the moment of our confirm did not count, and hid a confirm by hand",
+            cancelled_after(6),
         ),
         (
             "what was brought back stood undecided where only its cancel had been heard of",
@@ -111,6 +109,17 @@ fn slow_look() -> Vec<Action> {
         Pass { seconds: 40 },
         Go(0),
     ]
+}
+
+/// A cancel after so many steps: before our confirm, or right after it.
+fn cancelled_after(steps: usize) -> Vec<Action> {
+    let mut history = vec![books(Asking, Rich), ARRIVES];
+    history.extend(vec![Go(0); steps]);
+    history.extend([cancels(0, Booker), Go(0), ARRIVES, ARRIVES, Go(3)]);
+    history.extend([Go(0); 10]);
+    history.extend([Pass { seconds: 120 }, Go(0), Go(0), Go(0)]);
+    history.push(Confirm { booking: 0 });
+    history
 }
 
 fn late_answer() -> Vec<Action> {
