@@ -12,6 +12,7 @@ use crate::domain::booking::{Reading, Status};
 use crate::domain::chain::{AttemptResult, CommandChange, CommandState};
 use crate::domain::clock::{Timestamp, ms_between, plus_ms};
 use crate::domain::decision::Action;
+use crate::domain::ids::DeliveryId;
 use crate::domain::plan::still_wanted;
 use crate::provider::{Call, CallError, Target};
 
@@ -48,7 +49,7 @@ async fn attempt(gate: &Arc<Inner>, source: &Source, job: &Job) -> AttemptReport
         Ok(reading) => reading,
         Err(error) => return outcome.failed(&error),
     };
-    if !gate.caught_up(CATCH_UP).await || !unchanged(gate, job).await {
+    if !unchanged(gate, job).await {
         return outcome.overtaken(reading);
     }
     let now = gate.now();
@@ -109,14 +110,30 @@ pub(super) async fn read(source: &Source, target: &Target) -> Result<Reading, Ca
     }
 }
 
-/// Whether the chain still is as it was when the attempt was written down.
+/// Whether the chain still is as it was when the attempt was written down, with all that had come in
+/// before this moment filed.
 async fn unchanged(gate: &Arc<Inner>, job: &Job) -> bool {
+    if !gate.drained(CATCH_UP).await {
+        return false;
+    }
+    match look(gate, job).await {
+        Some((version, None)) => version == job.record.version,
+        // It may be about this chain.
+        Some((_, Some(_))) => {
+            let version = |(version, _)| version == job.record.version;
+            gate.caught_up(CATCH_UP).await && look(gate, job).await.is_some_and(version)
+        }
+        None => false,
+    }
+}
+
+/// The version of the chain, unless the lease was lost, and the last delivery that is not filed.
+async fn look(gate: &Arc<Inner>, job: &Job) -> Option<(i64, Option<DeliveryId>)> {
     let lease = job.lease.clone();
-    let version = gate
+    let looking = gate
         .storage
-        .look_together(move |tx| Box::pin(async move { tx.held_version(&lease).await }))
-        .await;
-    matches!(version, Ok(Some(version)) if version == job.record.version)
+        .look_together(move |tx| Box::pin(async move { tx.look_at(&lease).await }));
+    looking.await.ok().flatten()
 }
 
 /// Turns what happened into what is written down.

@@ -172,9 +172,8 @@ impl Inner {
     /// False if that takes longer than `patience`.
     pub(super) async fn caught_up(&self, patience: Duration) -> bool {
         let mut activity = self.idle.subscribe();
-        let goal = activity.borrow_and_update().journalled;
         let catching_up = async {
-            if activity.wait_for(|now| now.drained >= goal).await.is_err() {
+            if !self.drained(patience).await {
                 return false;
             }
             let read = self
@@ -199,6 +198,16 @@ impl Inner {
         };
         let caught_up = tokio::time::timeout(patience, catching_up).await;
         matches!(caught_up, Ok(true))
+    }
+
+    /// Waits until everything that the journal had acknowledged before this moment is stored. False if that
+    /// takes longer than `patience`.
+    pub(super) async fn drained(&self, patience: Duration) -> bool {
+        let mut activity = self.idle.subscribe();
+        let goal = activity.borrow_and_update().journalled;
+        let drained = activity.wait_for(|now| now.drained >= goal);
+        let drained = tokio::time::timeout(patience, drained).await;
+        matches!(drained, Ok(Ok(_)))
     }
 
     /// The oldest delivery that is not filed, as it was at some moment after `since`. All who wait for

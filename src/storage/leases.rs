@@ -8,7 +8,7 @@ use super::error::StorageError;
 use super::records::Lease;
 use super::words::earlier;
 use crate::domain::clock::{Timestamp, plus_ms};
-use crate::domain::ids::ChainId;
+use crate::domain::ids::{ChainId, DeliveryId};
 
 const SET_DUE: Sql =
     Sql::same("UPDATE chain SET due_at = $2 WHERE id = $1 AND merged_into IS NULL");
@@ -61,6 +61,11 @@ const RELEASE: Sql = Sql::same(
 .in_sets();
 const HELD_VERSION: Sql = Sql::same(
     "SELECT version FROM chain WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
+)
+.in_sets();
+const LOOK: Sql = Sql::same(
+    "SELECT version, (SELECT MAX(id) FROM delivery WHERE filed_at IS NULL) AS unfiled FROM chain
+     WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
 )
 .in_sets();
 const LOCK: Sql = Sql::same("SELECT id FROM chain WHERE id = $1 FOR UPDATE").in_sets();
@@ -219,6 +224,20 @@ impl Tx {
         let held = self.query(HELD_VERSION).bind(lease.chain).bind(lease.fence);
         let row = held.optional().await?;
         row.map(|row| row.get("version")).transpose()
+    }
+
+    /// What [`Tx::held_version`] gives, and the last delivery that is not filed yet, at one moment.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn look_at(
+        &mut self,
+        lease: &Lease,
+    ) -> Result<Option<(i64, Option<DeliveryId>)>, StorageError> {
+        let look = self.query(LOOK).bind(lease.chain).bind(lease.fence);
+        let row = look.optional().await?;
+        row.map(|row| Ok((row.get("version")?, row.get("unfiled")?)))
+            .transpose()
     }
 
     /// When there is something to claim next: the earliest due time of a free chain, or expiry of a

@@ -32,11 +32,15 @@ async fn release(place: &Place, lease: &Lease, due: Option<Timestamp>) -> bool {
 
 async fn holds(place: &Place, lease: &Lease) -> bool {
     let lease = lease.clone();
-    let (seen, locked) = store!(place.storage, tx => {
-        (tx.held_version(&lease).await?, tx.lock_leased(&lease).await?)
+    let (seen, locked, looked) = store!(place.storage, tx => {
+        let looked = tx.look_at(&lease).await?;
+        (tx.held_version(&lease).await?, tx.lock_leased(&lease).await?, looked)
     })
     .unwrap();
-    assert_eq!(seen, locked);
+    assert_eq!(
+        (seen, seen.map(|version| (version, None))),
+        (locked, looked)
+    );
     seen.is_some()
 }
 
