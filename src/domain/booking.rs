@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::ids::{SeatId, Uid};
 use super::owner::Owner;
+use super::phone::Phone;
 
 /// The state of a booking at the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,6 +74,30 @@ pub struct Booker {
     pub time_zone: Option<String>,
     /// Language tag, such as `en`.
     pub locale: Option<String>,
+    /// The phone number, if the provider named one that has its country code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
+}
+
+/// A person whose calendar it is, as far as the provider names them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Host {
+    /// The address, normalised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Owner>,
+    /// The name in the host's booking link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The provider's own id: a number or an address of its API, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+impl Host {
+    /// Whether anything is known of them.
+    pub fn is_named(&self) -> bool {
+        self.email.is_some() || self.username.is_some() || self.id.is_some()
+    }
 }
 
 /// What a booking is about. Every text comes from strangers: never trusted, never logged.
@@ -93,6 +118,9 @@ pub struct Details {
     pub event_type_aliases: Vec<String>,
     /// Who booked.
     pub booker: Booker,
+    /// Whose calendar it is; several where a team receives. Empty if the provider names nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<Host>,
     /// Further people the booker invited, normalised; those without an address are left out.
     pub guests: Vec<Owner>,
     /// Answers by field name. Fields without a value are absent.

@@ -11,6 +11,7 @@ pub mod event;
 pub mod ids;
 pub mod notice;
 pub mod owner;
+pub mod phone;
 pub mod plan;
 pub mod secret;
 #[cfg(test)]

@@ -68,11 +68,15 @@ pub(super) async fn decide(
         let judgement = match &deciding.how {
             How::Carry(before) => carried(tx, record, *before, details, &spare).await?,
             How::Defer(why) => {
-                let judged = judge(tx, &policies, record, unit, details, deciding, &spare);
-                deferred(judged.await?, why)
+                let facts = asked(record, timeline, unit, details);
+                deferred(
+                    judge(tx, &policies, facts, unit, deciding, &spare).await?,
+                    why,
+                )
             }
             How::Policy | How::HostConfirm => {
-                judge(tx, &policies, record, unit, details, deciding, &spare).await?
+                let facts = asked(record, timeline, unit, details);
+                judge(tx, &policies, facts, unit, deciding, &spare).await?
             }
         };
         if let (Outcome::Accept, Some(payer)) = (judgement.outcome, &judgement.payer) {
@@ -156,25 +160,36 @@ pub(super) fn returning(record: &ChainRecord, holds: &[HoldId]) -> Spare {
     Spare(back.collect())
 }
 
-async fn judge(
-    tx: &mut Tx,
-    policies: &PolicySet,
+/// What a policy is told of a booking before it asks for more.
+fn asked(
     record: &ChainRecord,
+    timeline: &Timeline<'_>,
     unit: &Unit<'_>,
     details: &Details,
-    deciding: &Deciding,
-    spare: &Spare,
-) -> Result<Judgement, StorageError> {
+) -> Facts {
     let asked = unit
         .ask
         .map(|ask| ask.provider_time.unwrap_or(ask.heard_at));
-    let mut facts = Facts {
+    let (uid, origin) = (&unit.key.uid, &timeline.origin(&unit.key).uid);
+    Facts {
         now: asked.unwrap_or(details.start),
         source: record.source.clone(),
-        uid: unit.key.uid.clone(),
+        uid: uid.clone(),
+        origin: Some(origin.clone()).filter(|origin| origin != uid),
         details: details.clone(),
         account: Loaded::Not,
-    };
+    }
+}
+
+async fn judge(
+    tx: &mut Tx,
+    policies: &PolicySet,
+    mut facts: Facts,
+    unit: &Unit<'_>,
+    deciding: &Deciding,
+    spare: &Spare,
+) -> Result<Judgement, StorageError> {
+    let owner = facts.details.booker.email.clone();
     let verdict = loop {
         match policies.evaluate(&facts) {
             Evaluation::Decided(verdict) => break verdict,
@@ -183,12 +198,10 @@ async fn judge(
                     needs.contains(&Need::Account),
                     "the only fact there is to load"
                 );
-                let owner = details.booker.email.as_ref();
-                facts.account = Loaded::Known(account(tx, owner, spare).await?);
+                facts.account = Loaded::Known(account(tx, owner.as_ref(), spare).await?);
             }
         }
     };
-    let owner = details.booker.email.clone();
     let payer = match &facts.account {
         Loaded::Known(known) => payer_with(owner, &verdict.terms, known.as_ref()),
         Loaded::Not | Loaded::Failed(_) => payer(tx, owner, &verdict.terms, spare).await?,

@@ -64,6 +64,15 @@ pub fn in_words(ms: i64) -> String {
     counted(ms.max(0) / unit_ms, name)
 }
 
+/// A measured length of time in words, never longer units than hours: days of opening hours are not
+/// days.
+pub fn in_hours(ms: i64) -> String {
+    match ms {
+        ms if ms >= 2 * HOUR_MS => counted(ms / HOUR_MS, "hour"),
+        _ => in_words(ms),
+    }
+}
+
 fn counted(count: i64, name: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {name}{plural}")
@@ -93,6 +102,8 @@ mod tests {
         assert_eq!(in_words(2 * DAY_MS - 1), "47 hours");
         assert_eq!(in_words(90 * MINUTE_MS), "90 minutes");
         assert_eq!(in_words(-5), "0 minutes");
+        assert_eq!(in_hours(3 * DAY_MS), "72 hours");
+        assert_eq!(in_hours(90 * MINUTE_MS), "90 minutes");
     }
 
     proptest! {

@@ -215,6 +215,10 @@ impl<'p> Run<'p> {
             let finding = self.findings[*index].as_ref()?;
             match (&rule.note, &finding.error) {
                 (_, Some(error)) => Some(format!("{} could not be answered: {error}", rule.id)),
+                // Nobody but a person can answer it.
+                (None, None) if finding.truth == Truth::Unknown => {
+                    Some(format!("{} asks for a person", rule.id))
+                }
                 (Some(note), None) if outcome != Outcome::Accept => {
                     Some(note.render(&finding.facts))
                 }

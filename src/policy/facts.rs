@@ -20,6 +20,9 @@ pub struct Facts {
     pub source: SourceName,
     /// The booking.
     pub uid: Uid,
+    /// The booking that the moves to this one began with, where it took another's place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Uid>,
     /// Who, what and when.
     pub details: Details,
     /// The booker's account; `None` if there is none. See [`Need::Account`].

@@ -1,4 +1,4 @@
-//! Lists of addresses, domains and names: written in the policy or kept in a file beside it. They
+//! Lists of addresses, domains, names and phone numbers: written in the policy or kept in a file beside it. They
 //! are compiled into hash sets once, so that a list of a million lines costs an evaluation nothing.
 
 use std::cell::RefCell;
@@ -14,6 +14,7 @@ use super::diagnostic::{Sink, Span};
 use super::reader::{At, Table, Value};
 use super::text::{clean, nearest, quote};
 use crate::domain::owner::Owner;
+use crate::domain::phone::Phone;
 
 /// The most lines a list file may have.
 pub const LIST_LINES_MAX: usize = 1_000_000;
@@ -21,6 +22,9 @@ pub const LIST_LINES_MAX: usize = 1_000_000;
 const WRONG_LINES_SHOWN_MAX: usize = 5;
 /// The longest name that is compared, in characters.
 const NAME_CHARS_MAX: usize = 200;
+
+/// What an entry of a list may be.
+const ENTRIES: &str = "one of ada@example.org, example.org, *.example.org, +442079460000 or a name";
 
 /// Reads a list file: the policy file's name and the path as it is written there.
 pub type ReadList<'a> = dyn Fn(&str, &str) -> io::Result<String> + 'a;
@@ -34,6 +38,8 @@ pub struct List {
     pub domains: Domains,
     /// Names of people, as [`fold_name`] writes them.
     pub names: HashSet<Box<str>>,
+    /// Phone numbers with their country codes.
+    pub phones: HashSet<Box<str>>,
 }
 
 /// Domains, some with everything below them.
@@ -104,11 +110,20 @@ impl List {
         }
     }
 
-    /// One line of a file: an address if it has an @, a domain if it has a dot and no blank
-    /// (`@example.org` is a domain too), else a name.
+    fn add_phone(&mut self, text: &str) -> bool {
+        let phone = Phone::parse(text);
+        phone.is_ok_and(|phone| {
+            self.phones.insert(phone.as_str().into());
+            true
+        })
+    }
+
+    /// One line of a file: a phone number if it begins with a +, an address if it has an @, a domain
+    /// if it has a dot and no blank (`@example.org` is a domain too), else a name.
     fn add_line(&mut self, line: &str) -> bool {
         match line.strip_prefix('@') {
             Some(domain) => self.domains.add(domain),
+            None if line.starts_with('+') && !line.contains('@') => self.add_phone(line),
             None if line.contains('@') => self.add_email(line),
             None if line.contains('.') && !line.contains(char::is_whitespace) => {
                 self.domains.add(line)
@@ -126,7 +141,9 @@ impl List {
             &self.domains.below,
             &self.names,
         ];
-        for set in sets {
+        // Younger than the form of the hash: a list without numbers is hashed as ever.
+        let phones = Some(&self.phones).filter(|phones| !phones.is_empty());
+        for set in sets.into_iter().chain(phones) {
             let mut entries: Vec<&str> = set.iter().map(AsRef::as_ref).collect();
             entries.sort_unstable();
             hasher.update((entries.len() as u64).to_be_bytes());
@@ -182,12 +199,14 @@ impl<'a> Shelf<'a> {
         }
     }
 
-    /// Reads a key that takes a list: the name of one, or a table that names or defines one.
+    /// Reads a key that takes a list: the name of one, the entries themselves as a file would have
+    /// them, or a table that names or defines one.
     pub fn list(&self, table: &Table<'_>, key: &'static str) -> Option<At<Arc<List>>> {
         let value = table.value(key)?;
         let span = value.span();
         let list = match value.get_ref() {
             DeValue::String(name) => self.find(name, &span),
+            DeValue::Array(_) => self.entries(table, key),
             _ => self.inline(table, key, value),
         };
         list.map(|value| At { value, span })
@@ -219,6 +238,18 @@ impl<'a> Shelf<'a> {
         }
     }
 
+    fn entries(&self, table: &Table<'_>, key: &'static str) -> Option<Arc<List>> {
+        let (mut list, mut right) = (List::default(), true);
+        for text in table.texts(key)?.value {
+            if !list.add_line(text.value.trim()) {
+                right = false;
+                let message = format!("{} does not belong into a list", quote(text.value));
+                table.report(Code::NotAnAddress, text.span, message, ENTRIES);
+            }
+        }
+        right.then(|| Arc::new(list))
+    }
+
     fn inline(&self, table: &Table<'_>, key: &str, value: Value<'_>) -> Option<Arc<List>> {
         let read = |inner: &Table<'_>| match inner.text("list") {
             Some(name) => self.find(name.value, &name.span),
@@ -233,10 +264,9 @@ impl<'a> Shelf<'a> {
             return Some(Arc::clone(list));
         }
         let message = format!("there is no list {}", quote(name));
-        let mut diagnostic = self
-            .sink
-            .at(Code::UnknownList, span.clone(), message)
-            .help("define it as `[lists.NAME]` with `emails`, `domains`, `names` or `file`");
+        let mut diagnostic = self.sink.at(Code::UnknownList, span.clone(), message).help(
+            "define it as `[lists.NAME]` with `emails`, `domains`, `names`, `phones` or `file`",
+        );
         if let Some(meant) = nearest(name, self.named.keys().map(String::as_str)) {
             let text = format!("did you mean `{meant}`?");
             diagnostic = diagnostic.suggest(span.clone(), text, format!("\"{meant}\""));
@@ -253,6 +283,7 @@ impl<'a> Shelf<'a> {
             ("emails", List::add_email as fn(&mut List, &str) -> bool),
             ("domains", |list, text| list.domains.add(text)),
             ("names", List::add_name),
+            ("phones", List::add_phone),
         ] {
             for text in table
                 .texts(key)
@@ -261,7 +292,7 @@ impl<'a> Shelf<'a> {
             {
                 if !add(&mut list, text.value) {
                     let message = format!("{} does not belong into `{key}`", quote(text.value));
-                    let help = "`emails` takes addresses, `domains` takes \"example.org\" or \"*.example.org\", `names` takes names of people";
+                    let help = "`emails` takes addresses, `domains` takes \"example.org\" or \"*.example.org\", `names` takes names of people, `phones` takes numbers such as \"+442079460000\"";
                     table.report(Code::NotAnAddress, text.span, message, help);
                 }
             }
@@ -272,7 +303,7 @@ impl<'a> Shelf<'a> {
         match file {
             None if list == List::default() => {
                 let message = format!("the list {} is empty", table.name());
-                let help = "give it `emails`, `domains`, `names` or a `file`";
+                let help = "give it `emails`, `domains`, `names`, `phones` or a `file`";
                 table.report(Code::EmptyList, table.span(), message, help);
                 None
             }
@@ -336,11 +367,11 @@ impl<'a> Shelf<'a> {
             wrong += 1;
             if wrong <= WRONG_LINES_SHOWN_MAX {
                 let message = format!(
-                    "line {} of the list file {} is no address, domain or name",
+                    "line {} of the list file {} is no address, domain, name or phone number",
                     index + 1,
                     quote(path.value)
                 );
-                let help = "one entry a line: ada@example.org, example.org, *.example.org or a name; # begins a comment";
+                let help = "one entry a line: ada@example.org, example.org, *.example.org, +442079460000 or a name; # begins a comment";
                 self.sink.add(
                     self.sink
                         .at(Code::BadListEntry, path.span.clone(), message)
@@ -383,19 +414,21 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_an_address_a_domain_or_a_name() {
+    fn a_line_is_an_address_a_domain_a_number_or_a_name() {
         let mut list = List::default();
         for line in [
             "Ada@Example.org",
             "@a.example",
             "*.b.example",
             "Dr. Eva  Muster",
+            "+44 20 7946 0000",
         ] {
             assert!(list.add_line(line), "{line}");
         }
         assert!(list.emails.contains("ada@example.org"));
         assert!(list.domains.contains("a.example") && list.domains.contains("x.b.example"));
         assert!(list.names.contains("dr. eva muster"));
-        assert!(!list.add_line("a@@b"));
+        assert!(list.phones.contains("+442079460000"));
+        assert!(!list.add_line("a@@b") && !list.add_line("+44 20 CALL"));
     }
 }

@@ -2,6 +2,8 @@
 
 /// The longest reason a booker is given, in characters: providers cut or refuse longer ones.
 pub const MESSAGE_CHARS_MAX: usize = 300;
+/// The longest text of a stranger that is kept as a fact, in characters.
+pub const FACT_CHARS_MAX: usize = 200;
 /// The longest piece of a file that a diagnostic repeats, in characters.
 const QUOTE_CHARS_MAX: usize = 60;
 
@@ -31,6 +33,11 @@ pub fn clean(text: &str, chars_max: usize) -> String {
         chars += 1;
     }
     line
+}
+
+/// A text of a stranger as a criterion measured it: one line, at most [`FACT_CHARS_MAX`] characters.
+pub fn shown(text: &str) -> String {
+    clean(text, FACT_CHARS_MAX)
 }
 
 /// A piece of a policy file as a diagnostic repeats it, in backticks.

@@ -120,6 +120,7 @@ pub(super) fn run(args: &ExplainArgs, json: bool, context: &mut Context<'_>) -> 
         now,
         source: SourceName::new(source),
         uid: event.uid.clone(),
+        origin: event.predecessor.as_ref().map(|from| from.uid.clone()),
         details,
         account: Loaded::Not,
     };

@@ -290,6 +290,21 @@ impl<'a> Timeline<'a> {
         at
     }
 
+    /// The booking that the moves to `key` began with, as far as is known; itself if it took nobody's
+    /// place.
+    pub fn origin<'t>(&'t self, key: &'t UnitKey) -> &'t UnitKey {
+        let mut at = key;
+        // Bounded as in `final_heir`.
+        for _ in 0..self.units.len() {
+            let forebears = self.units.get(at).map(|unit| unit.forebears.iter().min());
+            match forebears.flatten() {
+                Some(before) => at = before,
+                None => break,
+            }
+        }
+        at
+    }
+
     /// Every booking whose place `key` took, over all moves.
     pub fn ancestry(&self, key: &UnitKey) -> Vec<&UnitKey> {
         self.units

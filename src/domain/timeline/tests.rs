@@ -322,6 +322,7 @@ proptest! {
             // Rings of moves must end, too.
             let _ = timeline.final_heir(unit);
             let _ = timeline.ancestry(unit);
+            let _ = timeline.origin(unit);
         }
         prop_assert!(timeline.unit(&UnitKey::booking(Uid::new("nobody"))).is_none());
     }
@@ -427,5 +428,7 @@ proptest! {
         let timeline = Timeline::fold(&record, &rules());
         let (first, last) = (key("a"), key("d"));
         prop_assert_eq!(timeline.final_heir(&first), &last);
+        prop_assert_eq!(timeline.origin(&last), &first);
+        prop_assert_eq!(timeline.origin(&first), &first);
     }
 }

@@ -11,6 +11,10 @@ use crate::policy::facts::Facts;
 use crate::policy::lists::{List, fold_name};
 use crate::policy::reader::{At, Table};
 
+/// What cannot be compared.
+const NO_EMAIL: &str = "the booking names no e-mail address";
+const NO_PHONE: &str = "the booking names no phone number with its country code";
+
 /// Those on the list may book.
 pub(super) const ALLOW: Kind = Kind { listed_may: true };
 /// Those on the list may not.
@@ -25,6 +29,7 @@ enum On {
     Email,
     Domain,
     Name,
+    Phone,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +70,11 @@ impl CriterionKind for Kind {
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
-        const ON: [(&str, On); 3] = [
+        const ON: [(&str, On); 4] = [
             ("email", On::Email),
             ("domain", On::Domain),
             ("name", On::Name),
+            ("phone", On::Phone),
         ];
         const NORMALIZE: [(&str, Normalize); 2] =
             [("plus-tag", Normalize::PlusTag), ("dots", Normalize::Dots)];
@@ -106,9 +112,10 @@ impl Kind {
             On::Email => !list.emails.is_empty(),
             On::Domain => !list.domains.is_empty(),
             On::Name => !list.names.is_empty(),
+            On::Phone => !list.phones.is_empty(),
         });
         if on.is_empty() || (self.listed_may && !usable) {
-            let help = "`on` names what is compared: \"email\", \"domain\", \"name\"; the list needs entries of that sort";
+            let help = "`on` names what is compared: \"email\", \"domain\", \"name\", \"phone\"; the list needs entries of that sort";
             table.report(
                 Code::EmptyList,
                 at.span.clone(),
@@ -120,25 +127,46 @@ impl Kind {
 }
 
 impl Listed {
-    /// Whether the booker is on the list; `None` if what is to be compared is not known.
-    fn is_listed(&self, facts: &Facts) -> Option<bool> {
+    /// Whether the booker is on the list.
+    ///
+    /// # Errors
+    /// What is to be compared is not known.
+    fn is_listed(&self, facts: &Facts) -> Result<bool, &'static str> {
         let booker = &facts.details.booker;
-        let mut all_known = true;
+        let mut unknown = None;
         for on in &self.on {
-            let found = match on {
-                On::Email => booker.email.as_ref().map(|email| self.has_email(email)),
-                On::Domain => booker
-                    .email
-                    .as_ref()
-                    .map(|email| self.list.domains.contains(email.domain())),
-                On::Name => Some(self.list.names.contains(fold_name(&booker.name).as_str())),
+            let (found, missing) = match on {
+                On::Email => {
+                    let found = booker.email.as_ref().map(|email| self.has_email(email));
+                    (found, NO_EMAIL)
+                }
+                On::Domain => {
+                    let domain = booker.email.as_ref().map(Owner::domain);
+                    (
+                        domain.map(|domain| self.list.domains.contains(domain)),
+                        NO_EMAIL,
+                    )
+                }
+                On::Name => {
+                    let name = fold_name(&booker.name);
+                    (Some(self.list.names.contains(name.as_str())), "")
+                }
+                On::Phone => {
+                    let phone = booker.phone.as_ref();
+                    (
+                        phone.map(|phone| self.list.phones.contains(phone.as_str())),
+                        NO_PHONE,
+                    )
+                }
             };
             if found == Some(true) {
-                return Some(true);
+                return Ok(true);
             }
-            all_known &= found.is_some();
+            if found.is_none() {
+                unknown.get_or_insert(missing);
+            }
         }
-        all_known.then_some(false)
+        unknown.map_or(Ok(false), Err)
     }
 
     fn has_email(&self, email: &Owner) -> bool {
@@ -153,8 +181,8 @@ impl Listed {
 impl Criterion for Listed {
     fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
         match self.is_listed(facts) {
-            Some(listed) => Finding::of(listed == self.listed_may),
-            None => Finding::error("the booking names no e-mail address"),
+            Ok(listed) => Finding::of(listed == self.listed_may),
+            Err(why) => Finding::error(why),
         }
     }
 }

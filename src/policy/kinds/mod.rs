@@ -2,14 +2,23 @@
 
 mod account;
 mod answer;
+mod attendees;
 mod credit;
 mod email_domain;
+mod hours;
 mod length;
 mod listed;
+mod location;
+mod manual;
+mod metadata;
 mod notice;
+mod risk;
+mod routing;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod window;
+mod wording;
 
 use super::criterion::CriterionKind;
 
@@ -18,11 +27,18 @@ pub const KINDS: &[&dyn CriterionKind] = &[
     &account::Kind,
     &listed::ALLOW,
     &answer::Kind,
+    &attendees::Kind,
     &credit::Kind,
     &listed::DENY,
     &email_domain::Kind,
     &length::Kind,
+    &location::Kind,
+    &manual::Kind,
+    &metadata::Kind,
     &notice::Kind,
+    &risk::Kind,
+    &routing::Kind,
+    &sample::Kind,
     &window::Kind,
 ];
 

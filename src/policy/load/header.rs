@@ -54,7 +54,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Header> {
             "until it is, `shadow` means the same as `off`",
         );
     }
-    let zone = table.text("timezone").and_then(|at| read_zone(table, &at));
+    let zone = table.zone("timezone");
     let on_unknown = table.choice(
         "on_unknown",
         &[("defer", Outcome::Defer), ("reject", Outcome::Reject)],
@@ -95,16 +95,6 @@ pub(super) fn read_id(table: &Table<'_>, key: &'static str) -> Option<At<String>
         value: text.value.to_owned(),
         span: text.span,
     })
-}
-
-fn read_zone(table: &Table<'_>, name: &At<&str>) -> Option<TimeZone> {
-    let zone = TimeZone::get(name.value).ok();
-    if zone.is_none() {
-        let message = format!("there is no time zone {}", quote(name.value));
-        let help = "an IANA name such as \"Europe/London\", \"America/New_York\" or \"UTC\"; the system has to have its time zones installed";
-        table.report(Code::UnknownTimeZone, name.span.clone(), message, help);
-    }
-    zone
 }
 
 /// Reads `[match]`.

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use jiff::civil;
+use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use super::{At, Table, Value};
@@ -153,6 +154,18 @@ impl<'a> Table<'a> {
             );
         }
         time.map(|time| At::new(time, value.span()))
+    }
+
+    /// A time zone by its IANA name.
+    pub fn zone(&self, key: &'static str) -> Option<TimeZone> {
+        let name = self.text(key)?;
+        let zone = TimeZone::get(name.value).ok();
+        if zone.is_none() {
+            let message = format!("there is no time zone {}", quote(name.value));
+            let help = "an IANA name such as \"Europe/London\", \"America/New_York\" or \"UTC\"; the system has to have its time zones installed";
+            self.report(Code::UnknownTimeZone, name.span, message, help);
+        }
+        zone
     }
 
     /// A moment: date, time and offset.

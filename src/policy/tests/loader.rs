@@ -212,7 +212,7 @@ fn tools_get_json() {
             "line": 9,
             "column": 8,
             "message": "there is no kind of criterion `credits`",
-            "help": "one of `account`, `allow-list`, `answer`, `credit`, `deny-list`, `email-domain`, `length`, `notice`, `window`",
+            "help": "one of `account`, `allow-list`, `answer`, `attendees`, `credit`, `deny-list`, `email-domain`, `length`, `location`, `manual`, `metadata`, `notice`, `risk`, `routing`, `sample`, `window`",
             "suggestion": {
               "text": "did you mean `credit`?",
               "span": {
@@ -344,7 +344,7 @@ fn everything_wrong_in_all_files_is_said_at_once() {
         BG0114 b.toml:19:14 `rehold` is not available yet
         BG0115 c.toml:5:11 `no address` does not belong into `emails`
         BG0104 c.toml:9:8 a list has entries or a file, not both
-        BG0303 c.toml:12:8 line 2 of the list file `wrong.txt` is no address, domain or name
+        BG0303 c.toml:12:8 line 2 of the list file `wrong.txt` is no address, domain, name or phone number
         BG0101 c.toml:13:1 `[[criterion]]` needs `id`
         BG0117 c.toml:13:1 this criterion checks nothing
         BG0206 c.toml:18:7 nothing is at least 2 days and at most 1 hour

@@ -70,6 +70,7 @@ pub(in crate::policy) fn facts() -> Facts {
         now,
         source: SourceName::new("front_door"),
         uid: Uid::new("b-1"),
+        origin: None,
         account: Loaded::Not,
         details: Details {
             start,
@@ -83,7 +84,9 @@ pub(in crate::policy) fn facts() -> Facts {
                 name: "Ada".to_owned(),
                 time_zone: None,
                 locale: None,
+                phone: None,
             },
+            hosts: Vec::new(),
             guests: Vec::new(),
             answers: BTreeMap::new(),
             metadata: BTreeMap::new(),

@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::payload::{Loose, Person, RawMap, Text, kept};
-use crate::domain::booking::{Answer, Booker, Details};
+use crate::domain::booking::{Answer, Booker, Details, Host};
 use crate::domain::clock::Timestamp;
 use crate::domain::owner::Owner;
+use crate::domain::phone::Phone;
 
 /// Guests kept of one booking; more are left out.
 const GUESTS_MAX: usize = 100;
+/// Hosts kept of one booking.
+const HOSTS_MAX: usize = 20;
 /// Answers kept of one booking.
 const ANSWERS_MAX: usize = 200;
 /// Metadata entries kept of one booking.
@@ -27,6 +30,8 @@ pub(super) struct Source<'s, 'a> {
     pub(super) event_type_id: Option<i64>,
     pub(super) event_type_slug: Option<&'s str>,
     pub(super) responses: Option<&'s RawMap<'a>>,
+    /// The organizer first.
+    pub(super) hosts: Vec<Host>,
     /// The booker first.
     pub(super) attendees: Vec<&'s Person<'a>>,
     /// Guests named apart from attendees and answers (API v2).
@@ -53,6 +58,7 @@ impl Source<'_, '_> {
             event_type_slug: self.event_type_slug.map(kept),
             event_type_aliases: Vec::new(),
             booker,
+            hosts: hosts(&self.hosts),
             guests,
             answers: answers(&fields),
             metadata: self.metadata(),
@@ -89,6 +95,7 @@ impl Source<'_, '_> {
             name: name.or_else(|| person?.name.kept()).unwrap_or_default(),
             time_zone: person.and_then(|person| person.time_zone.kept()),
             locale: person.and_then(Person::locale),
+            phone: phone(fields, person),
         }
     }
 
@@ -121,6 +128,25 @@ impl Source<'_, '_> {
             .take(METADATA_MAX)
             .collect()
     }
+}
+
+/// The answer to the form's own question for a number, else the attendee's.
+fn phone(fields: &BTreeMap<&str, Value>, person: Option<&Person<'_>>) -> Option<Phone> {
+    let answered = fields.get("attendeePhoneNumber").and_then(Value::as_str);
+    let known = person.and_then(|person| person.phone_number.text());
+    let mut texts = answered.into_iter().chain(known);
+    texts.find_map(|text| Phone::parse(text).ok())
+}
+
+/// Those of whom anything is known, once each.
+fn hosts(all: &[Host]) -> Vec<Host> {
+    let mut hosts: Vec<Host> = Vec::new();
+    for host in all.iter().filter(|host| host.is_named()) {
+        if hosts.len() < HOSTS_MAX && !hosts.contains(host) {
+            hosts.push(host.clone());
+        }
+    }
+    hosts
 }
 
 fn owner(text: &str) -> Option<Owner> {

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::domain::booking::Status;
+use crate::domain::booking::{Host, Status};
 pub(super) use crate::provider::lenient::{List, Loose, RawMap, Text, kept};
 
 /// A booking's state: upper case in webhooks and API v1, lower case in API v2.
@@ -86,6 +86,11 @@ pub(super) struct Person<'a> {
     pub(super) email: Loose<Text<'a>>,
     pub(super) name: Loose<Text<'a>>,
     pub(super) time_zone: Loose<Text<'a>>,
+    pub(super) phone_number: Loose<Text<'a>>,
+    /// Hosts only.
+    pub(super) id: Loose<i64>,
+    /// Hosts only.
+    pub(super) username: Loose<Text<'a>>,
     /// `{locale}` in webhooks, a tag in API v2.
     language: Loose<Value>,
     /// A tag in API v1.
@@ -99,6 +104,15 @@ pub(super) struct Person<'a> {
 }
 
 impl Person<'_> {
+    /// The host that this is.
+    pub(super) fn host(&self) -> Host {
+        Host {
+            email: self.email.owner(),
+            username: self.username.kept(),
+            id: self.id.0.map(|id| id.to_string()),
+        }
+    }
+
     /// The language tag, wherever it stands.
     pub(super) fn locale(&self) -> Option<String> {
         let language = self.language.0.as_ref();

@@ -72,9 +72,9 @@ struct Booking<'a> {
     event_type_id: Loose<i64>,
     event_type: Loose<EventType<'a>>,
     /// API v2.
-    hosts: List<Host<'a>>,
+    hosts: List<Person<'a>>,
     /// The host, in API v1.
-    user: Loose<Host<'a>>,
+    user: Loose<Person<'a>>,
     attendees: List<Person<'a>>,
     guests: List<Text<'a>>,
     #[serde(alias = "responses")]
@@ -89,14 +89,6 @@ struct EventType<'a> {
     id: Loose<i64>,
     #[serde(borrow)]
     slug: Loose<Text<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Host<'a> {
-    id: Loose<i64>,
-    #[serde(borrow)]
-    email: Loose<Text<'a>>,
 }
 
 impl<'a> Booking<'a> {
@@ -131,7 +123,7 @@ impl<'a> Booking<'a> {
     fn party(&self, address: &Loose<Text<'_>>) -> Option<Party> {
         let address = address.owner()?;
         let is = |email: Option<Owner>| email.as_ref() == Some(&address);
-        let mut hosts = self.hosts.entries().chain(self.user.0.as_ref());
+        let mut hosts = self.all_hosts();
         let mut attendees = self.attendees.entries();
         if hosts.any(|host| is(host.email.owner())) {
             Some(Party::Host)
@@ -140,6 +132,10 @@ impl<'a> Booking<'a> {
         } else {
             None
         }
+    }
+
+    fn all_hosts(&self) -> impl Iterator<Item = &Person<'a>> {
+        self.hosts.entries().chain(self.user.0.as_ref())
     }
 
     /// What can be decided on. `None` without attendees (a v1 PATCH answers none), and of a shared
@@ -162,6 +158,7 @@ impl<'a> Booking<'a> {
                 .or_else(|| event_type.and_then(|event_type| event_type.id.0)),
             event_type_slug: event_type.and_then(|event_type| event_type.slug.text()),
             responses: own.or(self.booking_fields_responses.0.as_ref()),
+            hosts: self.all_hosts().map(Person::host).collect(),
             attendees,
             guests: self
                 .guests

@@ -189,18 +189,20 @@ fn party(payload: &Payload<'_>, address: &Loose<Text<'_>>) -> Option<Party> {
         let email = person.email.text().and_then(|text| Owner::parse(text).ok());
         email.as_ref() == Some(&address)
     };
-    let team = payload
-        .team
-        .0
-        .iter()
-        .flat_map(|team| team.members.entries());
-    if payload.organizer.0.iter().chain(team).any(is) {
+    if hosts(payload).any(is) {
         Some(Party::Host)
     } else if payload.attendees.entries().any(is) {
         Some(Party::Booker)
     } else {
         None
     }
+}
+
+/// The organizer, then the team's members.
+fn hosts<'p, 'a>(payload: &'p Payload<'a>) -> impl Iterator<Item = &'p Person<'a>> {
+    let team = payload.team.0.iter();
+    let members = team.flat_map(|team| team.members.entries());
+    payload.organizer.0.iter().chain(members)
 }
 
 fn details(payload: &Payload<'_>) -> Option<Details> {
@@ -220,6 +222,7 @@ fn details(payload: &Payload<'_>) -> Option<Details> {
             .text()
             .filter(|slug| !slug.contains(char::is_whitespace)),
         responses: payload.responses.0.as_ref(),
+        hosts: hosts(payload).map(Person::host).collect(),
         attendees: payload.attendees.entries().collect(),
         guests: Vec::new(),
         metadata: payload.metadata.0.as_ref(),

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 
 use super::payload::{Cancellation, Invitee, ScheduledEvent};
 use super::uris;
-use crate::domain::booking::{Answer, Booker, Details, Party};
+use crate::domain::booking::{Answer, Booker, Details, Host, Party};
 use crate::domain::owner::Owner;
+use crate::domain::phone::Phone;
 use crate::provider::lenient::{Loose, Text};
 
 /// Guests kept of one booking; more are left out.
 const GUESTS_MAX: usize = 100;
+/// Hosts kept of one booking.
+const HOSTS_MAX: usize = 20;
 /// Answers kept of one booking.
 const ANSWERS_MAX: usize = 200;
 
@@ -30,6 +33,7 @@ pub(super) fn details(
         event_type_slug: slug,
         event_type_aliases: aliases(event),
         booker: booker(invitee),
+        hosts: hosts(event),
         guests: guests(invitee, event),
         answers: answers(invitee),
         metadata: invitee
@@ -82,7 +86,25 @@ fn booker(invitee: &Invitee<'_>) -> Booker {
         name: invitee.name.kept().unwrap_or_else(whole),
         time_zone: invitee.timezone.kept(),
         locale: None,
+        phone: invitee
+            .text_reminder_number
+            .text()
+            .and_then(|text| Phone::parse(text).ok()),
     }
+}
+
+/// Whose calendar it is. Calendly has no user names; a user's id is the last part of their URI.
+fn hosts(event: &ScheduledEvent<'_>) -> Vec<Host> {
+    let members = event.event_memberships.entries().map(|member| Host {
+        email: owner(&member.user_email),
+        username: None,
+        id: member
+            .user
+            .text()
+            .and_then(|uri| uris::id(uri, "users"))
+            .map(str::to_owned),
+    });
+    members.filter(Host::is_named).take(HOSTS_MAX).collect()
 }
 
 fn owner(text: &Loose<Text<'_>>) -> Option<Owner> {

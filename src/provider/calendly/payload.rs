@@ -44,6 +44,7 @@ pub(super) struct Invitee<'a> {
     pub(super) first_name: Loose<Text<'a>>,
     pub(super) last_name: Loose<Text<'a>>,
     pub(super) timezone: Loose<Text<'a>>,
+    pub(super) text_reminder_number: Loose<Text<'a>>,
     /// `active` or `canceled`.
     pub(super) status: Loose<Text<'a>>,
     pub(super) created_at: Loose<Text<'a>>,
@@ -124,6 +125,16 @@ pub(super) struct ScheduledEvent<'a> {
     pub(super) location: Loose<Location<'a>>,
     pub(super) invitees_counter: Loose<Counter>,
     pub(super) event_guests: List<Guest<'a>>,
+    pub(super) event_memberships: List<Membership<'a>>,
+}
+
+/// Somebody whose calendar it is. Webhooks of 2020 and the API of then name the `user` only.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Membership<'a> {
+    #[serde(borrow)]
+    pub(super) user: Loose<Text<'a>>,
+    pub(super) user_email: Loose<Text<'a>>,
 }
 
 /// Where it takes place.

@@ -15,11 +15,12 @@ use super::super::credits::read_unit;
 use super::super::header::{EventType, event_type};
 use super::{Decision, Expect, SelfTest};
 use crate::domain::amount::{Unit, UnitCode};
-use crate::domain::booking::{Answer, Booker, Details};
+use crate::domain::booking::{Answer, Booker, Details, Host};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::decision::Outcome;
 use crate::domain::ids::{SourceName, Uid};
 use crate::domain::owner::Owner;
+use crate::domain::phone::Phone;
 
 /// The most tests of one policy.
 const TESTS_MAX: usize = 500;
@@ -95,6 +96,7 @@ impl Reader<'_> {
             now,
             source: SourceName::new(source),
             uid: Uid::new("test"),
+            origin: None,
             account: Loaded::Known(None),
             details: Details {
                 start,
@@ -108,7 +110,9 @@ impl Reader<'_> {
                     name: "Test Booker".to_owned(),
                     time_zone: None,
                     locale: None,
+                    phone: None,
                 },
+                hosts: Vec::new(),
                 guests: Vec::new(),
                 answers: BTreeMap::new(),
                 metadata: self.matching.metadata.iter().cloned().collect(),
@@ -169,6 +173,9 @@ impl Reader<'_> {
         if let Some(source) = table.text("source") {
             facts.source = SourceName::new(source.value);
         }
+        if let Some(uid) = table.text("uid") {
+            facts.uid = Uid::new(uid.value);
+        }
         let details = &mut facts.details;
         if let Some(email) = table.text("email") {
             details.booker.email = read_address(table, &email);
@@ -176,6 +183,9 @@ impl Reader<'_> {
         if let Some(name) = table.text("name") {
             details.booker.name = name.value.to_owned();
         }
+        details.booker.phone = read_phone(table);
+        details.booker.locale = table.text("language").map(|at| at.value.to_owned());
+        details.hosts = read_hosts(table);
         if let Some(start) = table.timestamp("start") {
             details.start = start.value;
         }
@@ -267,6 +277,34 @@ fn read_address(table: &Table<'_>, text: &At<&str>) -> Option<Owner> {
         );
     }
     owner
+}
+
+fn read_phone(table: &Table<'_>) -> Option<Phone> {
+    let text = table.text("phone")?;
+    let phone = Phone::parse(text.value).ok();
+    if phone.is_none() {
+        let message = format!("{} is not a phone number", quote(text.value));
+        let help = "with its country code, such as \"+44 20 7946 0000\"";
+        table.report(Code::NotAnAddress, text.span, message, help);
+    }
+    phone
+}
+
+/// The hosts: each an e-mail address, or a name that is both user name and id.
+fn read_hosts(table: &Table<'_>) -> Vec<Host> {
+    let names = table.texts("hosts").map_or(Vec::new(), |at| at.value);
+    let hosts = names.iter().map(|name| match Owner::parse(name.value) {
+        Ok(email) => Host {
+            email: Some(email),
+            ..Host::default()
+        },
+        Err(_) => Host {
+            username: Some(name.value.to_owned()),
+            id: Some(name.value.to_owned()),
+            ..Host::default()
+        },
+    });
+    hosts.collect()
 }
 
 /// `guests = 2`, or their addresses.

@@ -226,51 +226,58 @@ async fn a_reading_carries_enough_to_decide_on() {
         "v2_pending",
         &target(),
         expect![[r#"
-        {
-          "uid": "steamQ1",
-          "number": 701,
-          "status": "pending",
-          "start": "2027-05-04T15:00:00Z",
-          "end": "2027-05-04T16:30:00Z",
-          "moved_to": null,
-          "moved_from": null,
-          "series": null,
-          "created_at": "2027-04-20T08:15:30.111Z",
-          "seats": null,
-          "cancellation_reason": null,
-          "details": {
-            "start": "2027-05-04T15:00:00Z",
-            "end": "2027-05-04T16:30:00Z",
-            "title": "Evening sauna between Aino Laine and Pekka Virta",
-            "event_type_id": 31,
-            "event_type_slug": "evening-sauna",
-            "booker": {
-              "email": "pekka.virta@example.com",
-              "name": "Pekka Virta",
-              "time_zone": "Europe/Stockholm",
-              "locale": "sv"
-            },
-            "guests": [
-              "maija@example.net"
-            ],
-            "answers": {
-              "email": "pekka.virta@example.com",
-              "guests": [
-                "maija@example.net"
-              ],
-              "location": "attendeeInPerson",
-              "name": "Pekka Virta",
-              "notes": "Hot, please"
-            },
-            "metadata": {
-              "campaign": "spring"
-            },
-            "location": "Rantakatu 3, Turku",
-            "notes": "Hot, please",
-            "seated": false,
-            "recurring": false
-          }
-        }"#]],
+            {
+              "uid": "steamQ1",
+              "number": 701,
+              "status": "pending",
+              "start": "2027-05-04T15:00:00Z",
+              "end": "2027-05-04T16:30:00Z",
+              "moved_to": null,
+              "moved_from": null,
+              "series": null,
+              "created_at": "2027-04-20T08:15:30.111Z",
+              "seats": null,
+              "cancellation_reason": null,
+              "details": {
+                "start": "2027-05-04T15:00:00Z",
+                "end": "2027-05-04T16:30:00Z",
+                "title": "Evening sauna between Aino Laine and Pekka Virta",
+                "event_type_id": 31,
+                "event_type_slug": "evening-sauna",
+                "booker": {
+                  "email": "pekka.virta@example.com",
+                  "name": "Pekka Virta",
+                  "time_zone": "Europe/Stockholm",
+                  "locale": "sv"
+                },
+                "hosts": [
+                  {
+                    "email": "aino@sauna.example",
+                    "username": "aino",
+                    "id": "12"
+                  }
+                ],
+                "guests": [
+                  "maija@example.net"
+                ],
+                "answers": {
+                  "email": "pekka.virta@example.com",
+                  "guests": [
+                    "maija@example.net"
+                  ],
+                  "location": "attendeeInPerson",
+                  "name": "Pekka Virta",
+                  "notes": "Hot, please"
+                },
+                "metadata": {
+                  "campaign": "spring"
+                },
+                "location": "Rantakatu 3, Turku",
+                "notes": "Hot, please",
+                "seated": false,
+                "recurring": false
+              }
+            }"#]],
     )
     .await;
     check_read(
@@ -278,43 +285,48 @@ async fn a_reading_carries_enough_to_decide_on() {
         "v1_pending",
         &target(),
         expect![[r#"
-        {
-          "uid": "steamQ1",
-          "number": 701,
-          "status": "pending",
-          "start": "2027-05-04T15:00:00Z",
-          "end": "2027-05-04T16:30:00Z",
-          "moved_to": null,
-          "moved_from": "steamQ0",
-          "series": null,
-          "created_at": "2027-04-20T08:15:30.111Z",
-          "seats": null,
-          "cancellation_reason": null,
-          "details": {
-            "start": "2027-05-04T15:00:00Z",
-            "end": "2027-05-04T16:30:00Z",
-            "title": "Evening sauna between Aino Laine and Pekka Virta",
-            "event_type_id": 31,
-            "event_type_slug": null,
-            "booker": {
-              "email": "pekka.virta@example.com",
-              "name": "Pekka Virta",
-              "time_zone": "Europe/Stockholm",
-              "locale": "sv"
-            },
-            "guests": [],
-            "answers": {
-              "email": "pekka.virta@example.com",
-              "location": "attendeeInPerson",
-              "name": "Pekka Virta"
-            },
-            "metadata": {},
-            "location": null,
-            "notes": null,
-            "seated": false,
-            "recurring": false
-          }
-        }"#]],
+            {
+              "uid": "steamQ1",
+              "number": 701,
+              "status": "pending",
+              "start": "2027-05-04T15:00:00Z",
+              "end": "2027-05-04T16:30:00Z",
+              "moved_to": null,
+              "moved_from": "steamQ0",
+              "series": null,
+              "created_at": "2027-04-20T08:15:30.111Z",
+              "seats": null,
+              "cancellation_reason": null,
+              "details": {
+                "start": "2027-05-04T15:00:00Z",
+                "end": "2027-05-04T16:30:00Z",
+                "title": "Evening sauna between Aino Laine and Pekka Virta",
+                "event_type_id": 31,
+                "event_type_slug": null,
+                "booker": {
+                  "email": "pekka.virta@example.com",
+                  "name": "Pekka Virta",
+                  "time_zone": "Europe/Stockholm",
+                  "locale": "sv"
+                },
+                "hosts": [
+                  {
+                    "email": "aino@sauna.example"
+                  }
+                ],
+                "guests": [],
+                "answers": {
+                  "email": "pekka.virta@example.com",
+                  "location": "attendeeInPerson",
+                  "name": "Pekka Virta"
+                },
+                "metadata": {},
+                "location": null,
+                "notes": null,
+                "seated": false,
+                "recurring": false
+              }
+            }"#]],
     )
     .await;
 }

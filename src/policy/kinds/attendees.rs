@@ -1,0 +1,103 @@
+//! `attendees`: how many people come, and from where. The booker is one of them; guests without an
+//! e-mail address are not known to bookgate.
+
+use std::sync::Arc;
+
+use crate::domain::owner::Owner;
+use crate::policy::codes::Code;
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
+use crate::policy::facts::Facts;
+use crate::policy::lists::List;
+use crate::policy::reader::Table;
+
+/// The largest number that may be asked for.
+const COUNT_MAX: i64 = 10_000;
+
+pub(super) struct Kind;
+
+#[derive(Debug)]
+struct Attendees {
+    min: Option<i64>,
+    max: Option<i64>,
+    domains: Option<Arc<List>>,
+}
+
+impl CriterionKind for Kind {
+    fn name(&self) -> &'static str {
+        "attendees"
+    }
+
+    fn placeholders(&self) -> &'static [&'static str] {
+        &["count", "min", "max", "domain"]
+    }
+
+    fn default_message(&self) -> &'static str {
+        "This cannot be booked for {count} with these addresses."
+    }
+
+    fn example(&self) -> &'static str {
+        "min = 1\nmax = 4\ndomains = [\"example.org\", \"*.example.org\"]"
+    }
+
+    fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
+        let min = table.integer("min", 1..=COUNT_MAX);
+        let max = table.integer("max", 1..=COUNT_MAX);
+        let domains = scope.lists.list(table, "domains");
+        table.ordered(min.as_ref(), max.as_ref());
+        if let Some(at) = domains.as_ref().filter(|at| at.value.domains.is_empty()) {
+            table.report(
+                Code::EmptyList,
+                at.span.clone(),
+                "the list has no domains, so nobody would pass",
+                "add entries such as \"example.org\" or \"*.example.org\"",
+            );
+        }
+        if !["min", "max", "domains"]
+            .iter()
+            .any(|key| table.contains(key))
+        {
+            table.report(
+                Code::Nothing,
+                table.span(),
+                "this criterion checks nothing",
+                "add `min`, `max` or `domains`, such as `max = 4`",
+            );
+        }
+        Some(Box::new(Attendees {
+            min: min.map(|at| at.value),
+            max: max.map(|at| at.value),
+            domains: domains.map(|at| at.value),
+        }))
+    }
+}
+
+impl Criterion for Attendees {
+    fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
+        let details = &facts.details;
+        let count = i64::try_from(details.guests.len()).map_or(i64::MAX, |guests| guests + 1);
+        let fits =
+            self.min.is_none_or(|min| count >= min) && self.max.is_none_or(|max| count <= max);
+        let (mut met, mut domain) = (fits, None);
+        if let Some(list) = &self.domains {
+            let Some(booker) = &details.booker.email else {
+                return Finding::error("the booking names no e-mail address");
+            };
+            let mut domains = std::iter::once(booker)
+                .chain(&details.guests)
+                .map(Owner::domain);
+            let stranger = domains.find(|domain| !list.domains.contains(domain));
+            met &= stranger.is_none();
+            domain = Some(stranger.unwrap_or(booker.domain()));
+        }
+        let mut finding = Finding::of(met).with("count", count.to_string());
+        for (name, bound) in [("min", self.min), ("max", self.max)] {
+            if let Some(bound) = bound {
+                finding = finding.with(name, bound.to_string());
+            }
+        }
+        match domain {
+            Some(domain) => finding.with("domain", domain),
+            None => finding,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Days and times that are open: local civil time in a zone, resolved for each date.
+//!
+//! Where the clocks change: a time of day that is skipped means the moment of the change; one that
+//! comes twice opens the first time and closes the second. So nothing ever loses more than the change
+//! itself takes away.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+
+use crate::policy::codes::Code;
+use crate::policy::reader::Table;
+
+/// The keys that are read.
+pub(super) const KEYS: [&str; 5] = ["days", "from", "until", "except", "only"];
+
+const DAYS: [(&str, Weekday); 7] = [
+    ("mon", Weekday::Monday),
+    ("tue", Weekday::Tuesday),
+    ("wed", Weekday::Wednesday),
+    ("thu", Weekday::Thursday),
+    ("fri", Weekday::Friday),
+    ("sat", Weekday::Saturday),
+    ("sun", Weekday::Sunday),
+];
+
+/// When something is open. A span that runs past midnight belongs to the day on which it opens.
+#[derive(Debug)]
+pub(super) struct Hours {
+    days: Option<Vec<Weekday>>,
+    from: Option<Time>,
+    until: Option<Time>,
+    except: Vec<Date>,
+    only: Option<Vec<Date>>,
+}
+
+impl Hours {
+    /// Reads [`KEYS`]; reports if none of them is there.
+    pub(super) fn read(table: &Table<'_>) -> Self {
+        let days = table.choices("days", &DAYS);
+        let (from, until) = (table.time("from"), table.time("until"));
+        let (except, only) = (table.dates("except"), table.dates("only"));
+        table.refuse_empty("days", "no day would do");
+        table.refuse_empty("only", "no day would do");
+        if let (Some(from), Some(until)) = (&from, &until)
+            && from.value == until.value
+        {
+            let help = "leave both out for the whole day; `until` before `from` means the next day";
+            table.report(
+                Code::MinAboveMax,
+                until.span.clone(),
+                "the window ends when it begins",
+                help,
+            );
+        }
+        if !KEYS.iter().any(|key| table.contains(key)) {
+            let message = format!("{} checks nothing", table.name());
+            let help = "add `days`, `from` and `until`, `except` or `only`";
+            table.report(Code::Nothing, table.span(), message, help);
+        }
+        Self {
+            days: days.map(|at| at.value),
+            from: from.map(|at| at.value),
+            until: until.map(|at| at.value),
+            except: except.map_or(Vec::new(), |at| at.value),
+            only: only.map(|at| at.value),
+        }
+    }
+
+    /// `on mon, tue from 08:00 until 18:00`; empty if only dates are named.
+    pub(super) fn in_words(&self) -> String {
+        let mut words = Vec::new();
+        if let Some(days) = &self.days {
+            let listed = DAYS.iter().filter(|(_, day)| days.contains(day));
+            let names: Vec<&str> = listed.map(|(name, _)| *name).collect();
+            words.push(format!("on {}", names.join(", ")));
+        }
+        if let Some(from) = self.from {
+            words.push(format!("from {}", from.strftime("%H:%M")));
+        }
+        if let Some(until) = self.until {
+            words.push(format!("until {}", until.strftime("%H:%M")));
+        }
+        words.join(" ")
+    }
+
+    /// Whether something opens on a date.
+    pub(super) fn has_date(&self, date: Date) -> bool {
+        self.days
+            .as_ref()
+            .is_none_or(|days| days.contains(&date.weekday()))
+            && self.only.as_ref().is_none_or(|only| only.contains(&date))
+            && !self.except.contains(&date)
+    }
+
+    /// Whether the time of day of closing is named; else it is the end of the day.
+    pub(super) fn closes(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// From when to when it is open if it opens on `date`; `None` beyond the ends of time.
+    pub(super) fn on(&self, date: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+        let opens = self.from.unwrap_or(Time::midnight());
+        let opens = edge(date.to_datetime(opens), zone, Edge::Opens)?;
+        let closes = match self.until {
+            None => edge(
+                date.tomorrow().ok()?.to_datetime(Time::midnight()),
+                zone,
+                Edge::Opens,
+            )?,
+            Some(until) => {
+                let overnight = self.from.is_some_and(|from| until <= from);
+                let date = if overnight {
+                    date.tomorrow().ok()?
+                } else {
+                    date
+                };
+                edge(date.to_datetime(until), zone, Edge::Closes)?
+            }
+        };
+        Some((opens, closes))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edge {
+    Opens,
+    Closes,
+}
+
+/// The moment a window opens or closes; `None` beyond the ends of time.
+fn edge(local: DateTime, zone: &TimeZone, edge: Edge) -> Option<Timestamp> {
+    let ambiguous = zone.to_ambiguous_timestamp(local);
+    match (ambiguous.offset(), edge) {
+        (AmbiguousOffset::Unambiguous { .. }, _) => ambiguous.unambiguous().ok(),
+        (AmbiguousOffset::Fold { .. }, Edge::Opens) => ambiguous.earlier().ok(),
+        (AmbiguousOffset::Fold { .. }, Edge::Closes) => ambiguous.later().ok(),
+        (AmbiguousOffset::Gap { .. }, _) => {
+            let before = ambiguous.earlier().ok()?;
+            zone.following(before)
+                .next()
+                .map(|change| change.timestamp())
+        }
+    }
+}

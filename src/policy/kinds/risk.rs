@@ -1,0 +1,136 @@
+//! `risk`: signs of a booking that nobody means seriously. Each is asked for by its own key, and the
+//! message can tell which was seen.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use regex::RegexSet;
+
+use crate::domain::booking::{Answer, Details};
+use crate::policy::codes::Code;
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
+use crate::policy::facts::Facts;
+use crate::policy::lists::List;
+use crate::policy::reader::Table;
+
+/// The largest number of links that may be allowed.
+const LINKS_MAX: i64 = 1_000;
+/// Scripts whose letters pass for one another.
+const ALIKE: [&str; 3] = [r"\p{Latin}", r"\p{Cyrillic}", r"\p{Greek}"];
+/// Questions whose answers are not prose.
+const NO_PROSE: [&str; 3] = ["email", "guests", "location"];
+/// What `{signal}` says where there is none.
+const NO_SIGNAL: &str = "none";
+
+pub(super) struct Kind;
+
+#[derive(Debug)]
+struct Risk {
+    disposable: Option<Arc<List>>,
+    links_max: Option<usize>,
+    /// The scripts that are not to be mixed.
+    scripts: Option<RegexSet>,
+}
+
+impl CriterionKind for Kind {
+    fn name(&self) -> &'static str {
+        "risk"
+    }
+
+    fn placeholders(&self) -> &'static [&'static str] {
+        &["signal"]
+    }
+
+    fn default_message(&self) -> &'static str {
+        "We cannot accept this booking."
+    }
+
+    fn example(&self) -> &'static str {
+        "disposable = [\"throwaway.example\"]\nlinks_max = 1\nmixed_scripts = \"deny\""
+    }
+
+    fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
+        let disposable = scope.lists.list(table, "disposable");
+        let links_max = table.integer("links_max", 0..=LINKS_MAX);
+        let mixed = table.choice("mixed_scripts", &[("allow", false), ("deny", true)]);
+        let mixed = mixed.is_some_and(|at| at.value);
+        if !mixed
+            && !["disposable", "links_max"]
+                .iter()
+                .any(|key| table.contains(key))
+        {
+            table.report(
+                Code::Nothing,
+                table.span(),
+                "this criterion checks nothing",
+                "add `disposable`, `links_max` or `mixed_scripts = \"deny\"`",
+            );
+        }
+        Some(Box::new(Risk {
+            disposable: disposable.map(|at| at.value),
+            links_max: links_max.and_then(|at| usize::try_from(at.value).ok()),
+            scripts: mixed.then(|| RegexSet::new(ALIKE).expect("the three patterns are fixed")),
+        }))
+    }
+}
+
+/// The texts that a booker wrote: name, notes and answers, each once.
+fn prose(details: &Details) -> BTreeSet<&str> {
+    let answers = details
+        .answers
+        .iter()
+        .filter(|(field, _)| !NO_PROSE.contains(&field.as_str()));
+    let answers = answers.flat_map(|(_, answer)| match answer {
+        Answer::Text(text) => std::slice::from_ref(text),
+        Answer::Many(texts) => texts,
+    });
+    let own = [&details.booker.name].into_iter().chain(&details.notes);
+    own.chain(answers).map(String::as_str).collect()
+}
+
+/// How often a text names an address of the web: by `://`, or by `www.` without it.
+fn links(text: &str) -> usize {
+    let text = text.to_lowercase();
+    let bare = text.match_indices("www.").filter(|(at, _)| {
+        let before = text[..*at].chars().next_back();
+        before.is_none_or(|letter| !letter.is_alphanumeric() && letter != '/')
+    });
+    text.matches("://").count() + bare.count()
+}
+
+/// Whether a single word is written in several scripts that look alike. Names in two scripts side by
+/// side are common and meant.
+fn mixes(scripts: &RegexSet, name: &str) -> bool {
+    let mut words = name.split(|letter: char| !letter.is_alphabetic());
+    words.any(|word| scripts.matches(word).iter().count() > 1)
+}
+
+impl Criterion for Risk {
+    fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
+        let details = &facts.details;
+        let mut signals = Vec::new();
+        if let Some(list) = &self.disposable {
+            let Some(email) = &details.booker.email else {
+                return Finding::error("the booking names no e-mail address");
+            };
+            if list.domains.contains(email.domain()) {
+                signals.push("disposable address");
+            }
+        }
+        if let Some(max) = self.links_max
+            && prose(details).into_iter().map(links).sum::<usize>() > max
+        {
+            signals.push("links");
+        }
+        if let Some(scripts) = &self.scripts
+            && mixes(scripts, &details.booker.name)
+        {
+            signals.push("mixed scripts");
+        }
+        let signal = match signals.is_empty() {
+            true => NO_SIGNAL.to_owned(),
+            false => signals.join(", "),
+        };
+        Finding::of(signals.is_empty()).with("signal", signal)
+    }
+}
