@@ -72,8 +72,8 @@ codes! {
     Nothing = "BG0117", Error, "A criterion says what it checks.";
     // Meaning.
     UnknownKind = "BG0201", Error, "A criterion's kind is one of the known kinds.";
-    UnknownCriterion = "BG0202", Error, "`[require]` names criteria of the same file.";
-    Unused = "BG0203", Warning, "Every criterion is used in `[require]`.";
+    UnknownCriterion = "BG0202", Error, "Conditions name criteria and groups of the same file.";
+    Unused = "BG0203", Warning, "Every criterion is used in a condition.";
     DuplicateId = "BG0204", Error, "Criterion ids are unique in a file.";
     AnyOfOne = "BG0205", Warning, "`any` with a single item says the same as the item.";
     MinAboveMax = "BG0206", Error, "A minimum is not above its maximum.";
@@ -87,6 +87,8 @@ codes! {
     UnreachableRefund = "BG0214", Warning, "Refund lines go from the longest notice to the shortest.";
     NoPrice = "BG0215", Error, "A credit criterion has a price, its own or the policy's.";
     GuardrailPrice = "BG0216", Error, "A guardrail only refuses, so it has no price.";
+    Cycle = "BG0217", Error, "No group, `when` or `waive_if` rests on itself.";
+    RestsOnShadow = "BG0218", Error, "`when` and `waive_if` do not rest on criteria in shadow, which change nothing.";
     // Lists.
     UnknownList = "BG0301", Error, "A list that is named is defined under `[lists]`.";
     UnreadableList = "BG0302", Error, "A list's file can be read.";

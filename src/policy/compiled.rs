@@ -108,10 +108,14 @@ pub struct Policy {
     pub matching: Matching,
     /// What they cost.
     pub credits: Option<Credits>,
+    /// Where this is met, they cost nothing.
+    pub waive_if: Option<Node>,
     /// Its criteria, in the order of the file.
     pub rules: Vec<Rule>,
     /// Which of them have to be met.
     pub require: Node,
+    /// All criteria, each behind those that it rests on.
+    pub order: Vec<usize>,
     /// Its meaning.
     pub hash: PolicyHash,
     /// The file it was read from.
@@ -135,8 +139,14 @@ pub struct Rule {
     pub message: Template,
     /// What admins are told.
     pub note: Option<Template>,
+    /// What the booker is told if it cannot be answered.
+    pub on_error_message: Option<Template>,
     /// What it counts as if it cannot be answered.
     pub on_error: Truth,
+    /// Where this is not met, the criterion is skipped and counts as met.
+    pub when: Option<Node>,
+    /// Whether it is only watched: asked and shown, and left out of every condition.
+    pub shadow: bool,
     /// Where it stands in the file.
     pub span: Span,
 }
@@ -288,6 +298,13 @@ impl Policy {
     /// Where it stands among policies that match the same booking: the higher rank decides.
     pub fn rank(&self) -> (i64, Specificity) {
         (self.priority, self.matching.specificity())
+    }
+
+    /// Whether a criterion is ever asked: some condition names it, or it is watched.
+    pub fn asks(&self, index: usize) -> bool {
+        let whens = self.rules.iter().filter_map(|rule| rule.when.as_ref());
+        let mut conditions = whens.chain(&self.waive_if).chain([&self.require]);
+        self.rules[index].shadow || conditions.any(|node| node.criteria().contains(&index))
     }
 
     /// What this booking costs, in minor units.

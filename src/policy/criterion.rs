@@ -40,6 +40,11 @@ pub trait Criterion: Send + Sync + fmt::Debug {
         &[]
     }
 
+    /// Whether it looks at the price of the policy's `[credits]`, which has to be known before.
+    fn looks_at_price(&self) -> bool {
+        false
+    }
+
     /// Answers. Called only when all needs are there. Never panics, whatever strangers wrote.
     fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding;
 }
@@ -62,7 +67,8 @@ pub struct Scope<'a> {
 /// What the policy knows that its criteria share.
 #[derive(Debug)]
 pub struct PolicyContext<'a> {
-    /// What this booking costs by the policy's `[credits]`, in minor units of its unit.
+    /// What this booking costs by the policy's `[credits]`, in minor units of its unit; 0 where the
+    /// price is waived.
     pub cost: Option<i64>,
     /// The policy's time zone.
     pub zone: &'a TimeZone,

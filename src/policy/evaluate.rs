@@ -9,7 +9,7 @@ use super::facts::{Facts, Need, Stage};
 use super::require::{ReasonText, Reasons};
 use super::text::{MESSAGE_CHARS_MAX, clean};
 use super::truth::{Bounds, Truth};
-use super::verdict::{CriterionTrace, Evaluation, PolicyRef, Trace, Verdict};
+use super::verdict::{CriterionTrace, Evaluation, PolicyRef, Trace, TraceResult, Verdict};
 use crate::domain::decision::{Outcome, Terms};
 
 /// The most reasons that are joined into one message.
@@ -21,6 +21,9 @@ const UNANSWERED: &str = "This booking could not be checked just now. Please try
 /// What the booker is told where nobody wrote a better text.
 const NOT_MET: &str = "This booking does not meet the conditions of this event.";
 
+/// What admins are told where `waive_if` has no answer.
+const NOT_WAIVED: &str = "it is not known whether `waive_if` is met, so the price stands";
+
 /// What becomes of a booking that no deciding policy speaks for, and why.
 #[derive(Debug, Clone)]
 pub(super) struct Fallback {
@@ -31,10 +34,13 @@ pub(super) struct Fallback {
 /// One policy in the course of one evaluation.
 struct Run<'p> {
     policy: &'p Policy,
-    cost: Option<i64>,
+    /// The price, unless it is waived.
+    price: Option<i64>,
     findings: Vec<Option<Finding>>,
     /// The findings' truths, after `on_error`.
     answers: Vec<Option<Truth>>,
+    /// Whose `when` is not met.
+    skipped: Vec<bool>,
 }
 
 /// Evaluates policies together. `fallback` has a word only if none of them is a deciding one.
@@ -55,15 +61,13 @@ pub(super) fn evaluate<'p>(
         fallback.outcome
     };
     for stage in Stage::ALL {
-        if outcome(&runs, base).is_some() {
-            break;
-        }
-        let needs = needs(&runs, stage, facts);
+        let settled = outcome(&runs, base).is_some();
+        let needs = needs(&runs, stage, settled, facts);
         if !needs.is_empty() {
             return Evaluation::Needs(needs);
         }
         for run in &mut runs {
-            run.answer(stage, facts);
+            run.answer(stage, settled, facts);
         }
     }
     // Every criterion has a stage, so nothing is open after the last one.
@@ -93,13 +97,13 @@ fn stricter(one: Outcome, other: Outcome) -> Outcome {
 }
 
 /// What is missing for the criteria of a stage that still matter.
-fn needs(runs: &[Run<'_>], stage: Stage, facts: &Facts) -> BTreeSet<Need> {
+fn needs(runs: &[Run<'_>], stage: Stage, settled: bool, facts: &Facts) -> BTreeSet<Need> {
     let mut needs = BTreeSet::new();
     for run in runs {
-        for index in run.open_at(stage) {
-            let wanted = run.policy.rules[index].criterion.needs();
-            needs.extend(wanted.iter().filter(|need| !facts.has(**need)));
-        }
+        let rules = run.policy.rules.iter().zip(run.open(settled));
+        let wanted = rules.filter(|(rule, open)| *open && rule.stage == stage);
+        let wanted = wanted.flat_map(|(rule, _)| rule.criterion.needs());
+        needs.extend(wanted.filter(|need| !facts.has(**need)));
     }
     needs
 }
@@ -108,9 +112,10 @@ impl<'p> Run<'p> {
     fn new(policy: &'p Policy, facts: &Facts) -> Self {
         Self {
             policy,
-            cost: policy.cost(&facts.details),
+            price: policy.cost(&facts.details),
             findings: policy.rules.iter().map(|_| None).collect(),
             answers: vec![None; policy.rules.len()],
+            skipped: vec![false; policy.rules.len()],
         }
     }
 
@@ -126,29 +131,88 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// The criteria of a stage whose answers could still change this policy's result.
-    fn open_at(&self, stage: Stage) -> impl Iterator<Item = usize> + use<'_> {
+    /// The criteria whose answers still matter: those that could change this policy's result, until
+    /// all is settled; those that are watched; those that tell whether the price is waived; and those
+    /// that any of them rests on.
+    fn open(&self, settled: bool) -> Vec<bool> {
         let mut open = vec![false; self.policy.rules.len()];
-        self.policy.require.mark_open(&self.answers, &mut open);
-        let rules = self.policy.rules.iter().zip(open).enumerate();
-        rules
-            .filter(move |(_, (rule, open))| *open && rule.stage == stage)
-            .map(|(index, _)| index)
+        if !settled {
+            self.policy.require.mark_open(&self.answers, &mut open);
+        }
+        if let Some(waiver) = &self.policy.waive_if {
+            waiver.mark_open(&self.answers, &mut open);
+        }
+        // From those that rest on others to those they rest on.
+        for index in self.policy.order.iter().rev() {
+            let rule = &self.policy.rules[*index];
+            open[*index] |= rule.shadow && self.answers[*index].is_none();
+            if let (true, Some(when)) = (open[*index], &rule.when) {
+                when.mark_open(&self.answers, &mut open);
+            }
+        }
+        open
     }
 
-    fn answer(&mut self, stage: Stage, facts: &Facts) {
-        let context = PolicyContext {
-            cost: self.cost,
-            zone: &self.policy.zone,
-        };
-        let open: Vec<usize> = self.open_at(stage).collect();
-        for index in open {
+    fn answer(&mut self, stage: Stage, settled: bool, facts: &Facts) {
+        let open = self.open(settled);
+        for index in self
+            .policy
+            .order
+            .iter()
+            .copied()
+            .filter(|index| open[*index])
+        {
             let rule = &self.policy.rules[index];
-            let finding = rule.criterion.evaluate(facts, &context);
+            let applies = rule.when.as_ref().map_or(Some(Truth::Pass), |when| {
+                when.bounds(&self.answers).settled()
+            });
+            if applies == Some(Truth::Fail) {
+                self.skipped[index] = true;
+                self.answers[index] = Some(Truth::Pass);
+                continue;
+            }
+            if rule.stage != stage {
+                continue;
+            }
+            let context = PolicyContext {
+                cost: self.cost(),
+                zone: &self.policy.zone,
+            };
+            let mut finding = rule.criterion.evaluate(facts, &context);
+            // Met or skipped, it would be the same.
+            if applies != Some(Truth::Pass) && finding.truth != Truth::Pass {
+                finding = Finding::error("it is not known whether its `when` is met");
+            }
             let failed = finding.error.is_some();
             self.answers[index] = Some(if failed { rule.on_error } else { finding.truth });
             self.findings[index] = Some(finding);
         }
+    }
+
+    /// Whether the price is waived; `None` where that cannot be told, and also before it is.
+    fn waived(&self) -> Option<bool> {
+        let Some(waiver) = &self.policy.waive_if else {
+            return Some(false);
+        };
+        match waiver.bounds(&self.answers).settled()? {
+            Truth::Pass => Some(true),
+            Truth::Fail => Some(false),
+            Truth::Unknown => None,
+        }
+    }
+
+    fn cost(&self) -> Option<i64> {
+        let waived = self.waived() == Some(true);
+        self.price.map(|price| if waived { 0 } else { price })
+    }
+
+    /// What is agreed with the booker if the booking stands.
+    fn terms(&self, facts: &Facts) -> Terms {
+        let mut terms = self.policy.terms(&facts.details);
+        if self.waived() == Some(true) {
+            terms.cost = None;
+        }
+        terms
     }
 
     fn reasons(&self) -> Reasons<'p> {
@@ -164,7 +228,11 @@ impl<'p> Run<'p> {
             id: rule.id.clone(),
             kind: rule.kind.into(),
             stage: rule.stage,
-            result: self.answers[index].into(),
+            result: match self.skipped[index] {
+                true => TraceResult::Skipped,
+                false => self.answers[index].into(),
+            },
+            shadow: rule.shadow,
             facts: finding
                 .as_ref()
                 .map(|finding| finding.facts.clone())
@@ -199,11 +267,11 @@ impl<'p> Run<'p> {
     }
 
     fn criterion_message(&self, index: usize) -> String {
-        match &self.findings[index] {
-            Some(finding) if finding.error.is_none() => {
-                self.policy.rules[index].message.render(&finding.facts)
-            }
-            _ => UNANSWERED.to_owned(),
+        let rule = &self.policy.rules[index];
+        match (&self.findings[index], &rule.on_error_message) {
+            (Some(finding), _) if finding.error.is_none() => rule.message.render(&finding.facts),
+            (_, Some(message)) => message.render(&Default::default()),
+            (_, None) => UNANSWERED.to_owned(),
         }
     }
 
@@ -262,8 +330,11 @@ fn verdict(
     }
     let fallback = fallback.filter(|fallback| fallback.outcome == outcome);
     notes.extend(fallback.map(|fallback| fallback.note));
-    notes.retain(|note| !note.is_empty());
     let deciding = runs.iter().find(|run| run.policy.role == Role::Deciding);
+    if deciding.is_some_and(|run| run.waived().is_none()) {
+        notes.push(NOT_WAIVED.to_owned());
+    }
+    notes.retain(|note| !note.is_empty());
     let credits = deciding.and_then(|run| run.policy.credits.as_ref());
     Verdict {
         outcome,
@@ -275,7 +346,7 @@ fn verdict(
         message,
         note: (!notes.is_empty()).then(|| clean(&notes.join("; "), NOTE_CHARS_MAX)),
         failed,
-        terms: deciding.map_or_else(Terms::free, |run| run.policy.terms(&facts.details)),
+        terms: deciding.map_or_else(Terms::free, |run| run.terms(facts)),
         hold_expiry_ms: credits.and_then(|credits| credits.hold_expiry_ms),
         trace,
     }

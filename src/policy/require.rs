@@ -1,4 +1,5 @@
-//! The tree under `[require]`: which criteria have to be met, and which of them explain a result.
+//! A tree of conditions: which criteria have to be met, and which of them explain a result. There is
+//! one under `[require]`, one for each group, and one behind each `when` and `waive_if`.
 
 use super::template::Template;
 use super::truth::{Bounds, Truth};
@@ -132,6 +133,44 @@ impl Node {
         }
     }
 
+    /// The tree without some of its criteria, as if they had never been named: a part that asks for
+    /// nothing else is gone, too. `None` if nothing is left.
+    pub fn without(self, gone: &[bool]) -> Option<Self> {
+        let left = |parts: Vec<Self>| -> Option<Vec<Self>> {
+            let was_empty = parts.is_empty();
+            let parts: Vec<Self> = parts
+                .into_iter()
+                .filter_map(|part| part.without(gone))
+                .collect();
+            (was_empty || !parts.is_empty()).then_some(parts)
+        };
+        let shape = match self.shape {
+            Shape::Criterion(index) if gone.get(index) == Some(&true) => return None,
+            Shape::Criterion(index) => Shape::Criterion(index),
+            Shape::All(parts) => Shape::All(left(parts)?),
+            Shape::Any(parts) => Shape::Any(left(parts)?),
+            Shape::Not(part) => Shape::Not(Box::new(part.without(gone)?)),
+        };
+        let message = self.message;
+        Some(Self { shape, message })
+    }
+
+    /// How many conditions the tree has, and how deep they nest.
+    pub fn extent(&self) -> (usize, usize) {
+        let parts: &[Self] = match &self.shape {
+            Shape::Criterion(_) => &[],
+            Shape::All(parts) | Shape::Any(parts) => parts,
+            Shape::Not(part) => std::slice::from_ref(part),
+        };
+        parts.iter().fold((1, 1), |(count, depth), part| {
+            let (inner_count, inner_depth) = part.extent();
+            (
+                count.saturating_add(inner_count),
+                depth.max(inner_depth + 1),
+            )
+        })
+    }
+
     /// The criteria that are named, in the order of the tree, as often as they are.
     pub fn criteria(&self) -> Vec<usize> {
         match &self.shape {
@@ -189,6 +228,21 @@ mod tests {
             if let Some(settled) = only_open.settled() {
                 prop_assert_eq!(all.settled(), Some(settled));
             }
+        }
+
+        #[test]
+        fn a_part_that_is_left_out_is_as_if_never_written(node in node(), answers in answers(), gone in prop::collection::vec(any::<bool>(), CRITERIA)) {
+            let Some(left) = node.clone().without(&gone) else {
+                prop_assert!(node.criteria().iter().all(|index| gone[*index]));
+                return Ok(());
+            };
+            prop_assert!(left.criteria().iter().all(|index| !gone[*index]));
+            let kept: Vec<_> = node.criteria().into_iter().filter(|index| !gone[*index]).collect();
+            prop_assert_eq!(left.criteria(), kept);
+            if !gone.contains(&true) {
+                prop_assert_eq!(left.bounds(&answers), node.bounds(&answers));
+            }
+            prop_assert!(left.extent() <= node.extent());
         }
 
         #[test]

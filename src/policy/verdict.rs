@@ -83,6 +83,9 @@ pub struct CriterionTrace {
     /// Why it could not be answered; `result` is then what its `on_error` makes of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether it is only watched: its answer changes nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
     /// Whether the outcome rests on it.
     pub decided: bool,
 }
@@ -99,6 +102,8 @@ pub enum TraceResult {
     Unknown,
     /// Not asked: the outcome was settled without it.
     NotEvaluated,
+    /// Not asked: its `when` is not met, so it counts as met.
+    Skipped,
 }
 
 impl From<Option<Truth>> for TraceResult {

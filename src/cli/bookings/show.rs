@@ -98,6 +98,7 @@ fn print_criterion(criterion: &CriterionTrace, out: &mut dyn Write) -> io::Resul
         TraceResult::Fail => "fail",
         TraceResult::Unknown => "unknown",
         TraceResult::NotEvaluated => "not asked",
+        TraceResult::Skipped => "skipped",
     };
     let star = if criterion.decided { "*" } else { "" };
     let facts = criterion.facts.iter();
@@ -107,6 +108,9 @@ fn print_criterion(criterion: &CriterionTrace, out: &mut dyn Write) -> io::Resul
     let mut text = format!("{}/{}", criterion.policy, criterion.id);
     if *criterion.id != *criterion.kind {
         text.push_str(&format!(" ({})", criterion.kind));
+    }
+    if criterion.shadow {
+        text.push_str(" (shadow)");
     }
     if !facts.is_empty() {
         text.push_str(&format!(": {}", facts.join(", ")));

@@ -119,6 +119,7 @@ fn answer(criterion: &CriterionTrace) -> String {
         TraceResult::Fail => "FAIL",
         TraceResult::Unknown => "unknown",
         TraceResult::NotEvaluated => "not asked",
+        TraceResult::Skipped => "skipped",
     };
     let facts = criterion
         .facts

@@ -92,7 +92,8 @@ const SHAPES: &[(&str, &[&str])] = &[
         "Criterion",
         &[
             "policy text, id text, kind text, stage pure|local_read|external|reserve,
-        result pass|fail|unknown|not_evaluated, ~facts map, ~error text, decided switch",
+        result pass|fail|unknown|not_evaluated|skipped, ~facts map, ~error text,
+        ~shadow switch, decided switch",
         ],
     ),
     (

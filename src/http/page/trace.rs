@@ -19,6 +19,8 @@ struct Asked {
     #[serde(default)]
     facts: BTreeMap<String, String>,
     error: Option<String>,
+    #[serde(default)]
+    shadow: bool,
     decided: bool,
 }
 
@@ -48,11 +50,13 @@ fn criterion(asked: &Asked, outcome: Outcome) -> Markup {
             p {
                 span.badge.(class) { (word) } " "
                 strong { (question(&asked.kind)) }
+                @if asked.shadow { " (only watched: it changes nothing)" }
             }
             p {
                 @match (&asked.error, asked.result.as_str()) {
                     (Some(why), _) => { "It could not be answered: " (stranger(why)) "." },
                     (None, "not_evaluated") => { "The answer was clear without it." },
+                    (None, "skipped") => { "It was not asked of this booking." },
                     (None, _) => { (found(asked)) },
                 }
                 @if rests { " " strong.rests { "The decision rests on this." } }

@@ -73,6 +73,10 @@ impl CriterionKind for Kind {
 }
 
 impl Criterion for Credit {
+    fn looks_at_price(&self) -> bool {
+        self.cost.is_none()
+    }
+
     fn needs(&self) -> &'static [Need] {
         &[Need::Account]
     }

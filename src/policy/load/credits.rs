@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::codes::Code;
 use super::super::compiled::{Cost, Credits, Role};
-use super::super::reader::Table;
+use super::super::reader::{At, Table};
 use super::super::text::{nearest, quote, quote_all};
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::decision::RefundLine;
@@ -14,12 +14,12 @@ const REFUND_LINES_MAX: usize = 50;
 /// The unit that is meant where none is named.
 const DEFAULT_UNIT: &str = "CREDIT";
 
-/// Reads `[credits]`; `None` if the unit is not known.
-pub(super) fn read(
-    table: &Table<'_>,
+/// Reads `[credits]` and the name behind `waive_if`; `None` if the unit is not known.
+pub(super) fn read<'a>(
+    table: &Table<'a>,
     units: &BTreeMap<UnitCode, Unit>,
     role: Role,
-) -> Option<Credits> {
+) -> Option<(Credits, Option<At<&'a str>>)> {
     if role == Role::Guardrail {
         let help = "move `[credits]` to the policy that decides these bookings";
         table.report(
@@ -43,14 +43,16 @@ pub(super) fn read(
     let no_show_percent = table.table("no_show", percent).flatten();
     read_reschedule(table);
     let hold_expiry = table.duration("hold_expiry");
-    Some(Credits {
+    let waive_if = table.text("waive_if");
+    let credits = Credits {
         unit: unit?.clone(),
         cost,
         refund,
         organizer_percent: organizer_percent.unwrap_or(100),
         no_show_percent: no_show_percent.unwrap_or(0),
         hold_expiry_ms: hold_expiry.map(|at| at.value.ms),
-    })
+    };
+    Some((credits, waive_if))
 }
 
 /// Reads `unit`; reports one that the settings do not define.

@@ -1,68 +1,132 @@
-//! `[[criterion]]` and `[require]`.
+//! `[[criterion]]`, and what rests on what.
 
 use super::super::codes::Code;
 use super::super::compiled::Rule;
 use super::super::criterion::{CriterionKind, Scope};
-use super::super::diagnostic::Span;
 use super::super::facts::{Need, Stage};
 use super::super::kinds::{KINDS, kind};
-use super::super::reader::{At, Table, Value};
-use super::super::require::{Node, Shape, TREE_DEPTH_MAX};
-use super::super::template::{Template, TemplateError};
+use super::super::reader::{At, Table};
+use super::super::require::{Node, Shape};
+use super::super::template::Template;
 use super::super::text::{nearest, quote, quote_all};
 use super::super::truth::Truth;
 use super::header::read_id;
+use super::messages::read_template;
+use super::order::{self, Rests};
+use super::tree;
 
 /// The most criteria of one policy.
 const CRITERIA_MAX: usize = 200;
 
 /// The ids of all criteria, also of those that could not be read, by place in the file.
-type Ids = Vec<Option<At<String>>>;
+pub(super) type Ids = Vec<Option<At<String>>>;
 
-/// Reads all criteria and the tree over them. Places in the tree only fit the criteria if no error
-/// was reported.
-pub(super) fn read(file: &Table<'_>, scope: &Scope<'_>) -> (Vec<Rule>, Node) {
-    let (mut ids, mut rules): (Ids, Vec<Rule>) = (Vec::new(), Vec::new());
-    file.tables("criterion", |table| {
+/// What a policy asks. Places in the trees only fit the criteria if no error was reported.
+pub(super) struct Conditions {
+    pub(super) rules: Vec<Rule>,
+    pub(super) require: Node,
+    pub(super) waive_if: Option<Node>,
+    pub(super) order: Vec<usize>,
+}
+
+/// What is read of one criterion.
+struct Draft<'a> {
+    when: Option<At<&'a str>>,
+    shadow: bool,
+    rule: Option<Rule>,
+}
+
+/// Reads all criteria and the trees over them.
+pub(super) fn read<'a>(
+    file: &Table<'a>,
+    scope: &Scope<'_>,
+    waive_if: Option<At<&'a str>>,
+) -> Conditions {
+    let mut ids: Ids = Vec::new();
+    let drafts = file.tables("criterion", |table| {
         let id = table.required("id", read_id);
         report_duplicate(table, &ids, id.as_ref());
-        rules.extend(read_rule(table, id.as_ref(), scope));
+        let draft = read_draft(table, id.as_ref(), scope);
         ids.push(id);
+        draft
     });
     if ids.len() > CRITERIA_MAX {
         let message = format!("the policy has {} criteria", ids.len());
-        file.report(
-            Code::TooMany,
-            file.span(),
-            message,
-            format!("at most {CRITERIA_MAX}"),
-        );
+        let help = format!("at most {CRITERIA_MAX}");
+        file.report(Code::TooMany, file.span(), message, help);
     }
-    let node = if file.contains("require") {
-        let before = file.sink().errors();
-        let node = file
-            .table("require", |table| Reader { ids: &ids }.node(table, 1))
-            .flatten();
-        if let Some(node) = node.as_ref().filter(|_| file.sink().errors() == before) {
-            report_unused(file, &ids, node);
-        }
-        node
-    } else {
-        file.value("require");
-        None
-    };
-    if ids.is_empty() && !file.sink().has_errors() {
-        let help = "without criteria every booking that matches is accepted";
-        file.report(Code::AcceptsAll, 0..0, "the policy has no criteria", help);
+    let before = file.sink().errors();
+    let reader = tree::Reader::new(file, &ids);
+    let require = file
+        .table("require", |table| reader.node(table, 1))
+        .flatten();
+    let whens: Vec<Option<Node>> = drafts
+        .iter()
+        .map(|draft| reader.named(file, draft.when.as_ref()?))
+        .collect();
+    let waiver = waive_if.as_ref().and_then(|name| reader.named(file, name));
+    let understood = file.sink().errors() == before;
+
+    let shadows: Vec<bool> = drafts.iter().map(|draft| draft.shadow).collect();
+    report_shadows(
+        file,
+        &drafts,
+        &whens,
+        waive_if.as_ref().zip(waiver.as_ref()),
+        &shadows,
+    );
+    let require =
+        require.unwrap_or_else(|| ordinary(ids.len(), whens.iter().flatten().chain(&waiver)));
+    if understood && file.contains("require") {
+        let conditions = whens.iter().flatten().chain(&waiver);
+        report_unused(file, &ids, &shadows, conditions.chain([&require]));
     }
-    let every = || {
-        Shape::All(
-            (0..ids.len())
-                .map(|index| Shape::Criterion(index).into())
-                .collect(),
-        )
+    let require = require.without(&shadows);
+    let mut conditions = Conditions {
+        rules: Vec::with_capacity(drafts.len()),
+        require: require.unwrap_or_else(|| Shape::All(Vec::new()).into()),
+        waive_if: waiver,
+        order: Vec::new(),
     };
-    (rules, node.unwrap_or_else(|| every().into()))
+    let spans: Vec<_> = drafts
+        .iter()
+        .map(|draft| draft.when.as_ref().map(|at| at.span.clone()))
+        .collect();
+    for (draft, when) in drafts.into_iter().zip(whens) {
+        conditions
+            .rules
+            .extend(draft.rule.map(|rule| Rule { when, ..rule }));
+    }
+    if !file.sink().has_errors() {
+        report_open_door(file, &ids, &conditions.require);
+        let rests = Rests {
+            conditions: &mut conditions,
+            whens: &spans,
+            waive_if: waive_if.map(|at| at.span),
+        };
+        order::settle(rests, file);
+    }
+    conditions
+}
+
+/// What is asked for where there is no `[require]`: every criterion but those that others name as
+/// their condition.
+fn ordinary<'n>(count: usize, conditions: impl Iterator<Item = &'n Node>) -> Node {
+    let named: Vec<usize> = conditions.flat_map(Node::criteria).collect();
+    let all = (0..count).filter(|index| !named.contains(index));
+    Shape::All(all.map(|index| Shape::Criterion(index).into()).collect()).into()
+}
+
+fn report_open_door(file: &Table<'_>, ids: &Ids, require: &Node) {
+    if !require.criteria().is_empty() {
+        return;
+    }
+    let message = match ids.is_empty() {
+        true => "the policy has no criteria",
+        false => "the policy requires none of its criteria",
+    };
+    let help = "as it stands, every booking that matches is accepted";
+    file.report(Code::AcceptsAll, 0..0, message, help);
 }
 
 fn report_duplicate(table: &Table<'_>, ids: &Ids, id: Option<&At<String>>) {
@@ -76,16 +140,53 @@ fn report_duplicate(table: &Table<'_>, ids: &Ids, id: Option<&At<String>>) {
     }
 }
 
-fn report_unused(file: &Table<'_>, ids: &Ids, node: &Node) {
-    let used = node.criteria();
+fn report_unused<'n>(
+    file: &Table<'_>,
+    ids: &Ids,
+    shadows: &[bool],
+    conditions: impl Iterator<Item = &'n Node>,
+) {
+    let used: Vec<usize> = conditions.flat_map(Node::criteria).collect();
     for (index, id) in ids.iter().enumerate() {
         if let Some(id) = id
             && !used.contains(&index)
+            && !shadows[index]
         {
             let message = format!("the criterion `{}` is not used in `[require]`", id.value);
             let help = "it is never asked: add it there, or remove it";
             file.report(Code::Unused, id.span.clone(), message, help);
         }
+    }
+}
+
+/// Reports what rests on criteria that are to change nothing.
+fn report_shadows(
+    file: &Table<'_>,
+    drafts: &[Draft<'_>],
+    whens: &[Option<Node>],
+    waiver: Option<(&At<&str>, &Node)>,
+    shadows: &[bool],
+) {
+    let whens = drafts.iter().zip(whens);
+    let whens = whens.filter_map(|(draft, when)| Some((draft.when.as_ref()?, when.as_ref()?)));
+    for (name, node) in whens.chain(waiver) {
+        if node.criteria().iter().any(|index| shadows[*index]) {
+            let message = format!("{} is in shadow, or has a part that is", quote(name.value));
+            let help = "what is only watched cannot change anything: take `mode` out there, or name another";
+            file.report(Code::RestsOnShadow, name.span.clone(), message, help);
+        }
+    }
+}
+
+fn read_draft<'a>(table: &Table<'a>, id: Option<&At<String>>, scope: &Scope<'_>) -> Draft<'a> {
+    let when = table.text("when");
+    let mode = table.choice("mode", &[("enforce", false), ("shadow", true)]);
+    let shadow = mode.is_some_and(|at| at.value);
+    let rule = read_rule(table, id, scope);
+    Draft {
+        rule: rule.map(|rule| Rule { shadow, ..rule }),
+        when,
+        shadow,
     }
 }
 
@@ -96,6 +197,7 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
         ("unknown", Truth::Unknown),
     ];
     let on_error = table.choice("on_error", &errors);
+    let on_error_message = read_template(table, "on_error_message", &[]);
     let Some(kind) = table.required("kind", read_kind) else {
         // Which keys belong here depends on the kind.
         table.entries();
@@ -117,7 +219,10 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
         criterion,
         message: message.or_else(default)?,
         note,
+        on_error_message,
         on_error: on_error.map_or(Truth::Unknown, |at| at.value),
+        when: None,
+        shadow: false,
         span: table.span(),
     })
 }
@@ -140,146 +245,4 @@ fn read_kind(table: &Table<'_>, key: &'static str) -> Option<&'static dyn Criter
         table.sink().add(diagnostic);
     }
     found
-}
-
-fn read_template(table: &Table<'_>, key: &'static str, offered: &[&str]) -> Option<Template> {
-    let text = table.text(key)?;
-    match Template::parse(text.value, offered) {
-        Ok(template) => Some(template),
-        Err(TemplateError::Brace(part)) => {
-            let help = "a placeholder is written {name} or {name|default}; braces that are meant as such are doubled: {{ and }}";
-            table.report(
-                Code::BadTemplate,
-                inside(table, &text, &part),
-                "this brace belongs to no placeholder",
-                help,
-            );
-            None
-        }
-        Err(TemplateError::Unknown(part, name)) => {
-            let span = inside(table, &text, &part);
-            let message = format!("the placeholder {} is not offered here", quote(&name));
-            let help = match offered {
-                [] => "no placeholders are offered here".to_owned(),
-                _ => format!("offered: {}", quote_all(offered.iter().copied())),
-            };
-            let mut diagnostic = table
-                .sink()
-                .at(Code::UnknownPlaceholder, span.clone(), message)
-                .help(help);
-            // Only where the span is the name alone, a replacement can be offered.
-            if let Some(meant) =
-                nearest(&name, offered.iter().copied()).filter(|_| span.len() == name.len())
-            {
-                diagnostic = diagnostic.suggest(span, format!("did you mean `{meant}`?"), meant);
-            }
-            table.sink().add(diagnostic);
-            None
-        }
-    }
-}
-
-/// The place of a part of a text in the file: exact where the text is written without escapes, else
-/// the whole text.
-fn inside(table: &Table<'_>, text: &At<&str>, part: &Span) -> Span {
-    let source = &table.sink().source().text;
-    let written = source.get(text.span.start + 1..text.span.end.saturating_sub(1));
-    if written == Some(text.value) {
-        let start = text.span.start + 1;
-        start + part.start..start + part.end
-    } else {
-        text.span.clone()
-    }
-}
-
-/// Reads the tree.
-struct Reader<'i> {
-    ids: &'i Ids,
-}
-
-impl Reader<'_> {
-    fn node(&self, table: &Table<'_>, depth: usize) -> Option<Node> {
-        if depth > TREE_DEPTH_MAX {
-            table.entries();
-            let message = format!("conditions are nested deeper than {TREE_DEPTH_MAX}");
-            table.report(
-                Code::TooMany,
-                table.span(),
-                message,
-                "break the policy up, or write it flatter",
-            );
-            return None;
-        }
-        let message = read_template(table, "message", &[]);
-        let parts = |key| table.list(key, |table, item| self.item(table, key, item, depth));
-        let (all, any) = (parts("all"), parts("any"));
-        let not = table
-            .value("not")
-            .and_then(|item| self.item(table, "not", item, depth));
-        if let Some(any) = any.as_ref().filter(|any| any.value.len() == 1) {
-            table.report(
-                Code::AnyOfOne,
-                any.span.clone(),
-                "`any` with a single item",
-                "write the item itself, or add the others",
-            );
-        }
-        for key in ["all", "any"] {
-            table.refuse_empty(key, "it asks for nothing");
-        }
-        let written = ["all", "any", "not"]
-            .iter()
-            .filter(|key| table.contains(key))
-            .count();
-        if written != 1 {
-            let message = "a condition has exactly one of `all`, `any` and `not`";
-            let help = "nest them: all = [\"a\", { any = [\"b\", \"c\"] }, { not = \"d\" }]";
-            table.report(Code::NotAllowed, table.span(), message, help);
-            return None;
-        }
-        let shape = match (all, any, not) {
-            (Some(all), _, _) => Shape::All(all.value),
-            (_, Some(any), _) => Shape::Any(any.value),
-            (_, _, not) => Shape::Not(Box::new(not?)),
-        };
-        Some(Node { shape, message })
-    }
-
-    fn item(&self, table: &Table<'_>, key: &str, item: Value<'_>, depth: usize) -> Option<Node> {
-        if item.get_ref().is_table() {
-            return table
-                .table_of(key, item, |inner| self.node(inner, depth + 1))
-                .flatten();
-        }
-        if !item.get_ref().is_str() {
-            return table.wrong_type(
-                key,
-                item,
-                "a criterion's id or a table with `all`, `any` or `not`",
-            );
-        }
-        let id = table.text_of(key, item)?;
-        let known = || self.ids.iter().flatten().map(|id| id.value.as_str());
-        let index = self
-            .ids
-            .iter()
-            .position(|known| known.as_ref().is_some_and(|known| known.value == id.value));
-        if index.is_none() {
-            let message = format!("there is no criterion {}", quote(id.value));
-            let help = format!("defined in this file: {}", quote_all(known()));
-            let mut diagnostic = table
-                .sink()
-                .at(Code::UnknownCriterion, id.span.clone(), message)
-                .help(help);
-            if let Some(meant) = nearest(id.value, known()) {
-                diagnostic = diagnostic.suggest(
-                    id.span,
-                    format!("did you mean `{meant}`?"),
-                    format!("\"{meant}\""),
-                );
-            }
-            table.sink().add(diagnostic);
-        }
-        index.map(|index| Shape::Criterion(index).into())
-    }
 }

@@ -72,6 +72,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
     let credits = file
         .table("credits", |table| credits::read(table, context.units, role))
         .flatten();
+    let (credits, waive_if) = credits.unzip();
     let mut shelf = Shelf::new(sink, context.read_list);
     file.table("lists", |table| shelf.fill(table));
     let zone = header
@@ -86,7 +87,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
         zone: &zone,
         lists: &shelf,
     };
-    let (rules, require) = criteria::read(&file, &scope);
+    let conditions = criteria::read(&file, &scope, waive_if.flatten());
     let tests = selftest::read(&file, scope.unit, context.units, &matching);
     file.finish();
     shelf.report_unused();
@@ -104,8 +105,10 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
         show: header.show,
         matching,
         credits,
-        rules,
-        require,
+        waive_if: conditions.waive_if,
+        rules: conditions.rules,
+        require: conditions.require,
+        order: conditions.order,
         hash: canonical::hash(root, &shelf.digests()),
         source: Arc::clone(sink.source()),
         id_span: header.id.span,

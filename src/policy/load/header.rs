@@ -78,7 +78,11 @@ pub(super) fn read(table: &Table<'_>) -> Option<Header> {
 
 /// An id of a policy or a criterion.
 pub(super) fn read_id(table: &Table<'_>, key: &'static str) -> Option<At<String>> {
-    let text = table.text(key)?;
+    checked_id(table, table.text(key)?)
+}
+
+/// Checks an id of the author's choosing.
+pub(super) fn checked_id(table: &Table<'_>, text: At<&str>) -> Option<At<String>> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let valid = (1..=ID_BYTES_MAX).contains(&text.value.len())
         && text.value.bytes().all(plain)

@@ -6,7 +6,10 @@ pub(super) mod credits;
 mod criteria;
 mod file;
 mod header;
+mod messages;
+mod order;
 mod selftest;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -55,13 +55,17 @@ fn with_account(available: i64) -> Facts {
 }
 
 /// The verdict in a few lines.
-fn show(verdict: &Verdict) -> String {
+pub(super) fn show(verdict: &Verdict) -> String {
     let policy = verdict.policy.as_ref().map_or("none", |policy| &*policy.id);
     let mut lines = vec![format!("{} by {policy}", verdict.outcome.as_str())];
     lines.extend(verdict.message.iter().map(|text| format!("booker: {text}")));
     lines.extend(verdict.note.iter().map(|text| format!("admin: {text}")));
     for seen in &verdict.trace.criteria {
-        let decided = if seen.decided { " *" } else { "" };
+        let decided = match (seen.decided, seen.shadow) {
+            (true, _) => " *",
+            (false, true) => " (shadow)",
+            (false, false) => "",
+        };
         lines.push(format!(
             "{}/{} {:?}{decided}",
             seen.policy, seen.id, seen.result

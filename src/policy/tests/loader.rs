@@ -40,7 +40,7 @@ fn spoiled(part: &str, by: &str) -> String {
 }
 
 /// One line for each diagnostic.
-fn list(texts: &[&str]) -> String {
+pub(super) fn list(texts: &[&str]) -> String {
     let diagnostics = diagnostics(texts);
     let lines = diagnostics.iter().map(|d| {
         let suggestion = d
@@ -79,7 +79,7 @@ fn an_unknown_key_is_located_and_guessed() {
             10 | mesage = "No."
                | ^^^^^^
                |
-               = help: known here: `cost`, `id`, `kind`, `message`, `note`, `on_error`, `unit`
+               = help: known here: `cost`, `id`, `kind`, `message`, `mode`, `note`, `on_error`, `on_error_message`, `unit`, `when`
             help: did you mean `message`?
                |
             10 | message = "No."
@@ -366,7 +366,7 @@ fn everything_wrong_in_all_files_is_said_at_once() {
         BG0202 c.toml:58:13 there is no criterion `bb` -> "b"
         BG0205 c.toml:58:27 `any` with a single item
         BG0104 c.toml:58:36 a condition has exactly one of `all`, `any` and `not`
-        BG0102 c.toml:58:64 `all` takes a criterion's id or a table with `all`, `any` or `not`, found a whole number
+        BG0102 c.toml:58:64 `all` takes the id of a criterion or group, or a table with `all`, `any` or `not`, found a whole number
         BG0110 c.toml:61:7 `now` takes a moment
         BG0115 c.toml:62:21 `x` is not an e-mail address
         BG0107 c.toml:62:35 `guests` is out of range

@@ -12,7 +12,15 @@ use crate::policy::facts::{AccountFacts, Loaded};
 use crate::policy::{CriterionTrace, Policy, TraceResult};
 
 /// Keys of a criterion in its file that are not what it asks.
-const NOT_ASKED: [&str; 5] = ["id", "kind", "message", "note", "on_error"];
+const NOT_ASKED: [&str; 7] = [
+    "id",
+    "kind",
+    "message",
+    "mode",
+    "note",
+    "on_error",
+    "on_error_message",
+];
 
 type Units = BTreeMap<UnitCode, Unit>;
 
@@ -125,14 +133,16 @@ fn criterion(one: &CriterionTrace, policy: &Policy, out: &mut dyn Write) -> anyh
         TraceResult::Fail => "NOT PASSED",
         TraceResult::Unknown => "UNKNOWN",
         TraceResult::NotEvaluated => "not asked",
+        TraceResult::Skipped => "skipped",
     };
     let title = match *one.id == *one.kind {
         true => one.id.to_string(),
         false => format!("{} ({})", one.id, one.kind),
     };
-    let rests = match one.decided {
-        true => " <- the outcome rests on this",
-        false => "",
+    let rests = match (one.decided, one.shadow) {
+        (true, _) => " <- the outcome rests on this",
+        (false, true) => " (shadow: only watched)",
+        (false, false) => "",
     };
     field(out, 2, result, &format!("{title}{rests}"))?;
     if let Some(wanted) = wanted(policy, &one.id) {
@@ -150,6 +160,9 @@ fn criterion(one: &CriterionTrace, policy: &Policy, out: &mut dyn Write) -> anyh
     let found: Vec<_> = facts
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
+    if one.result == TraceResult::Skipped {
+        return Ok(field(out, 16, "found", "nothing: its `when` is not met")?);
+    }
     let found = match &one.error {
         Some(error) => format!("it could not be answered: {error}"),
         None => found.join(", "),

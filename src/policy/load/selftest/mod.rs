@@ -76,9 +76,8 @@ pub(super) fn run(policy: &Policy, tests: &[SelfTest], sink: &Sink) {
             Err(why) => sink.add(sink.at(Code::TestFailed, test.span.clone(), why)),
         }
     }
-    let used = policy.require.criteria();
     for (index, rule) in policy.rules.iter().enumerate() {
-        if used.contains(&index) && !failing.contains(&*rule.id) {
+        if policy.asks(index) && !failing.contains(&*rule.id) {
             let message = format!("no test shows `{}` failing", rule.id);
             sink.add(sink.at(Code::NeverFails, rule.span.clone(), message));
         }
@@ -167,6 +166,7 @@ fn summary(verdict: &Verdict) -> String {
             TraceResult::Fail => "fail",
             TraceResult::Unknown => "unknown",
             TraceResult::NotEvaluated => "not evaluated",
+            TraceResult::Skipped => "skipped",
         };
         let facts: Vec<String> = seen
             .facts
