@@ -70,6 +70,7 @@ codes! {
     NotAnAddress = "BG0115", Error, "An entry is an e-mail address, a domain, or `*.` and a domain.";
     UnknownUnit = "BG0116", Error, "A unit of credits is one that the settings define.";
     Nothing = "BG0117", Error, "A criterion says what it checks.";
+    NotALanguage = "BG0118", Error, "A message's language is a tag such as \"de\" or \"pt-BR\".";
     // Meaning.
     UnknownKind = "BG0201", Error, "A criterion's kind is one of the known kinds.";
     UnknownCriterion = "BG0202", Error, "Conditions name criteria and groups of the same file.";

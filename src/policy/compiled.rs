@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::criterion::Criterion;
 use super::diagnostic::{SourceFile, Span};
 use super::facts::{Facts, Stage};
+use super::messages::Messages;
 use super::require::Node;
 use super::template::Template;
 use super::truth::Truth;
@@ -136,11 +137,11 @@ pub struct Rule {
     /// When it can be answered.
     pub stage: Stage,
     /// What the booker is told.
-    pub message: Template,
+    pub message: Messages,
     /// What admins are told.
     pub note: Option<Template>,
     /// What the booker is told if it cannot be answered.
-    pub on_error_message: Option<Template>,
+    pub on_error_message: Option<Messages>,
     /// What it counts as if it cannot be answered.
     pub on_error: Truth,
     /// Where this is not met, the criterion is skipped and counts as met.

@@ -243,12 +243,12 @@ impl<'p> Run<'p> {
     }
 
     /// What the booker is told.
-    fn message(&self, reasons: &Reasons<'_>) -> String {
+    fn message(&self, reasons: &Reasons<'_>, locale: Option<&str>) -> String {
         let mut texts: Vec<String> = Vec::new();
         for text in &reasons.texts {
             let text = match text {
-                ReasonText::Node(message) => message.render(&Default::default()),
-                ReasonText::Criterion(index) => self.criterion_message(*index),
+                ReasonText::Node(message) => message.render(locale, &Default::default()),
+                ReasonText::Criterion(index) => self.criterion_message(*index, locale),
                 ReasonText::Negated => NOT_MET.to_owned(),
             };
             if !text.is_empty() && !texts.contains(&text) {
@@ -266,11 +266,13 @@ impl<'p> Run<'p> {
         clean(&texts.join(" "), MESSAGE_CHARS_MAX)
     }
 
-    fn criterion_message(&self, index: usize) -> String {
+    fn criterion_message(&self, index: usize, locale: Option<&str>) -> String {
         let rule = &self.policy.rules[index];
         match (&self.findings[index], &rule.on_error_message) {
-            (Some(finding), _) if finding.error.is_none() => rule.message.render(&finding.facts),
-            (_, Some(message)) => message.render(&Default::default()),
+            (Some(finding), _) if finding.error.is_none() => {
+                rule.message.render(locale, &finding.facts)
+            }
+            (_, Some(message)) => message.render(locale, &Default::default()),
             (_, None) => UNANSWERED.to_owned(),
         }
     }
@@ -321,7 +323,8 @@ fn verdict(
                 .iter()
                 .map(|index| &run.policy.rules[*index]);
             failed.extend(rules.map(|rule| rule.id.to_string()));
-            message.get_or_insert_with(|| run.message(&reasons));
+            let locale = facts.details.booker.locale.as_deref();
+            message.get_or_insert_with(|| run.message(&reasons, locale));
         }
         // An accepted booking passed every policy, but only the deciding one accepts.
         if outcome != Outcome::Accept || run.policy.role == Role::Deciding {

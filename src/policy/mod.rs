@@ -22,6 +22,7 @@ pub mod facts;
 pub mod kinds;
 pub mod lists;
 pub mod load;
+pub mod messages;
 pub mod reader;
 pub mod require;
 mod set;

@@ -1,7 +1,7 @@
 //! A tree of conditions: which criteria have to be met, and which of them explain a result. There is
 //! one under `[require]`, one for each group, and one behind each `when` and `waive_if`.
 
-use super::template::Template;
+use super::messages::Messages;
 use super::truth::{Bounds, Truth};
 
 /// The deepest a tree may nest.
@@ -13,7 +13,7 @@ pub struct Node {
     /// What it asks for.
     pub shape: Shape,
     /// What the booker is told if it is not met, instead of what its parts would say.
-    pub message: Option<Template>,
+    pub message: Option<Messages>,
 }
 
 /// What a condition asks for.
@@ -42,7 +42,7 @@ pub struct Reasons<'n> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReasonText<'n> {
     /// The message of a node.
-    Node(&'n Template),
+    Node(&'n Messages),
     /// The message of a criterion.
     Criterion(usize),
     /// A criterion that must not be met is met, and nobody wrote a message for that.

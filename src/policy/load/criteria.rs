@@ -5,13 +5,14 @@ use super::super::compiled::Rule;
 use super::super::criterion::{CriterionKind, Scope};
 use super::super::facts::{Need, Stage};
 use super::super::kinds::{KINDS, kind};
+use super::super::messages::Messages;
 use super::super::reader::{At, Table};
 use super::super::require::{Node, Shape};
 use super::super::template::Template;
 use super::super::text::{nearest, quote, quote_all};
 use super::super::truth::Truth;
 use super::header::read_id;
-use super::messages::read_template;
+use super::messages::{read_messages, read_template};
 use super::order::{self, Rests};
 use super::tree;
 
@@ -197,16 +198,19 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
         ("unknown", Truth::Unknown),
     ];
     let on_error = table.choice("on_error", &errors);
-    let on_error_message = read_template(table, "on_error_message", &[]);
+    let on_error_message = read_messages(table, "on_error_message", &[]);
     let Some(kind) = table.required("kind", read_kind) else {
         // Which keys belong here depends on the kind.
         table.entries();
         return None;
     };
-    let message = read_template(table, "message", kind.placeholders());
+    let message = read_messages(table, "message", kind.placeholders());
     let note = read_template(table, "note", kind.placeholders());
     let criterion = kind.parse(table, scope)?;
-    let default = || Template::parse(kind.default_message(), kind.placeholders()).ok();
+    let default = || {
+        let text = Template::parse(kind.default_message(), kind.placeholders());
+        text.ok().map(Messages::from)
+    };
     Some(Rule {
         id: id?.value.as_str().into(),
         kind: kind.name(),

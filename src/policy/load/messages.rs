@@ -1,10 +1,53 @@
 //! The texts for booker and admins, with their placeholders.
 
+use std::collections::BTreeMap;
+
 use super::super::codes::Code;
 use super::super::diagnostic::Span;
+use super::super::messages::{Messages, language};
 use super::super::reader::{At, Table};
 use super::super::template::{Template, TemplateError};
 use super::super::text::{nearest, quote, quote_all};
+
+/// The language of everybody for whom there is no text of their own.
+const DEFAULT: &str = "default";
+
+/// Reads a text that may be there in several languages: a text, or a table with `default` and one text
+/// for each language.
+pub(super) fn read_messages(
+    table: &Table<'_>,
+    key: &'static str,
+    offered: &[&str],
+) -> Option<Messages> {
+    let value = table.value(key)?;
+    if !value.get_ref().is_table() {
+        return read_template(table, key, offered).map(Messages::from);
+    }
+    let read = |texts: &Table<'_>| {
+        let default = texts.required(DEFAULT, |texts, key| read_template(texts, key, offered));
+        let mut others = BTreeMap::new();
+        for (name, value) in texts.entries() {
+            if name.value == DEFAULT {
+                continue;
+            }
+            let text = texts.text_of(name.value, value);
+            let template = text.and_then(|text| template(texts, &text, offered));
+            let Some(tag) = language(name.value) else {
+                let message = format!("{} is not a language", quote(name.value));
+                let help = "a tag such as `de` or `pt-BR`, or `default` for all others";
+                texts.report(Code::NotALanguage, name.span, message, help);
+                continue;
+            };
+            if others.contains_key(&tag) {
+                let message = format!("there are two texts for the language {}", quote(&tag));
+                texts.report(Code::NotAllowed, name.span, message, "keep one of the two");
+            }
+            others.extend(template.map(|template| (tag, template)));
+        }
+        Some(Messages::new(default?, others))
+    };
+    table.table_of(key, value, read).flatten()
+}
 
 /// Reads a text in which the facts of `offered` may be used.
 pub(super) fn read_template(
@@ -12,21 +55,24 @@ pub(super) fn read_template(
     key: &'static str,
     offered: &[&str],
 ) -> Option<Template> {
-    let text = table.text(key)?;
+    template(table, &table.text(key)?, offered)
+}
+
+fn template(table: &Table<'_>, text: &At<&str>, offered: &[&str]) -> Option<Template> {
     match Template::parse(text.value, offered) {
         Ok(template) => Some(template),
         Err(TemplateError::Brace(part)) => {
             let help = "a placeholder is written {name} or {name|default}; braces that are meant as such are doubled: {{ and }}";
             table.report(
                 Code::BadTemplate,
-                inside(table, &text, &part),
+                inside(table, text, &part),
                 "this brace belongs to no placeholder",
                 help,
             );
             None
         }
         Err(TemplateError::Unknown(part, name)) => {
-            let span = inside(table, &text, &part);
+            let span = inside(table, text, &part);
             let message = format!("the placeholder {} is not offered here", quote(&name));
             let help = match offered {
                 [] => "no placeholders are offered here".to_owned(),

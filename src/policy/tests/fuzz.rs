@@ -40,6 +40,8 @@ const PIECES: &[&str] = &[
     "from = 1979-05-27\n",
     "except = [2026-02-28, 08:00:00]\n",
     "message = \"{mim} é {\"\n",
+    "message.de = \"{min}\"\n",
+    "message = { default = \"x\", de-é = \"{\" }\n",
     "message = \"\"\"\n{min}\n\"\"\"\n",
     "when = \"a\"\n",
     "mode = \"shadow\"\n",

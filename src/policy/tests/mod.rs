@@ -5,6 +5,7 @@ mod evaluation;
 mod examples;
 mod fuzz;
 mod hashes;
+mod languages;
 mod loader;
 mod support;
 
