@@ -25,6 +25,17 @@ pub(super) fn hash(root: &DeTable<'_>, lists: &BTreeMap<String, [u8; 32]>) -> Po
     PolicyHash(hasher.finalize().into())
 }
 
+/// The hash of a policy that uses groups of others.
+pub(super) fn joined(own: PolicyHash, lenders: &[PolicyHash]) -> PolicyHash {
+    let mut hasher = Sha256::new();
+    hasher.update(FORM);
+    hasher.update(own.0);
+    for lender in lenders {
+        hasher.update(lender.0);
+    }
+    PolicyHash(hasher.finalize().into())
+}
+
 fn table(hasher: &mut Sha256, entries: &DeTable<'_>, counts: impl Fn(&str) -> bool) {
     let mut entries: Vec<(&str, &DeValue<'_>)> = entries
         .iter()

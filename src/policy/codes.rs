@@ -90,6 +90,7 @@ codes! {
     GuardrailPrice = "BG0216", Error, "A guardrail only refuses, so it has no price.";
     Cycle = "BG0217", Error, "No group, `when` or `waive_if` rests on itself.";
     RestsOnShadow = "BG0218", Error, "`when` and `waive_if` do not rest on criteria in shadow, which change nothing.";
+    UnknownGroup = "BG0219", Error, "`use` names a group of another policy.";
     // Lists.
     UnknownList = "BG0301", Error, "A list that is named is defined under `[lists]`.";
     UnreadableList = "BG0302", Error, "A list's file can be read.";

@@ -1,5 +1,6 @@
 //! One policy, compiled: whom it is for, what it asks, what it costs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::criterion::Criterion;
 use super::diagnostic::{SourceFile, Span};
-use super::facts::{Facts, Stage};
+use super::facts::{Facts, Need, Stage};
 use super::messages::Messages;
 use super::require::Node;
 use super::template::Template;
@@ -115,6 +116,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Which of them have to be met.
     pub require: Node,
+    /// Its named conditions, without criteria in shadow: for itself, and for policies that use them.
+    pub groups: BTreeMap<String, Node>,
     /// All criteria, each behind those that it rests on.
     pub order: Vec<usize>,
     /// Its meaning.
@@ -150,6 +153,15 @@ pub struct Rule {
     pub shadow: bool,
     /// Where it stands in the file.
     pub span: Span,
+}
+
+impl Rule {
+    /// The criteria that have to be answered before this one is.
+    pub fn rests_on(&self, waive_if: Option<&Node>) -> Vec<usize> {
+        let price = waive_if.filter(|_| self.criterion.looks_at_price());
+        let conditions = self.when.iter().chain(price);
+        conditions.flat_map(Node::criteria).collect()
+    }
 }
 
 /// Which bookings a policy is for. An empty condition is no condition; all that are there have to
@@ -304,8 +316,29 @@ impl Policy {
     /// Whether a criterion is ever asked: some condition names it, or it is watched.
     pub fn asks(&self, index: usize) -> bool {
         let whens = self.rules.iter().filter_map(|rule| rule.when.as_ref());
-        let mut conditions = whens.chain(&self.waive_if).chain([&self.require]);
+        let own = whens.chain(&self.waive_if).chain([&self.require]);
+        let mut conditions = own.chain(self.groups.values());
         self.rules[index].shadow || conditions.any(|node| node.criteria().contains(&index))
+    }
+
+    /// The facts that a condition cannot do without, those included that tell which of its criteria
+    /// apply.
+    pub fn needs_of(&self, node: &Node) -> impl Iterator<Item = Need> {
+        let mut wanted = vec![false; self.rules.len()];
+        for index in node.criteria() {
+            wanted[index] = true;
+        }
+        for index in self.order.iter().rev().copied() {
+            if !wanted[index] {
+                continue;
+            }
+            for before in self.rules[index].rests_on(self.waive_if.as_ref()) {
+                wanted[before] = true;
+            }
+        }
+        let rules = self.rules.iter().zip(wanted);
+        let rules = rules.filter(|(_, wanted)| *wanted);
+        rules.flat_map(|(rule, _)| rule.criterion.needs().iter().copied())
     }
 
     /// What this booking costs, in minor units.

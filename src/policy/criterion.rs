@@ -6,6 +6,7 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 
+use super::borrowed::Borrowed;
 use super::facts::{Facts, Need};
 use super::lists::Shelf;
 use super::reader::Table;
@@ -36,13 +37,23 @@ pub trait CriterionKind: Sync {
 /// One criterion of a policy, compiled: everything that can be prepared is.
 pub trait Criterion: Send + Sync + fmt::Debug {
     /// The facts it cannot do without; none if the booking itself says it.
-    fn needs(&self) -> &'static [Need] {
+    fn needs(&self) -> &[Need] {
         &[]
     }
 
     /// Whether it looks at the price of the policy's `[credits]`, which has to be known before.
     fn looks_at_price(&self) -> bool {
         false
+    }
+
+    /// The group of another policy that it stands for, if it does.
+    fn borrows(&self) -> Option<&Borrowed> {
+        None
+    }
+
+    /// The same, to be joined.
+    fn borrowed(&mut self) -> Option<&mut Borrowed> {
+        None
     }
 
     /// Answers. Called only when all needs are there. Never panics, whatever strangers wrote.

@@ -112,6 +112,11 @@ impl Diagnostic {
         }
     }
 
+    /// Whether it keeps the set from being activated.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// Says what would be right.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::compiled::{Policy, PolicyHash, Role, Rule, Show};
 use super::criterion::{Finding, PolicyContext};
 use super::facts::{Facts, Need, Stage};
-use super::require::{ReasonText, Reasons};
+use super::require::{Node, ReasonText, Reasons};
 use super::text::{MESSAGE_CHARS_MAX, clean};
 use super::truth::{Bounds, Truth};
 use super::verdict::{CriterionTrace, Evaluation, PolicyRef, Trace, TraceResult, Verdict};
@@ -34,6 +34,10 @@ pub(super) struct Fallback {
 /// One policy in the course of one evaluation.
 struct Run<'p> {
     policy: &'p Policy,
+    /// What is asked: all of the policy, or one of its groups.
+    require: &'p Node,
+    /// Whether criteria in shadow are asked, too.
+    watches: bool,
     /// The price, unless it is waived.
     price: Option<i64>,
     findings: Vec<Option<Finding>>,
@@ -52,7 +56,7 @@ pub(super) fn evaluate<'p>(
 ) -> Evaluation {
     let mut runs: Vec<Run<'p>> = policies
         .into_iter()
-        .map(|policy| Run::new(policy, facts))
+        .map(|policy| Run::new(policy, &policy.require, true, facts))
         .collect();
     let decides = runs.iter().any(|run| run.policy.role == Role::Deciding);
     let base = if decides {
@@ -74,6 +78,38 @@ pub(super) fn evaluate<'p>(
     let outcome = outcome(&runs, base).unwrap_or(Outcome::Defer);
     let fallback = (!decides).then_some(fallback);
     Evaluation::Decided(Box::new(verdict(&runs, outcome, fallback, set_hash, facts)))
+}
+
+/// What one condition of a policy says, asked by itself. The facts it needs are there.
+pub(super) fn ask(policy: &Policy, node: &Node, facts: &Facts) -> Finding {
+    let mut run = Run::new(policy, node, false, facts);
+    for stage in Stage::ALL {
+        let settled = run.bounds().settled().is_some();
+        run.answer(stage, settled, facts);
+    }
+    let truth = run.bounds().settled().unwrap_or(Truth::Unknown);
+    let reasons = run.reasons();
+    let rule = |index: &usize| &policy.rules[*index];
+    if truth == Truth::Fail {
+        let locale = facts.details.booker.locale.as_deref();
+        let failed: Vec<&str> = reasons
+            .criteria
+            .iter()
+            .map(|index| &*rule(index).id)
+            .collect();
+        return Finding::of(false)
+            .with("reason", run.message(&reasons, locale))
+            .with("failed", failed.join(", "));
+    }
+    let error = reasons.criteria.iter().find_map(|index| {
+        let error = run.findings[*index].as_ref()?.error.as_ref()?;
+        Some(format!("{}/{}: {error}", policy.id, rule(index).id))
+    });
+    Finding {
+        truth,
+        facts: Default::default(),
+        error: error.filter(|_| truth == Truth::Unknown),
+    }
 }
 
 /// The outcome, once nothing can change it: the strictest of all policies'. Both ends of what each
@@ -109,9 +145,11 @@ fn needs(runs: &[Run<'_>], stage: Stage, settled: bool, facts: &Facts) -> BTreeS
 }
 
 impl<'p> Run<'p> {
-    fn new(policy: &'p Policy, facts: &Facts) -> Self {
+    fn new(policy: &'p Policy, require: &'p Node, watches: bool, facts: &Facts) -> Self {
         Self {
             policy,
+            require,
+            watches,
             price: policy.cost(&facts.details),
             findings: policy.rules.iter().map(|_| None).collect(),
             answers: vec![None; policy.rules.len()],
@@ -120,7 +158,7 @@ impl<'p> Run<'p> {
     }
 
     fn bounds(&self) -> Bounds {
-        self.policy.require.bounds(&self.answers)
+        self.require.bounds(&self.answers)
     }
 
     fn outcome_of(&self, truth: Truth) -> Outcome {
@@ -137,7 +175,7 @@ impl<'p> Run<'p> {
     fn open(&self, settled: bool) -> Vec<bool> {
         let mut open = vec![false; self.policy.rules.len()];
         if !settled {
-            self.policy.require.mark_open(&self.answers, &mut open);
+            self.require.mark_open(&self.answers, &mut open);
         }
         if let Some(waiver) = &self.policy.waive_if {
             waiver.mark_open(&self.answers, &mut open);
@@ -145,7 +183,7 @@ impl<'p> Run<'p> {
         // From those that rest on others to those they rest on.
         for index in self.policy.order.iter().rev() {
             let rule = &self.policy.rules[*index];
-            open[*index] |= rule.shadow && self.answers[*index].is_none();
+            open[*index] |= self.watches && rule.shadow && self.answers[*index].is_none();
             if let (true, Some(when)) = (open[*index], &rule.when) {
                 when.mark_open(&self.answers, &mut open);
             }
@@ -217,7 +255,7 @@ impl<'p> Run<'p> {
 
     fn reasons(&self) -> Reasons<'p> {
         let mut reasons = Reasons::default();
-        self.policy.require.explain(&self.answers, &mut reasons);
+        self.require.explain(&self.answers, &mut reasons);
         reasons
     }
 

@@ -11,6 +11,7 @@
 //! conditions over three-valued [`truth`]; `evaluate` walks it stage by stage; [`verdict`] is what
 //! comes out.
 
+pub mod borrowed;
 mod canonical;
 pub mod codes;
 pub mod compiled;

@@ -1,5 +1,7 @@
 //! All policies that are in force together.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use super::compiled::{Mode, Policy, PolicyHash, Role};
@@ -14,11 +16,11 @@ use crate::domain::decision::Outcome;
 pub struct PolicySet {
     hash: PolicyHash,
     /// Guardrails by id, then deciding policies by falling rank and id.
-    policies: Vec<Policy>,
+    policies: Vec<Arc<Policy>>,
 }
 
 impl PolicySet {
-    pub(super) fn new(mut policies: Vec<Policy>) -> Self {
+    pub(super) fn new(mut policies: Vec<Arc<Policy>>) -> Self {
         policies.sort_by(|a, b| {
             let guards = |policy: &Policy| policy.role == Role::Guardrail;
             guards(b)
@@ -43,7 +45,7 @@ impl PolicySet {
 
     /// All policies, also those that are not enforced: guardrails first, then by falling rank.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
-        self.policies.iter()
+        self.policies.iter().map(Arc::as_ref)
     }
 
     /// The text of each policy, to be archived under its hash.
@@ -80,8 +82,7 @@ impl PolicySet {
     pub fn asked(&self, facts: &Facts) -> Asked<'_> {
         let mut asked = Asked::default();
         for policy in self
-            .policies
-            .iter()
+            .policies()
             .filter(|policy| policy.mode == Mode::Enforce)
         {
             if asked.tied.is_some() || !policy.matching.covers(facts) {

@@ -84,6 +84,7 @@ pub(super) fn question(kind: &str) -> String {
         "risk" => "Is it free of the signs of bookings that nobody means?",
         "routing" => "Is it with one of the right hosts?",
         "sample" => "Is it one of those that were drawn by lot?",
+        "use" => "Does it meet what another policy asks?",
         "window" => "Does it lie within the days and hours that are open?",
         other => return format!("Is “{other}” met?"),
     };

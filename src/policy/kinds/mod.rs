@@ -3,6 +3,7 @@
 mod account;
 mod answer;
 mod attendees;
+mod borrow;
 mod credit;
 mod email_domain;
 mod hours;
@@ -39,6 +40,7 @@ pub const KINDS: &[&dyn CriterionKind] = &[
     &risk::Kind,
     &routing::Kind,
     &sample::Kind,
+    &borrow::Kind,
     &window::Kind,
 ];
 

@@ -1,11 +1,13 @@
 //! What only shows when all policies are seen together.
 
+use std::sync::Arc;
+
 use super::super::codes::Code;
 use super::super::compiled::{Mode, Policy, Role};
 use super::super::diagnostic::Diagnostic;
 
 /// Policies with the same id, and policies that claim the same bookings with the same rank.
-pub(super) fn across(policies: &[Policy]) -> Vec<Diagnostic> {
+pub(super) fn across(policies: &[Arc<Policy>]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (index, second) in policies.iter().enumerate() {
         for first in &policies[..index] {

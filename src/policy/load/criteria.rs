@@ -1,9 +1,11 @@
 //! `[[criterion]]`, and what rests on what.
 
+use std::collections::BTreeMap;
+
 use super::super::codes::Code;
 use super::super::compiled::Rule;
 use super::super::criterion::{CriterionKind, Scope};
-use super::super::facts::{Need, Stage};
+use super::super::facts::Stage;
 use super::super::kinds::{KINDS, kind};
 use super::super::messages::Messages;
 use super::super::reader::{At, Table};
@@ -27,6 +29,7 @@ pub(super) struct Conditions {
     pub(super) rules: Vec<Rule>,
     pub(super) require: Node,
     pub(super) waive_if: Option<Node>,
+    pub(super) groups: BTreeMap<String, Node>,
     pub(super) order: Vec<usize>,
 }
 
@@ -80,13 +83,16 @@ pub(super) fn read<'a>(
         require.unwrap_or_else(|| ordinary(ids.len(), whens.iter().flatten().chain(&waiver)));
     if understood && file.contains("require") {
         let conditions = whens.iter().flatten().chain(&waiver);
-        report_unused(file, &ids, &shadows, conditions.chain([&require]));
+        let groups = reader.groups();
+        let conditions = conditions.chain([&require]).chain(groups.values());
+        report_unused(file, &ids, &shadows, conditions);
     }
     let require = require.without(&shadows);
     let mut conditions = Conditions {
         rules: Vec::with_capacity(drafts.len()),
         require: require.unwrap_or_else(|| Shape::All(Vec::new()).into()),
         waive_if: waiver,
+        groups: without_shadows(reader.groups(), &shadows),
         order: Vec::new(),
     };
     let spans: Vec<_> = drafts
@@ -108,6 +114,13 @@ pub(super) fn read<'a>(
         order::settle(rests, file);
     }
     conditions
+}
+
+fn without_shadows(groups: BTreeMap<String, Node>, shadows: &[bool]) -> BTreeMap<String, Node> {
+    let groups = groups.into_iter();
+    groups
+        .filter_map(|(name, node)| Some((name, node.without(shadows)?)))
+        .collect()
 }
 
 /// What is asked for where there is no `[require]`: every criterion but those that others name as
@@ -214,12 +227,8 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
     Some(Rule {
         id: id?.value.as_str().into(),
         kind: kind.name(),
-        stage: criterion
-            .needs()
-            .iter()
-            .map(|need: &Need| need.stage())
-            .max()
-            .unwrap_or(Stage::Pure),
+        // Settled once it is known what it rests on.
+        stage: Stage::Pure,
         criterion,
         message: message.or_else(default)?,
         note,

@@ -14,6 +14,7 @@ use super::super::lists::Shelf;
 use super::super::reader::Table;
 use super::super::text::{clean, quote};
 use super::LoadContext;
+use super::join::Draft;
 use super::{FILE_BYTES_MAX, credits, criteria, header, selftest};
 
 /// The version of the language this is.
@@ -23,11 +24,11 @@ const SECRET_KEYS: [&str; 4] = ["secret", "password", "token", "api_key"];
 /// The longest parser message that is repeated, in characters.
 const SYNTAX_CHARS_MAX: usize = 200;
 
-/// Reads one file. The policy is there only if no error was found in it and its tests pass.
+/// Reads one file. The policy is there only if no error was found in it; its tests have yet to run.
 pub(super) fn read(
     source: &Arc<SourceFile>,
     context: &LoadContext<'_>,
-) -> (Option<Policy>, Vec<Diagnostic>) {
+) -> (Option<Draft>, Vec<Diagnostic>) {
     let sink = Sink::new(Arc::clone(source));
     if source.text.len() > FILE_BYTES_MAX {
         let message = format!("the file has {} bytes", source.text.len());
@@ -56,7 +57,7 @@ pub(super) fn read(
     (policy, sink.into_items())
 }
 
-fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<Policy> {
+fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<Draft> {
     refuse_secrets(root, sink);
     // Other remarks would show the lines they are about, and a secret may stand there.
     if sink.has_errors() {
@@ -108,13 +109,13 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
         waive_if: conditions.waive_if,
         rules: conditions.rules,
         require: conditions.require,
+        groups: conditions.groups,
         order: conditions.order,
         hash: canonical::hash(root, &shelf.digests()),
         source: Arc::clone(sink.source()),
         id_span: header.id.span,
     };
-    selftest::run(&policy, &tests, sink);
-    (!sink.has_errors()).then_some(policy)
+    Some(Draft { policy, tests })
 }
 
 fn schema(file: &Table<'_>) {

@@ -6,6 +6,7 @@ pub(super) mod credits;
 mod criteria;
 mod file;
 mod header;
+mod join;
 mod messages;
 mod order;
 mod selftest;
@@ -51,7 +52,7 @@ pub fn load(
     files: Vec<SourceFile>,
     context: &LoadContext<'_>,
 ) -> Result<(PolicySet, Diagnostics), Diagnostics> {
-    let (mut policies, mut diagnostics) = (Vec::new(), Vec::new());
+    let (mut drafts, mut diagnostics) = (Vec::new(), Vec::new());
     for (index, file) in files.into_iter().enumerate() {
         let source = Arc::new(file);
         if index >= FILES_MAX {
@@ -59,10 +60,13 @@ pub fn load(
             diagnostics.push(Diagnostic::new(&source, Code::TooManyFiles, 0..0, message));
             break;
         }
-        let (policy, found) = file::read(&source, context);
-        policies.extend(policy);
+        let (draft, found) = file::read(&source, context);
+        drafts.extend(draft);
         diagnostics.extend(found);
     }
+    let complete = !diagnostics.iter().any(Diagnostic::is_error);
+    let (policies, found) = join::join(drafts, complete);
+    diagnostics.extend(found);
     diagnostics.extend(check::across(&policies));
     let diagnostics = Diagnostics::new(diagnostics);
     if diagnostics.has_errors() {

@@ -4,6 +4,7 @@
 use super::super::codes::Code;
 use super::super::compiled::Rule;
 use super::super::diagnostic::Span;
+use super::super::facts::Stage;
 use super::super::reader::Table;
 use super::super::require::Node;
 use super::super::text::quote_all;
@@ -36,7 +37,7 @@ pub(super) fn settle(rests: Rests<'_>, file: &Table<'_>) {
         rests: conditions
             .rules
             .iter()
-            .map(|rule| rests_on(rule, conditions.waive_if.as_ref()))
+            .map(|rule| rule.rests_on(conditions.waive_if.as_ref()))
             .collect(),
         way: Vec::new(),
         order: Vec::new(),
@@ -54,21 +55,25 @@ pub(super) fn settle(rests: Rests<'_>, file: &Table<'_>) {
         file.report(Code::Cycle, span, message, help);
         return;
     }
-    let (order, rests) = (search.order, search.rests);
-    for index in &order {
-        let before = rests[*index].iter();
-        let latest = before.map(|before| conditions.rules[*before].stage).max();
-        let rule = &mut conditions.rules[*index];
-        rule.stage = rule.stage.max(latest.unwrap_or(rule.stage));
-    }
-    conditions.order = order;
+    conditions.order = search.order;
+    let waive_if = conditions.waive_if.as_ref();
+    settle_stages(&mut conditions.rules, &conditions.order, waive_if);
 }
 
-/// The criteria that have to be answered before this one is.
-fn rests_on(rule: &Rule, waive_if: Option<&Node>) -> Vec<usize> {
-    let price = waive_if.filter(|_| rule.criterion.looks_at_price());
-    let conditions = rule.when.iter().chain(price);
-    conditions.flat_map(Node::criteria).collect()
+/// Moves each criterion to the stage at which its facts are there, and all that it rests on is
+/// answered.
+pub(super) fn settle_stages(rules: &mut [Rule], order: &[usize], waive_if: Option<&Node>) {
+    for index in order {
+        let own = rules[*index]
+            .criterion
+            .needs()
+            .iter()
+            .map(|need| need.stage());
+        let before = rules[*index].rests_on(waive_if);
+        let before = before.into_iter().map(|before| rules[before].stage);
+        let latest = own.chain(before).max();
+        rules[*index].stage = latest.unwrap_or(Stage::Pure);
+    }
 }
 
 impl Search {

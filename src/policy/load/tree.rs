@@ -66,6 +66,14 @@ impl<'i, 'a> Reader<'i, 'a> {
         self.groups.insert(key, Group { value, node });
     }
 
+    /// All groups that have no mistakes.
+    pub(super) fn groups(&self) -> BTreeMap<String, Node> {
+        let groups = self.groups.iter();
+        groups
+            .filter_map(|(name, group)| Some(((*name).to_owned(), group.node.borrow().clone()??)))
+            .collect()
+    }
+
     /// The tree of a group; `None` if there is none, or one with mistakes.
     fn group(&self, table: &Table<'a>, name: &str) -> Option<Node> {
         let (name, group) = self.groups.get_key_value(name)?;

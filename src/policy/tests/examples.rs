@@ -49,6 +49,7 @@ fn shipped_policies_load_without_a_remark_and_do_not_tie() {
         [
             "house-rules",
             "corporate-advisory",
+            "chair-office-hours",
             "clinic-intake",
             "executive-book-club"
         ]

@@ -212,7 +212,7 @@ fn tools_get_json() {
             "line": 9,
             "column": 8,
             "message": "there is no kind of criterion `credits`",
-            "help": "one of `account`, `allow-list`, `answer`, `attendees`, `credit`, `deny-list`, `email-domain`, `length`, `location`, `manual`, `metadata`, `notice`, `risk`, `routing`, `sample`, `window`",
+            "help": "one of `account`, `allow-list`, `answer`, `attendees`, `credit`, `deny-list`, `email-domain`, `length`, `location`, `manual`, `metadata`, `notice`, `risk`, `routing`, `sample`, `use`, `window`",
             "suggestion": {
               "text": "did you mean `credit`?",
               "span": {

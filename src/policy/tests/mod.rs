@@ -1,5 +1,6 @@
 //! Tests of the room as a whole: from text to verdict.
 
+mod borrowing;
 mod composition;
 mod evaluation;
 mod examples;

@@ -1,0 +1,59 @@
+//! `use`: what a named group of another policy asks.
+
+use crate::policy::borrowed::Borrowed;
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
+use crate::policy::facts::{Facts, Need};
+use crate::policy::reader::{At, Table};
+
+pub(super) struct Kind;
+
+#[derive(Debug)]
+struct Use(Borrowed);
+
+impl CriterionKind for Kind {
+    fn name(&self) -> &'static str {
+        "use"
+    }
+
+    fn placeholders(&self) -> &'static [&'static str] {
+        &["reason", "failed"]
+    }
+
+    fn default_message(&self) -> &'static str {
+        "{reason}"
+    }
+
+    fn example(&self) -> &'static str {
+        "policy = \"house-rules\"\ngroup = \"members\""
+    }
+
+    fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
+        let name = |key| {
+            let text = table.required(key, Table::text)?;
+            Some(At {
+                value: text.value.to_owned(),
+                span: text.span,
+            })
+        };
+        let (policy, group) = (name("policy"), name("group"));
+        Some(Box::new(Use(Borrowed::new(policy?, group?))))
+    }
+}
+
+impl Criterion for Use {
+    fn needs(&self) -> &[Need] {
+        self.0.needs()
+    }
+
+    fn borrows(&self) -> Option<&Borrowed> {
+        Some(&self.0)
+    }
+
+    fn borrowed(&mut self) -> Option<&mut Borrowed> {
+        Some(&mut self.0)
+    }
+
+    fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
+        self.0.ask(facts)
+    }
+}
