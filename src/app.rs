@@ -33,7 +33,9 @@ use crate::settings::{
 use crate::storage::{self, PostgresSettings, Storage, StorageError, StorageSettings, TlsMode};
 use crate::telemetry::otlp::{Exporter, OtlpTarget};
 
-pub use policies::{PolicyError, check_policies, load_policies};
+use policies::PolicyFolder;
+
+pub use policies::{LastGood, PolicyError, check_policies};
 
 /// How long a delivery waits for the store before the journal takes over, in ms.
 const STORE_PATIENCE_MS: u64 = 1_500;
@@ -75,6 +77,9 @@ pub struct App {
     storage: Storage,
     http: Arc<HttpSettings>,
     grace: Duration,
+    policies: Arc<PolicyFolder>,
+    /// How often the policies' folder is looked at; `None` for never.
+    look_at_policies: Option<Duration>,
 }
 
 impl App {
@@ -83,7 +88,9 @@ impl App {
     /// # Errors
     /// Whatever cannot be opened or loaded, in words for the admin.
     pub async fn open(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let policies = load_policies(&settings.policies.dir, &settings.units)?;
+        let folder = PolicyFolder::new(settings);
+        let with_last_good = settings.policies.start_with_last_good;
+        let (policies, good) = folder.start(with_last_good, clock.now())?;
         let storage = open_store(settings).await?;
         // Before anything is due: all instances go by the same clock. Where the store is down, nothing is
         // due before the first heartbeat, which sets the clock too.
@@ -102,6 +109,9 @@ impl App {
                 "the journal holds deliveries of an earlier run; they are filed now"
             );
         }
+        if let Some(good) = good {
+            folder.keep(&good);
+        }
         let calls = CallMeter::default();
         let sources = settings
             .sources
@@ -109,7 +119,6 @@ impl App {
             .map(|(name, source)| open_source(name, source, settings, &clock, &calls))
             .collect::<anyhow::Result<Vec<_>>>()?;
         tracing::info!(
-            policy.count = policies.policies().count(),
             source.count = sources.len(),
             journal.recovered = opened.recovered_records,
             "opened"
@@ -137,6 +146,9 @@ impl App {
             storage,
             http: Arc::new(http_settings(settings)),
             grace: millis(settings.server.shutdown_grace_ms),
+            policies: folder,
+            look_at_policies: (settings.policies.look_ms > 0)
+                .then(|| millis(settings.policies.look_ms)),
         })
     }
 
@@ -159,6 +171,10 @@ impl App {
         let exporting = self
             .exporter
             .map(|it| tokio::spawn(it.run(no_more_spans.clone())));
+        if let Some(every) = self.look_at_policies {
+            let (folder, gate) = (self.policies, self.gate.clone());
+            tokio::spawn(policies::watch(folder, gate, every, shutdown.clone()));
+        }
         let public = http::public(self.gate.clone(), Arc::clone(&self.http));
         let admin = http::admin(self.gate.clone(), Arc::clone(&self.http));
         tokio::join!(

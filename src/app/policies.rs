@@ -1,85 +1,176 @@
-//! Policies, from their folder to a set that may be used.
+//! Policies, from their folder to a set that may be used: at the start, and whenever they change.
+
+mod folder;
+mod last_good;
+mod watch;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
-
-use anyhow::Context;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::amount::{Unit, UnitCode};
-use crate::policy::{self, Diagnostics, LoadContext, PolicySet, SourceFile};
+use crate::domain::clock::Timestamp;
+use crate::gate::{PolicyOrigin, StartingPolicies};
+use crate::policy::{Diagnostics, PolicySet};
+use crate::settings::Settings;
 
-/// The largest policy or list file read, in bytes.
-const POLICY_BYTES_MAX: u64 = 1024 * 1024;
-/// The largest list file read, in bytes: a million addresses.
-const LIST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+use folder::{Prints, Reading};
+
+pub use last_good::LastGood;
+pub(super) use watch::watch;
+
+/// How many errors of a refused folder are logged at the start; `policy check` shows all.
+const LOGGED_MAX: usize = 10;
 
 /// A policy set could not be loaded: every problem, with file, line and column.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.render(false))]
 pub struct PolicyError(pub Diagnostics);
 
-/// Reads and loads every `*.toml` in the policies' folder, in the order of their names.
+/// Reads every `*.toml` in a folder of policies, in the order of their names, checks and tests them. Gives
+/// what is worth knowing beside the set.
 ///
 /// # Errors
-/// The folder or a file cannot be read, or a policy is wrong ([`PolicyError`]).
-pub fn load_policies(dir: &Path, units: &BTreeMap<UnitCode, Unit>) -> anyhow::Result<PolicySet> {
-    let (set, warnings) = check_policies(dir, units)?;
-    if !warnings.is_empty() {
-        tracing::warn!("policies:\n{}", warnings.render(false));
-    }
-    tracing::info!(policy.set = %set.hash(), policy.count = set.policies().count(), "policies loaded");
-    Ok(set)
-}
-
-/// As [`load_policies`], handing the warnings to the caller.
-///
-/// # Errors
-/// As [`load_policies`].
+/// Everything that is wrong; also that the folder or a file cannot be read.
 pub fn check_policies(
     dir: &Path,
     units: &BTreeMap<UnitCode, Unit>,
-) -> anyhow::Result<(PolicySet, Diagnostics)> {
-    let files = policy_files(dir)?;
-    let read_list = |_policy: &str, list: &str| read_limited(&dir.join(list), LIST_BYTES_MAX);
-    let context = LoadContext {
-        units,
-        read_list: &read_list,
-    };
-    Ok(policy::load(files, &context).map_err(PolicyError)?)
+) -> Result<(PolicySet, Diagnostics), PolicyError> {
+    folder::read(dir, units).result.map_err(PolicyError)
 }
 
-fn policy_files(dir: &Path) -> anyhow::Result<Vec<SourceFile>> {
-    let unreadable = || {
-        format!(
-            "cannot read the policies' folder `{}` (policies.dir)",
-            dir.display()
-        )
-    };
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)
-        .with_context(unreadable)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<_>>()
-        .with_context(unreadable)?;
-    paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
-    paths.sort();
-    let read = |path: PathBuf| {
-        let text = read_limited(&path, POLICY_BYTES_MAX)
-            .with_context(|| format!("cannot read policy `{}`", path.display()))?;
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        Ok(SourceFile {
-            name: name.to_string_lossy().into_owned(),
-            text,
+/// A daemon's folder of policies, and what it last saw there.
+pub(super) struct PolicyFolder {
+    dir: PathBuf,
+    units: BTreeMap<UnitCode, Unit>,
+    /// Where the last good set is kept.
+    kept_in: PathBuf,
+    /// What the last good set was made of, by its digest, once it is kept.
+    kept: Mutex<Option<[u8; 32]>>,
+    /// The files as they were when they were read last.
+    seen: Mutex<Prints>,
+}
+
+impl PolicyFolder {
+    pub(super) fn new(settings: &Settings) -> Arc<Self> {
+        Arc::new(Self {
+            dir: settings.policies.dir.clone(),
+            units: settings.units.clone(),
+            kept_in: LastGood::path(&settings.journal.dir),
+            kept: Mutex::default(),
+            seen: Mutex::default(),
         })
-    };
-    paths.into_iter().map(read).collect()
-}
-
-fn read_limited(path: &Path, bytes_max: u64) -> io::Result<String> {
-    let length = std::fs::metadata(path)?.len();
-    if length > bytes_max {
-        let text = format!("{length} bytes are more than the {bytes_max} allowed");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
     }
-    std::fs::read_to_string(path)
+
+    /// The policies to begin with: the folder's, or, where those are wrong and it is allowed, the last good
+    /// ones. And what has to be kept once there is a place for it.
+    ///
+    /// # Errors
+    /// The folder's policies are wrong, and there are no others to begin with.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        with_last_good: bool,
+        now: Timestamp,
+    ) -> Result<(StartingPolicies, Option<LastGood>), PolicyError> {
+        let (result, good) = self.read(now);
+        let (set, origin, found) = match result {
+            Ok((set, hints)) => {
+                tracing::info!(
+                    policy.set = %set.hash(),
+                    policy.count = set.policies().count(),
+                    policy.hints = hints.iter().count(),
+                    "policies loaded"
+                );
+                (set, PolicyOrigin::Folder, hints)
+            }
+            Err(errors) => match self.last_good().filter(|_| with_last_good) {
+                Some((kept, set)) => {
+                    tracing::error!(
+                        policy.wrong = %errors.places(LOGGED_MAX),
+                        policy.set = %set.hash(),
+                        policy.count = set.policies().count(),
+                        policy.kept_at = %kept.kept_at,
+                        "policies refused, starting on the last good ones: `bookgate policy check` says what is wrong"
+                    );
+                    (set, PolicyOrigin::LastGood, errors)
+                }
+                None => return Err(PolicyError(errors)),
+            },
+        };
+        let folder = Arc::clone(self);
+        let start = StartingPolicies {
+            set: Arc::new(set),
+            origin,
+            found,
+            read: Box::new(move |now| {
+                let (result, good) = folder.read(now);
+                if let Some(good) = good {
+                    folder.keep(&good);
+                }
+                result
+            }),
+        };
+        Ok((start, good))
+    }
+
+    fn read(&self, now: Timestamp) -> (folder::Checked, Option<LastGood>) {
+        let Reading {
+            result,
+            files,
+            lists,
+            prints,
+        } = folder::read(&self.dir, &self.units);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = prints;
+        let good = result.as_ref().ok();
+        let good = good.map(|(set, _)| LastGood::new(set.hash(), files, lists, now));
+        (result, good)
+    }
+
+    fn last_good(&self) -> Option<(LastGood, PolicySet)> {
+        let kept = match LastGood::read(&self.kept_in) {
+            Ok(kept) => kept?,
+            Err(error) => {
+                tracing::warn!(%error, "the last good policies cannot be read back");
+                return None;
+            }
+        };
+        match kept.load(&self.units) {
+            Ok((set, _)) => Some((kept, set)),
+            Err(errors) => {
+                let wrong = errors.places(LOGGED_MAX);
+                tracing::warn!(policy.wrong = %wrong, "the last good policies are good no more");
+                None
+            }
+        }
+    }
+
+    /// Keeps the set that has just been found good, for a start while the folder is not.
+    pub(super) fn keep(&self, good: &LastGood) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = good.digest();
+        if *kept == Some(digest) {
+            return;
+        }
+        match good.write(&self.kept_in) {
+            Ok(()) => *kept = Some(digest),
+            Err(error) => tracing::warn!(
+                %error,
+                file = %self.kept_in.display(),
+                "the policies are in force but could not be kept: a start on a broken folder would not find them"
+            ),
+        }
+    }
+
+    /// The files as they are now.
+    fn look(&self) -> Prints {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let lists = seen.lists();
+        drop(seen);
+        Prints::of(&self.dir, lists)
+    }
+
+    /// Whether these are the files that were read last.
+    fn is_known(&self, prints: &Prints) -> bool {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) == *prints
+    }
 }

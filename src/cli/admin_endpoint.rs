@@ -39,6 +39,16 @@ struct Problem {
     detail: String,
 }
 
+/// A daemon has understood an order, and does not carry it out.
+#[derive(Debug, thiserror::Error)]
+#[error("the daemon refuses (HTTP {status}): {detail}")]
+pub(super) struct Refusal {
+    status: u16,
+    detail: String,
+    /// All that it says.
+    pub(super) problem: Value,
+}
+
 impl AdminEndpoint {
     pub(super) fn new(base: Url, token: Secret) -> anyhow::Result<Self> {
         if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
@@ -113,7 +123,8 @@ impl AdminEndpoint {
             let replayed = answer.replayed;
             return Ok(Answer { replayed, body });
         }
-        let Ok(Problem { detail }) = serde_json::from_slice(&answer.body) else {
+        let problem = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        let Ok(Problem { detail }) = Problem::deserialize(&problem) else {
             bail!(
                 "{} answered HTTP {status}, and not as a bookgate does: is it the admin endpoint?",
                 self.base
@@ -123,7 +134,12 @@ impl AdminEndpoint {
             404 => NotFound(detail).into(),
             400 => UsageError(detail).into(),
             401 | 403 => UsageError(format!("the daemon refuses the token: {detail}")).into(),
-            _ => anyhow!("the daemon refuses (HTTP {status}): {detail}"),
+            _ => Refusal {
+                status,
+                detail,
+                problem,
+            }
+            .into(),
         })
     }
 }

@@ -2,6 +2,7 @@
 //! of a webhook.
 
 mod explain;
+mod reload;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::reach::WriteArgs;
 use super::{Context, print_json};
 use crate::app::{PolicyError, check_policies};
 use crate::policy::{Diagnostics, PolicySet};
@@ -39,6 +41,17 @@ Nothing is stored, decided or told, and no API is called. Reads the policies and
 the units of the settings, no secrets. An event type of Calendly's is known by
 its name and id here; its slug is asked for when a daemon decides.")]
     Explain(explain::ExplainArgs),
+    /// Have the daemon read its policies again, now
+    #[command(after_help = "\
+Examples:
+  bookgate policy reload
+  bookgate policy reload --admin-url http://gate-2.internal:8081
+
+A daemon reads them by itself when their files change (policies.look_ms), and on
+SIGHUP. Of several daemons each has a folder of its own, so each is told by its
+own address. If anything is wrong in any file, all of it is printed, the command
+exits with 1, and the policies that were in force go on.")]
+    Reload(WriteArgs),
 }
 
 /// What `policy check` takes.
@@ -57,6 +70,7 @@ pub(super) fn run(
     match command {
         PolicyCommand::Check(args) => check(args, json, context),
         PolicyCommand::Explain(args) => explain::run(args, json, context),
+        PolicyCommand::Reload(place) => reload::run(place, json, context),
     }
 }
 
@@ -93,12 +107,12 @@ fn check(args: &CheckArgs, json: bool, context: &mut Context<'_>) -> anyhow::Res
 }
 
 fn print(
-    checked: anyhow::Result<(PolicySet, Diagnostics)>,
+    checked: Result<(PolicySet, Diagnostics), PolicyError>,
     context: &mut Context<'_>,
 ) -> anyhow::Result<()> {
     let (set, diagnostics) = match checked {
         Ok((set, warnings)) => (Some(set), warnings),
-        Err(error) => (None, error.downcast::<PolicyError>()?.0),
+        Err(error) => (None, error.0),
     };
     let policies = set.as_ref().map(|set| {
         let policies = set.policies().map(|policy| &policy.id);

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, UsageError, service_manager};
 use crate::app::{App, Listeners};
 use crate::domain::clock::Clock;
+use crate::gate::{Gate, ReloadCause};
 use crate::settings::Settings;
 use crate::telemetry::{self, TelemetryError};
 
@@ -27,6 +28,8 @@ webhooks, and opens the database once that is up.
 
 A service manager that asks for it (systemd, Type=notify) is told when it takes
 requests, that it is alive (WatchdogSec), and when it stops.
+
+Policies are read again when their files change (policies.look_ms), and on SIGHUP.
 
 Logs go to stderr. SIGTERM and SIGINT stop it in order: no more requests are
 taken, running work is finished or given back (server.shutdown_grace_ms), and
@@ -72,26 +75,50 @@ async fn serve(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<()>
     service_manager::ready(&format!("webhooks on {public}, admin on {admin}"));
     tokio::spawn(service_manager::tell_that_it_lives());
     let shutdown = CancellationToken::new();
+    let gate = app.gate.clone();
     let running = app.run(listeners, shutdown.clone());
     tokio::pin!(running);
-    tokio::select! {
-        ended = &mut running => return ended,
-        name = signals.next() => tracing::info!(signal = name, "stopping"),
+    loop {
+        tokio::select! {
+            ended = &mut running => return ended,
+            told = signals.next() => match told {
+                Told::Reload => drop(tokio::spawn(reload(gate.clone()))),
+                Told::Stop(name) => {
+                    tracing::info!(signal = name, "stopping");
+                    break;
+                }
+            },
+        }
     }
     service_manager::stopping();
     shutdown.cancel();
     tokio::select! {
         ended = running => ended,
-        name = signals.next() => bail!(
+        name = signals.stop() => bail!(
             "stopped at once by a second signal ({name}); what was in hand is taken up at the next start"
         ),
     }
 }
 
-/// The signals that mean: stop.
+async fn reload(gate: Gate) {
+    if let Err(error) = gate.reload_policies(ReloadCause::Signal).await {
+        tracing::error!(%error, "the policies could not be read");
+    }
+}
+
+/// Two signals that mean: stop. And one that means: read the policies again.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
+}
+
+/// What a signal means.
+enum Told {
+    /// Stop; the signal's name.
+    Stop(&'static str),
+    /// Read the policies again.
+    Reload,
 }
 
 impl Signals {
@@ -100,13 +127,24 @@ impl Signals {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Told::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Told::Stop("SIGINT"),
+            _ = self.hang_up.recv() => Told::Reload,
+        }
+    }
+
+    /// Waits for one that means: stop.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            if let Told::Stop(name) = self.next().await {
+                return name;
+            }
         }
     }
 }

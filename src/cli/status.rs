@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::text::{ago, field, plain, table};
 use super::{Context, print_json, reach};
+use crate::app::{LastGood, check_policies};
 use crate::domain::clock::Timestamp;
 use crate::gate::{JobView, Overview};
 use crate::settings::{Database, Extent, Settings};
@@ -23,7 +24,7 @@ Examples:
   bookgate status --json | jq .waiting
 
 Reads the database itself, also beside running daemons, and looks at the size of
-this machine's journal. `bookgate doctor` looks for what is wrong.")]
+this machine's journal and at its policies. `bookgate doctor` looks for what is wrong.")]
 pub(super) struct StatusArgs {}
 
 /// What `--json` prints.
@@ -32,8 +33,23 @@ struct Status {
     version: &'static str,
     database: String,
     journal: Option<JournalSize>,
+    policies: PoliciesHere,
     #[serde(flatten)]
     overview: Overview,
+}
+
+/// The policies on this machine.
+#[derive(Serialize)]
+struct PoliciesHere {
+    dir: String,
+    /// How many there are; `None` if they are wrong.
+    count: Option<usize>,
+    /// Their meaning.
+    set_hash: Option<String>,
+    /// The meaning of the last good ones: those that a daemon here has in force.
+    last_good_hash: Option<String>,
+    /// When they were loaded.
+    last_good_at: Option<Timestamp>,
 }
 
 /// The journal's files on this machine.
@@ -56,6 +72,7 @@ pub(super) fn run(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
             Database::Postgres(_) => "PostgreSQL".to_owned(),
         },
         journal: journal(&settings.journal.dir),
+        policies: policies(&settings),
         overview,
     };
     if json {
@@ -63,6 +80,36 @@ pub(super) fn run(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     }
     let now = context.clock.now();
     print(&status, now, &mut *context.out)
+}
+
+fn policies(settings: &Settings) -> PoliciesHere {
+    let checked = check_policies(&settings.policies.dir, &settings.units).ok();
+    let set = checked.map(|(set, _)| set);
+    // Of what cannot be read the daemon's log tells.
+    let kept = LastGood::read(&LastGood::path(&settings.journal.dir));
+    let kept = kept.ok().flatten();
+    PoliciesHere {
+        dir: settings.policies.dir.display().to_string(),
+        count: set.as_ref().map(|set| set.policies().count()),
+        set_hash: set.map(|set| set.hash().to_string()),
+        last_good_hash: kept.as_ref().map(|kept| kept.set_hash.to_string()),
+        last_good_at: kept.map(|kept| kept.kept_at),
+    }
+}
+
+/// The policies in a line.
+fn policies_line(here: &PoliciesHere, now: Timestamp) -> String {
+    let in_force = match here.last_good_at {
+        Some(at) => format!("in force are those of {}", ago(at, now)),
+        None => "none was ever in force".to_owned(),
+    };
+    match here.count {
+        None => format!("REFUSED: `bookgate policy check` says why; {in_force}"),
+        Some(count) if here.set_hash == here.last_good_hash => {
+            format!("{count} in {}, in force", here.dir)
+        }
+        Some(count) => format!("{count} in {}, not loaded yet; {in_force}", here.dir),
+    }
 }
 
 fn journal(dir: &Path) -> Option<JournalSize> {
@@ -101,6 +148,7 @@ fn print(status: &Status, now: Timestamp, out: &mut dyn Write) -> anyhow::Result
         false => alive.join("; "),
     };
     field(out, 0, "daemons", &daemons)?;
+    field(out, 0, "policies", &policies_line(&status.policies, now))?;
     writeln!(out, "\nwaiting")?;
     waiting(&overview.waiting, now, out)?;
     if let Some(journal) = &status.journal {

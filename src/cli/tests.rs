@@ -103,6 +103,8 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
         log.format = "text"                        # default
         log.level = "debug"                        # my.toml:2
         policies.dir = "policies"                  # default
+        policies.look_ms = 5000                    # default
+        policies.start_with_last_good = true       # default
         reconcile.days_back = 7                    # default
         reconcile.interval_ms = 900000             # default
         retention.batch_max = 200                  # default

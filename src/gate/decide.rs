@@ -54,7 +54,7 @@ pub(super) async fn decide(
     written: &mut Written,
     now: Timestamp,
 ) -> Result<Vec<Decided>, StorageError> {
-    let policies = gate.policies.load_full();
+    let policies = gate.policies.set();
     // What the bookings before gave back, and what earlier occurrences of a series have taken.
     let mut spare = returning(record, &deciding.carry_from);
     let mut judged = Vec::with_capacity(deciding.units.len());

@@ -111,6 +111,8 @@ pub(super) struct Metrics {
     policies: Gauge,
     policies_loaded_at: Gauge,
     policy_loads: Family<Ended, Counter>,
+    policy_last_reload_successful: Gauge,
+    policy_last_reload_at: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -170,6 +172,8 @@ impl Metrics {
             policies: Gauge::default(),
             policies_loaded_at: Gauge::default(),
             policy_loads: Family::default(),
+            policy_last_reload_successful: Gauge::default(),
+            policy_last_reload_at: Gauge::default(),
         };
         calls.register(&mut metrics.registry);
         metrics.registered()
@@ -240,6 +244,19 @@ impl Metrics {
         );
         let help = "Loads of policies, by how they ended: loaded, refused";
         to.register("policy_loads", help, self.policy_loads.clone());
+        let help =
+            "0 while the policies in the folder are not those in force, because they are wrong";
+        to.register(
+            "policy_last_reload_successful",
+            help,
+            self.policy_last_reload_successful.clone(),
+        );
+        let help = "When the policies' folder was read last, in seconds since 1970";
+        to.register(
+            "policy_last_reload_timestamp_seconds",
+            help,
+            self.policy_last_reload_at.clone(),
+        );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         to.register("build", "This program", build);
         self
@@ -282,10 +299,9 @@ impl Metrics {
         self.policies
             .set(set.policies().count().try_into().unwrap_or(i64::MAX));
         self.policies_loaded_at.set(now.as_second());
-        self.policy_loads
-            .get_or_create(&Ended { result: "loaded" })
-            .inc();
-        expect(&self.policy_loads, &Ended { result: "refused" });
+        for result in ["loaded", "refused"] {
+            expect(&self.policy_loads, &Ended { result });
+        }
         for source in sources {
             let ids = set.policies().map(|policy| Some(policy.id.to_string()));
             for policy in ids.chain([None]) {
@@ -299,6 +315,14 @@ impl Metrics {
                 }
             }
         }
+    }
+
+    /// The policies' folder was read; what is there was good enough, or not.
+    pub(super) fn policies_read(&self, good: bool, now: Timestamp) {
+        let result = if good { "loaded" } else { "refused" };
+        self.policy_loads.get_or_create(&Ended { result }).inc();
+        self.policy_last_reload_successful.set(good.into());
+        self.policy_last_reload_at.set(now.as_second());
     }
 
     fn of_decision(&self, source: &SourceName, decided: &Decided) -> Counter {

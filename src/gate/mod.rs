@@ -49,14 +49,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::amount::Unit;
 use crate::domain::clock::{Clock, Timestamp, from_us, plus_ms};
+use crate::domain::ids::SourceName;
 use crate::journal::{Journal, Reader};
-use crate::policy::PolicySet;
 use crate::provider::traced::Tracer;
 use crate::storage::{Storage, StorageError};
 
@@ -65,6 +64,7 @@ use give_way::GiveWay;
 use heartbeat::Heart;
 use metrics::{Metrics, Scrapes};
 use notices::Notices;
+use policies::Policies;
 
 pub use crate::storage::records::{DeliveryRow, DeliveryState};
 pub use accounts::{AccountsAsked, BalanceView, TopUpAnswer, TopUpRequest};
@@ -81,7 +81,10 @@ pub use metrics::CallMeter;
 pub use notices::{NoticeSettings, NoticeView, NoticesAsked, Subscriber, send_test};
 pub use overview::{CallView, SourceView, WaitingView};
 pub use person::{PersonDecides, PersonsAnswer};
-pub use policies::{CriterionView, PoliciesView, PolicyView};
+pub use policies::{
+    CriterionView, PoliciesView, PolicyAttempt, PolicyOrigin, PolicyView, ReadPolicies,
+    ReloadCause, StartingPolicies,
+};
 pub use query::{BookingsAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
 pub use reconcile::ReconcileSettings;
@@ -144,10 +147,9 @@ pub(crate) struct Inner {
     desk: Desk,
     storage: Storage,
     journal: Arc<Journal>,
-    policies: ArcSwap<PolicySet>,
+    policies: Policies,
     /// The texts of those that have decided.
     archive: Archive,
-    policies_loaded_at: Timestamp,
     sources: BTreeMap<String, Source>,
     clock: Arc<dyn Clock>,
     settings: GateSettings,
@@ -204,8 +206,8 @@ pub struct Parts {
     pub journal: Arc<Journal>,
     /// How many records the journal held when it was opened.
     pub recovered: u64,
-    /// The policies in force.
-    pub policies: PolicySet,
+    /// The policies to begin with.
+    pub policies: StartingPolicies,
     /// Units of account.
     pub units: Vec<Unit>,
     /// The sources, by name.
@@ -236,15 +238,17 @@ impl Gate {
         for subscriber in &parts.notices.subscribers {
             metrics.expect_receiver(subscriber.receiver.name());
         }
+        let now = parts.clock.now();
         let names = sources.values().map(|source| &source.name);
-        metrics.policies_loaded(&parts.policies, names, parts.clock.now());
+        metrics.policies_loaded(&parts.policies.set, names, now);
+        let policies = Policies::new(parts.policies, now);
+        metrics.policies_read(policies.are_current(), now);
         Self(Arc::new(Inner {
             desk,
             storage: parts.storage,
             journal: parts.journal,
-            policies: ArcSwap::from_pointee(parts.policies),
+            policies,
             archive: Archive::default(),
-            policies_loaded_at: parts.clock.now(),
             jobs: jobs::all(&parts.settings, &sources),
             sources,
             clock: parts.clock,
@@ -366,7 +370,7 @@ impl Gate {
             Acknowledge::Journal => journal,
             Acknowledge::Database => store || (journal && settings.journal_when_store_is_down),
         };
-        match (stores, store && journal) {
+        match (stores, store && journal && self.0.policies.are_current()) {
             (false, _) => Health::Down,
             (true, false) => Health::Degraded,
             (true, true) => Health::Ok,
@@ -379,7 +383,8 @@ impl Gate {
 pub enum Health {
     /// Yes, and all is well.
     Ok,
-    /// Yes, but the journal or the store is in trouble.
+    /// Yes, but the journal or the store is in trouble, or the policies in the folder are not those in
+    /// force.
     Degraded,
     /// No.
     Down,
@@ -388,6 +393,10 @@ pub enum Health {
 impl Inner {
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &SourceName> {
+        self.sources.values().map(|source| &source.name)
     }
 
     /// Whether nothing is in hand, the journal is drained, all is filed, and no chain or job is due.

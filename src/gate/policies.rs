@@ -1,10 +1,15 @@
 //! The policies in force, as a person looks at them.
 
+mod reload;
+
 use serde::Serialize;
 
 use super::Gate;
 use crate::domain::clock::Timestamp;
-use crate::policy::{Mode, Policy, Role};
+use crate::policy::{Diagnostics, Mode, Policy, Role};
+
+pub(super) use reload::Policies;
+pub use reload::{ReadPolicies, ReloadCause, StartingPolicies};
 
 /// The policies that were loaded together. Those that are wrong, or fail their own tests, are not loaded.
 #[derive(Debug, Clone, Serialize)]
@@ -13,8 +18,42 @@ pub struct PoliciesView {
     pub hash: String,
     /// When this daemon loaded them.
     pub loaded_at: Timestamp,
+    /// Where it loaded them from.
+    pub loaded_from: PolicyOrigin,
+    /// What came of the last time that this daemon read its folder.
+    pub last_attempt: PolicyAttempt,
     /// Guardrails first, then those that decide by falling rank.
     pub policies: Vec<PolicyView>,
+}
+
+/// Where policies were loaded from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyOrigin {
+    /// The policies' folder.
+    Folder,
+    /// What was kept of the last set without an error, because the folder's had some.
+    LastGood,
+}
+
+/// What came of reading the policies' folder.
+#[derive(Debug, Clone, Serialize)]
+pub struct PolicyAttempt {
+    /// When.
+    pub at: Timestamp,
+    /// `ok`, or `refused`: then those that were in force go on.
+    pub result: &'static str,
+    /// What is wrong, or worth knowing.
+    pub diagnostics: Diagnostics,
+    /// The same for people, as `policy check` prints it; `None` if there is nothing.
+    pub report: Option<String>,
+}
+
+impl PolicyAttempt {
+    /// Whether what was read is not in force.
+    pub fn is_refused(&self) -> bool {
+        self.result == "refused"
+    }
 }
 
 /// One policy.
@@ -64,11 +103,13 @@ pub struct CriterionView {
 impl Gate {
     /// The policies in force.
     pub fn policies(&self) -> PoliciesView {
-        let set = self.0.policies.load();
+        let now = self.0.policies.in_force();
         PoliciesView {
-            hash: set.hash().to_string(),
-            loaded_at: self.0.policies_loaded_at,
-            policies: set.policies().map(view).collect(),
+            hash: now.set.hash().to_string(),
+            loaded_at: now.loaded_at,
+            loaded_from: now.origin,
+            last_attempt: reload::attempt(&now),
+            policies: now.set.policies().map(view).collect(),
         }
     }
 }

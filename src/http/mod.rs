@@ -158,6 +158,10 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route("/metrics", get(metrics::show))
         .route("/v1/notices", get(notices::list))
         .route("/v1/policies", get(policies::show))
+        .route(
+            "/v1/policies/reload",
+            needs(Role::Admin, post(policies::reload)),
+        )
         .route("/v1/retention", get(retention::preview))
         .route(
             "/v1/retention/runs",

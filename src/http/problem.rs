@@ -9,7 +9,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::gate::GateError;
+use crate::gate::{GateError, PolicyAttempt};
 
 /// An error answer.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +22,9 @@ pub(super) struct Problem {
     title: &'static str,
     /// What went wrong and what would be right.
     detail: String,
+    /// What is wrong with the policies that were refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_attempt: Option<Box<PolicyAttempt>>,
 }
 
 impl Problem {
@@ -31,7 +34,17 @@ impl Problem {
             status: status.as_u16(),
             title: status.canonical_reason().unwrap_or("error"),
             detail: detail.into(),
+            last_attempt: None,
         }
+    }
+
+    pub(super) fn policies_refused(attempt: PolicyAttempt) -> Self {
+        let detail = "the policies in the folder are wrong, so those that were in force go on; \
+                      `last_attempt` says what is wrong";
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        let mut problem = Self::new(status, "policies-refused", detail);
+        problem.last_attempt = Some(Box::new(attempt));
+        problem
     }
 
     pub(super) fn invalid(detail: impl Into<String>) -> Self {

@@ -52,6 +52,7 @@ codes! {
     FileTooLarge = "BG0001", Error, "A policy file is at most 1 MiB.";
     Syntax = "BG0002", Error, "A policy file is TOML 1.0.";
     TooManyFiles = "BG0003", Error, "At most 1,000 policy files are loaded.";
+    Unreadable = "BG0004", Error, "The policies' folder and all policy files in it can be read.";
     // Keys and values.
     MissingKey = "BG0101", Error, "A required key is missing.";
     WrongType = "BG0102", Error, "A value has the wrong type.";

@@ -69,6 +69,10 @@ pub struct Diagnostic {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
+    /// The line that it ends in.
+    pub end_line: usize,
+    /// The column behind its last character.
+    pub end_column: usize,
     /// What is wrong: lower case, no final dot.
     pub message: String,
     /// What would be right.
@@ -96,12 +100,15 @@ impl Diagnostic {
     ) -> Self {
         let span = clamp(&source.text, span);
         let (line, column) = position(&source.text, span.start);
+        let (end_line, end_column) = position(&source.text, span.end);
         Self {
             code,
             severity: code.severity(),
             file: source.name.clone(),
             line,
             column,
+            end_line,
+            end_column,
             message: message.into(),
             help: None,
             suggestion: None,
@@ -221,6 +228,13 @@ impl Diagnostics {
         self.0.iter()
     }
 
+    /// These and more.
+    #[must_use]
+    pub fn and(mut self, more: Vec<Diagnostic>) -> Self {
+        self.0.extend(more);
+        Self::new(self.0)
+    }
+
     /// Whether there are none at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -229,6 +243,19 @@ impl Diagnostics {
     /// Whether any is an error, so that the set is not activated.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// The codes and places of the first errors, and how many more there are: what may be logged, where
+    /// the lines themselves may not.
+    pub fn places(&self, errors_max: usize) -> String {
+        let errors = || self.0.iter().filter(|d| d.severity == Severity::Error);
+        let place = |d: &Diagnostic| format!("{} at {}:{}:{}", d.code, d.file, d.line, d.column);
+        let mut places: Vec<String> = errors().take(errors_max).map(place).collect();
+        let more = errors().count().saturating_sub(errors_max);
+        if more > 0 {
+            places.push(format!("{more} more"));
+        }
+        places.join(", ")
     }
 
     /// The diagnostics as a compiler would print them, with terminal colours if asked.

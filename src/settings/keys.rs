@@ -89,7 +89,14 @@ pub(super) static KEYS: Node = Table(&[
             ("age_max_ms", One(Whole(0, 365 * DAY))),
         ]),
     ),
-    ("policies", Table(&[("dir", One(Path))])),
+    (
+        "policies",
+        Table(&[
+            ("dir", One(Path)),
+            ("look_ms", One(Whole(0, HOUR))),
+            ("start_with_last_good", One(Switch)),
+        ]),
+    ),
     (
         "units",
         Named(

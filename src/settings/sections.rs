@@ -262,12 +262,16 @@ pub struct JournalSettings {
     pub age_max_ms: i64,
 }
 
-/// `[policies]`: where the policies are.
+/// `[policies]`: where the policies are, and when they are read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoliciesSettings {
     /// The folder.
     pub dir: PathBuf,
+    /// How often it is looked at, whatever the file system tells; 0 for never, and also no watching.
+    pub look_ms: i64,
+    /// Whether a daemon whose folder is broken starts on the last good set.
+    pub start_with_last_good: bool,
 }
 
 /// `[admin]`: who may use the admin endpoint.

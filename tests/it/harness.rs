@@ -67,6 +67,8 @@ pub(crate) struct Setup {
     pub(crate) server: &'static str,
     pub(crate) storage: &'static str,
     pub(crate) admin: &'static str,
+    /// Lines of `[policies]`. By itself nobody looks whether they have changed.
+    pub(crate) policies_section: &'static str,
     pub(crate) source: &'static str,
     pub(crate) worker: &'static str,
     /// From one reconciliation to the next; 0 is never, so that webhooks have to do.
@@ -100,6 +102,7 @@ impl Default for Setup {
             server: "",
             storage: "",
             admin: "",
+            policies_section: "look_ms = 0",
             source: "",
             worker: "",
             reconcile_ms: 0,
@@ -207,7 +210,9 @@ impl Installation {
         let policies = folder.path().join("policies");
         std::fs::create_dir(&policies).unwrap();
         for (name, text) in &setup.policies {
-            std::fs::write(policies.join(name), text).unwrap();
+            let file = policies.join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
         }
         let clock = Arc::new(ManualClock::new(noon()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -20,6 +20,7 @@ mod outages;
 mod page;
 mod postgres;
 mod receiving;
+mod reloading;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod secrecy;

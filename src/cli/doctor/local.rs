@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Findings;
-use crate::app::check_policies;
+use crate::app::{LastGood, check_policies};
 use crate::cli::Context;
+use crate::cli::text::second;
 use crate::settings::{Database, Secret, Settings, Verification, effective};
 
 /// A secret that is shorter can be guessed, in bytes.
@@ -121,8 +122,18 @@ pub(super) fn policies(settings: &Settings, found: &mut Findings) {
     let (set, hints) = match check_policies(dir, &settings.units) {
         Ok(checked) => checked,
         Err(error) => {
-            let help = "`bookgate policy check` says the same; policies/README.md is the guide";
-            return found.failed("policies", format!("{error:#}"), help);
+            let mut help =
+                "`bookgate policy check` says the same; policies/README.md is the guide".to_owned();
+            if let Ok(Some(kept)) = LastGood::read(&LastGood::path(&settings.journal.dir)) {
+                let at = second(kept.kept_at);
+                help.push_str(&format!(
+                    "\na daemon here goes on with the policies of {at}"
+                ));
+                if !settings.policies.start_with_last_good {
+                    help.push_str(", and is not started (policies.start_with_last_good)");
+                }
+            }
+            return found.failed("policies", error.to_string(), help);
         }
     };
     let count = set.policies().count();

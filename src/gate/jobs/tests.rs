@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::clock::{Clock, ManualClock, Timestamp, from_us};
 use crate::gate::{
     Acknowledge, CallMeter, Gate, NoticeSettings, Parts, ReconcileSettings, RetentionSettings,
+    StartingPolicies,
 };
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::policy::{self, LoadContext};
@@ -64,11 +65,12 @@ impl Place {
             units: &units,
             read_list: &no_lists,
         };
+        let (none, _) = policy::load(Vec::new(), &context).unwrap();
         Parts {
             storage: self.storage.clone(),
             journal: Arc::new(journal),
             recovered: 0,
-            policies: policy::load(Vec::new(), &context).unwrap().0,
+            policies: StartingPolicies::unchanging(Arc::new(none)),
             units: Vec::new(),
             sources: Vec::new(),
             clock: Arc::<ManualClock>::clone(&self.clock),

@@ -38,6 +38,7 @@ fn text() -> String {
     };
     let (policies, _) = policy::load(Vec::new(), &context).unwrap();
     metrics.policies_loaded(&policies, [&source].into_iter(), now);
+    metrics.policies_read(true, now);
     let depth = Depth {
         records: 1,
         bytes: 2,

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::history::Who;
@@ -16,8 +15,9 @@ use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::give_way::GiveWay;
 use crate::gate::metrics::{CallMeter, Metrics, Scrapes};
 use crate::gate::notices::Notices;
+use crate::gate::policies::Policies;
 use crate::gate::{Acknowledge, Activity, Actor, Desk, GateSettings, Inner, Source, TopUpRequest};
-use crate::gate::{ReconcileSettings, RetentionSettings, inbox};
+use crate::gate::{ReconcileSettings, RetentionSettings, StartingPolicies, inbox};
 use crate::journal::Journal;
 use crate::policy::{self, LoadContext, PolicySet, SourceFile};
 use crate::provider::traced::Tracer;
@@ -125,8 +125,10 @@ pub(super) fn gate(
         desk: desk.clone(),
         storage: desk.storage.clone(),
         journal: Arc::clone(&stage.journal),
-        policies: ArcSwap::from(Arc::clone(&stage.policies)),
-        policies_loaded_at: clock.now(),
+        policies: Policies::new(
+            StartingPolicies::unchanging(Arc::clone(&stage.policies)),
+            clock.now(),
+        ),
         archive: super::super::archive::Archive::default(),
         sources: [(SOURCE.to_owned(), source)].into(),
         clock: Arc::clone(clock),

@@ -186,6 +186,16 @@ fn looking() -> Vec<Entry> {
             get("showPolicies", "operations", "The policies in force").answers("Policies"),
         ),
         at(
+            "/v1/policies/reload",
+            post(
+                "reloadPolicies",
+                "operations",
+                "Have this daemon read its policies again",
+            )
+            .unprocessable("They are wrong, so those that were in force go on: `last_attempt`")
+            .answers("Policies"),
+        ),
+        at(
             "/v1/sources",
             get("listSources", "operations", "How each source is doing").page_of("Source"),
         ),

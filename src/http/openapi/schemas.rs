@@ -151,7 +151,28 @@ const SHAPES: &[(&str, &[&str])] = &[
     ),
     (
         "Policies",
-        &["hash text, loaded_at time, policies [Policy]"],
+        &[
+            "hash text, loaded_at time, loaded_from folder|last_good, last_attempt PolicyAttempt,
+        policies [Policy]",
+        ],
+    ),
+    (
+        "PolicyAttempt",
+        &["at time, result ok|refused, diagnostics [Diagnostic], report text?"],
+    ),
+    (
+        "Diagnostic",
+        &[
+            "code text, severity error|warning|note, file text, line whole, column whole,
+        end_line whole, end_column whole, message text, help text?, suggestion Suggestion?,
+        related [RelatedPlace]",
+        ],
+    ),
+    ("Suggestion", &["text text, span Bytes, replacement text"]),
+    ("Bytes", &["start whole, end whole"]),
+    (
+        "RelatedPlace",
+        &["message text, file text, line whole, column whole"],
     ),
     (
         "Policy",
@@ -222,7 +243,7 @@ const SHAPES: &[(&str, &[&str])] = &[
     ("RetryOrder", &["~force switch"]),
     (
         "Problem",
-        &["code text, status whole, title text, detail text"],
+        &["code text, status whole, title text, detail text, ~last_attempt PolicyAttempt"],
     ),
 ];
 
@@ -234,6 +255,22 @@ const SAID: &[(&str, &str, &str)] = &[
         "detail",
         "What went wrong, and what would be right",
     ),
+    (
+        "Problem",
+        "last_attempt",
+        "What is wrong with the policies; only where they were refused",
+    ),
+    (
+        "PolicyAttempt",
+        "report",
+        "The diagnostics for people, as `policy check` prints them",
+    ),
+    (
+        "Diagnostic",
+        "column",
+        "In characters, from 1, as lines are",
+    ),
+    ("Diagnostic", "end_column", "Behind the last character"),
     (
         "TopUp",
         "amount",

@@ -78,8 +78,8 @@ fn degraded(health: Health) -> Markup {
         @match health {
             Health::Ok => {},
             Health::Degraded => {
-                p.problem role="alert" { "Webhooks are taken, but the store or the journal is in trouble: the \
-                    log says which." }
+                p.problem role="alert" { "Webhooks are taken, but the store or the journal is in trouble, or " a href="/policies" { "policies" } " were \
+                    refused: the log says which." }
             },
             Health::Down => {
                 p.problem role="alert" { "Webhooks cannot be stored and are refused: the log says why." }

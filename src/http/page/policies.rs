@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::frame::{self, Viewer};
 use super::parts::{nothing, stranger, time};
 use super::trace::question;
-use crate::gate::PolicyView;
+use crate::gate::{PoliciesView, PolicyOrigin, PolicyView};
 use crate::http::App;
 
 /// Signs of a fingerprint that are shown; the rest is in its title.
@@ -25,6 +25,7 @@ pub(super) async fn show(
             (set.policies.len()) (if set.policies.len() == 1 { " policy" } else { " policies" }) ", loaded " (time(set.loaded_at)) " by this daemon, fingerprint "
             (fingerprint(&set.hash)) ". All tests in their files passed: policies that fail one are not loaded."
         }
+        (last_attempt(&set))
         @if set.policies.is_empty() {
             (nothing("No policy is loaded, so each booking is left to a person.",
                 "Put a policy into the policies' folder; `bookgate policy check` tests it."))
@@ -32,6 +33,28 @@ pub(super) async fn show(
         @for policy in &set.policies { (one(policy)) }
     };
     frame::page(Some(&viewer), "Policies", &body)
+}
+
+/// What came of reading the folder last, where there is something to say.
+fn last_attempt(set: &PoliciesView) -> Markup {
+    let attempt = &set.last_attempt;
+    html! {
+        @if attempt.is_refused() {
+            p.problem role="alert" {
+                "The policies in the folder are wrong and were refused " (time(attempt.at)) ". "
+                @match set.loaded_from {
+                    PolicyOrigin::Folder => { "Those below were in force before and go on." },
+                    PolicyOrigin::LastGood => { "This daemon was started on those below, the last ones without an error." },
+                }
+            }
+        }
+        @if let Some(report) = &attempt.report {
+            details open[attempt.is_refused()] {
+                summary { @if attempt.is_refused() { "What is wrong" } @else { "Hints" } }
+                pre tabindex="0" { (report) }
+            }
+        }
+    }
 }
 
 fn fingerprint(hash: &str) -> Markup {

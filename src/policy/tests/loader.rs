@@ -211,6 +211,8 @@ fn tools_get_json() {
             "file": "a.toml",
             "line": 9,
             "column": 8,
+            "end_line": 9,
+            "end_column": 17,
             "message": "there is no kind of criterion `credits`",
             "help": "one of `account`, `allow-list`, `answer`, `attendees`, `credit`, `deny-list`, `email-domain`, `length`, `location`, `manual`, `metadata`, `notice`, `risk`, `routing`, `sample`, `use`, `window`",
             "suggestion": {

@@ -144,6 +144,8 @@ fn the_defaults_are_the_pinned_ones() {
             },
             policies: PoliciesSettings {
                 dir: "/etc/bookgate/policies",
+                look_ms: 5000,
+                start_with_last_good: true,
             },
             units: {
                 UnitCode(

@@ -166,6 +166,8 @@ fn effective_settings_say_where_they_come_from() {
         log.format = "text" (default) []
         log.level = "warn" (BOOKGATE__LOG__LEVEL) []
         policies.dir = "policies" (default) []
+        policies.look_ms = 5000 (default) []
+        policies.start_with_last_good = true (default) []
         reconcile.days_back = 7 (default) []
         reconcile.interval_ms = 900000 (default) []
         retention.batch_max = 200 (default) []

@@ -270,6 +270,11 @@ async fn drive(it: &Installation, known: &BTreeMap<&'static str, Vec<String>>) {
             "/v1/jobs/retention:facts/runs".to_owned(),
             Value::Null,
         ),
+        (
+            "reloadPolicies",
+            "/v1/policies/reload".to_owned(),
+            Value::Null,
+        ),
         ("runRetention", "/v1/retention/runs".to_owned(), Value::Null),
     ] {
         let request = post(it, &path);

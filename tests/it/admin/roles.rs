@@ -7,7 +7,7 @@ use super::{ADA, TOP_UPS, ask, five, refused};
 use crate::harness::{ADMIN_TOKEN, CREDITS_TOKEN, Installation, READ_TOKEN, Setup, run_test};
 
 /// Everything that changes something, except for top-ups.
-const CHANGES: [&str; 9] = [
+const CHANGES: [&str; 10] = [
     "/v1/bookings/calcom/1/decision",
     "/v1/deliveries/replays",
     "/v1/deliveries/1/replay",
@@ -15,6 +15,7 @@ const CHANGES: [&str; 9] = [
     "/v1/dead-letters/purges",
     "/v1/dead-letters/1/retry",
     "/v1/jobs/reconcile/runs",
+    "/v1/policies/reload",
     "/v1/retention/runs",
     TOP_UPS,
 ];

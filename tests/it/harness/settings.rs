@@ -29,6 +29,8 @@ pub(super) fn text(
 url = "{url}"
 tls = "disable"
 {storage}
+[policies]
+{policies}
 [server]
 listen = "127.0.0.1:1"
 admin_listen = "127.0.0.1:2"
@@ -64,6 +66,7 @@ call_timeout_ms = {call_timeout_ms}
         server = setup.server,
         storage = setup.storage,
         admin = setup.admin,
+        policies = setup.policies_section,
         worker = setup.worker,
         reconcile_ms = setup.reconcile_ms.max(calendly_ms),
         source = setup.source,
