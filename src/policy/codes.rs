@@ -92,6 +92,8 @@ codes! {
     Cycle = "BG0217", Error, "No group, `when` or `waive_if` rests on itself.";
     RestsOnShadow = "BG0218", Error, "`when` and `waive_if` do not rest on criteria in shadow, which change nothing.";
     UnknownGroup = "BG0219", Error, "`use` names a group of another policy.";
+    AlwaysMet = "BG0220", Warning, "A criterion can refuse somebody.";
+    OldShadow = "BG0221", Warning, "A shadow policy is watched for 60 days at the most.";
     // Lists.
     UnknownList = "BG0301", Error, "A list that is named is defined under `[lists]`.";
     UnreadableList = "BG0302", Error, "A list's file can be read.";
@@ -102,6 +104,7 @@ codes! {
     TestFailed = "BG0401", Error, "A policy passes its own tests.";
     NoTests = "BG0402", Note, "A policy has tests.";
     NeverFails = "BG0403", Note, "Every criterion is seen failing in some test.";
+    NeverPasses = "BG0404", Note, "Every criterion is seen passing in some test.";
     // Secrets.
     InlineSecret = "BG0501", Error, "A secret is only named, by \"env:NAME\" or \"file:PATH\".";
 }

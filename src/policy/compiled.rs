@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use super::criterion::Criterion;
 use super::diagnostic::{SourceFile, Span};
 use super::facts::{Facts, Need, Stage};
 use super::messages::Messages;
+use super::reader::At;
 use super::require::Node;
 use super::template::Template;
 use super::truth::Truth;
@@ -106,6 +108,8 @@ pub struct Policy {
     pub priority: i64,
     /// How many reasons the booker is given.
     pub show: Show,
+    /// Since when it is only watched, if it says so.
+    pub shadow_since: Option<At<Date>>,
     /// Which bookings it is for.
     pub matching: Matching,
     /// What they cost.
@@ -120,6 +124,8 @@ pub struct Policy {
     pub groups: BTreeMap<String, Node>,
     /// All criteria, each behind those that it rests on.
     pub order: Vec<usize>,
+    /// How many tests it has, which it passes.
+    pub tests: usize,
     /// Its meaning.
     pub hash: PolicyHash,
     /// The file it was read from.

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::borrowed::Borrowed;
 use super::facts::{Facts, Need};
+use super::keys::Key;
 use super::lists::Shelf;
 use super::reader::Table;
 use super::template::Values;
@@ -28,6 +29,9 @@ pub trait CriterionKind: Sync {
 
     /// An example of its own keys, in TOML, for the reference and for error messages.
     fn example(&self) -> &'static str;
+
+    /// Its own keys, for editors: exactly those that [`CriterionKind::parse`] reads.
+    fn keys(&self) -> &'static [Key];
 
     /// Reads its own keys. Mistakes are reported to the table; `None` if there were any that leave
     /// nothing to evaluate.
@@ -54,6 +58,17 @@ pub trait Criterion: Send + Sync + fmt::Debug {
     /// The same, to be joined.
     fn borrowed(&mut self) -> Option<&mut Borrowed> {
         None
+    }
+
+    /// Whether there are bookings that meet it and bookings that do not; else only a person can tell, and
+    /// no test shows either.
+    fn is_answered(&self) -> bool {
+        true
+    }
+
+    /// Whether it is met by every booking, so that it asks for nothing.
+    fn is_always_met(&self) -> bool {
+        false
     }
 
     /// Answers. Called only when all needs are there. Never panics, whatever strangers wrote.

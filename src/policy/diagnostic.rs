@@ -235,6 +235,28 @@ impl Diagnostics {
         Self::new(self.0)
     }
 
+    /// How many are so bad.
+    pub fn count(&self, severity: Severity) -> usize {
+        let found = self.0.iter().filter(|one| one.severity == severity);
+        found.count()
+    }
+
+    /// Only some of them.
+    #[must_use]
+    pub fn only(mut self, keep: impl Fn(&Diagnostic) -> bool) -> Self {
+        self.0.retain(keep);
+        self
+    }
+
+    /// Some of them taken for errors.
+    #[must_use]
+    pub fn raised(mut self, raise: impl Fn(&Diagnostic) -> bool) -> Self {
+        for one in self.0.iter_mut().filter(|one| raise(one)) {
+            one.severity = Severity::Error;
+        }
+        self
+    }
+
     /// Whether there are none at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

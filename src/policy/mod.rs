@@ -19,13 +19,16 @@ pub mod criterion;
 pub mod diagnostic;
 pub mod duration;
 mod evaluate;
+pub mod explain;
 pub mod facts;
+pub mod keys;
 pub mod kinds;
 pub mod lists;
 pub mod load;
 pub mod messages;
 pub mod reader;
 pub mod require;
+pub mod schema;
 mod set;
 pub mod template;
 #[cfg(test)]

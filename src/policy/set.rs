@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
+use super::codes::Code;
 use super::compiled::{Mode, Policy, PolicyHash, Role};
+use super::diagnostic::Diagnostic;
 use super::evaluate::{Fallback, evaluate};
 use super::facts::Facts;
 use super::verdict::Evaluation;
 use crate::domain::decision::Outcome;
+
+/// The longest that a policy is only watched before that is worth a warning, in days.
+const SHADOW_DAYS_MAX: i32 = 60;
 
 /// The policies in force, checked and compiled. Immutable: a reload makes a new one, and an
 /// evaluation keeps the one it began with.
@@ -46,6 +52,24 @@ impl PolicySet {
     /// All policies, also those that are not enforced: guardrails first, then by falling rank.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
         self.policies.iter().map(Arc::as_ref)
+    }
+
+    /// What has only been watched for so long that it should be decided whether it is to count. Not part
+    /// of loading, which does not know what day it is.
+    pub fn old_shadows(&self, today: Date) -> Vec<Diagnostic> {
+        let shadows = self.policies.iter();
+        let shadows = shadows.filter(|policy| policy.mode == Mode::Shadow);
+        let old = shadows.filter_map(|policy| {
+            let since = policy.shadow_since.as_ref()?;
+            let days = since.value.until(today).ok()?.get_days();
+            (days > SHADOW_DAYS_MAX).then(|| {
+                let message = format!("`{}` has only been watched for {days} days", policy.id);
+                let help = "put it in force (`mode = \"enforce\"`), or switch it off";
+                let span = since.span.clone();
+                Diagnostic::new(&policy.source, Code::OldShadow, span, message).help(help)
+            })
+        });
+        old.collect()
     }
 
     /// The text of each policy, to be archived under its hash.

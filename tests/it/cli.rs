@@ -8,6 +8,7 @@ mod deliveries;
 mod explain;
 pub(crate) mod home;
 mod looking;
+mod policies;
 mod reloading;
 mod service_manager;
 

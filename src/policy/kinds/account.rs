@@ -5,6 +5,7 @@ use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::duration::Duration;
 use crate::policy::facts::{AccountStatus, Facts, Loaded, Need};
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
 pub(super) struct Kind;
@@ -32,6 +33,23 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "status = [\"open\"]\nage_min = \"30d\""
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new(
+                "status",
+                Shape::Many(&Shape::Word(&["open", "frozen", "closed"])),
+                "Any of these; open if left out",
+            ),
+            Key::new(
+                "exists",
+                Shape::Switch,
+                "Whether there has to be one; true if left out",
+            ),
+            Key::new("age_min", Shape::Duration, "How old it has to be"),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

@@ -4,6 +4,7 @@ use crate::domain::booking::Answer;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
 use super::wording::Wording;
@@ -40,6 +41,41 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "field = \"topic\"\none_of = [\"pensions\", \"mortgages\"]\nmatches = \"^[a-z ]+$\"\nmin_chars = 3\nmax_chars = 200"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new(
+                "field",
+                Shape::Text,
+                "The field of the booking form, or notes",
+            )
+            .required(),
+            Key::new("label", Shape::Text, "How messages call the field"),
+            Key::new(
+                "required",
+                Shape::Switch,
+                "Whether it has to be answered; true if left out",
+            ),
+            Key::new("equals", Shape::Text, "The right answer, in any case"),
+            Key::new(
+                "one_of",
+                Shape::Many(&Shape::Text),
+                "The right answers, in any case",
+            ),
+            Key::new("matches", Shape::Text, "A regular expression"),
+            Key::new(
+                "min_chars",
+                Shape::Whole(1, CHARS_MAX),
+                "The shortest answer",
+            ),
+            Key::new(
+                "max_chars",
+                Shape::Whole(1, CHARS_MAX),
+                "The longest answer",
+            ),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

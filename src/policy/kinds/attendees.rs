@@ -7,6 +7,7 @@ use crate::domain::owner::Owner;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::lists::List;
 use crate::policy::reader::Table;
 
@@ -37,6 +38,27 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "min = 1\nmax = 4\ndomains = [\"example.org\", \"*.example.org\"]"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new(
+                "min",
+                Shape::Whole(1, COUNT_MAX),
+                "The fewest people, the booker included",
+            ),
+            Key::new(
+                "max",
+                Shape::Whole(1, COUNT_MAX),
+                "The most people, the booker included",
+            ),
+            Key::new(
+                "domains",
+                Shape::List,
+                "Everybody's address is at one of these",
+            ),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

@@ -3,6 +3,7 @@
 use crate::policy::borrowed::Borrowed;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::{Facts, Need};
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::{At, Table};
 
 pub(super) struct Kind;
@@ -25,6 +26,14 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "policy = \"house-rules\"\ngroup = \"members\""
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new("policy", Shape::Text, "The id of the other policy").required(),
+            Key::new("group", Shape::Text, "The name of its group").required(),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

@@ -5,6 +5,7 @@ use crate::domain::amount::Unit;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::{AccountStatus, Facts, Loaded, Need};
+use crate::policy::keys::{Key, Shape};
 use crate::policy::load::credits::read_unit;
 use crate::policy::reader::Table;
 
@@ -32,6 +33,18 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "unit = \"CREDIT\"\ncost = \"2.5\""
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new(
+                "cost",
+                Shape::Amount,
+                "What is needed; the policy's price if left out",
+            ),
+            Key::new("unit", Shape::Text, "Its unit; the policy's if left out"),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

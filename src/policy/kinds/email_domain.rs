@@ -6,6 +6,7 @@ use crate::domain::owner::Owner;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::lists::List;
 use crate::policy::reader::{At, Table};
 
@@ -80,6 +81,24 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "allow = { domains = [\"example.org\", \"*.example.org\"] }\nwho = \"booker\""
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new("allow", Shape::List, "Only these domains"),
+            Key::new("deny", Shape::List, "Not these domains"),
+            Key::new(
+                "free_mail",
+                Shape::Word(&["allow", "deny"]),
+                "Whether addresses that anybody can get will do",
+            ),
+            Key::new(
+                "who",
+                Shape::Word(&["booker", "every-attendee"]),
+                "Whose address is asked for",
+            ),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

@@ -11,6 +11,30 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use crate::policy::codes::Code;
 use crate::policy::reader::Table;
 
+/// Its keys, described.
+pub(super) mod key {
+    use crate::policy::keys::{Key, Shape};
+
+    pub(in crate::policy::kinds) const DAYS: Key = Key::new(
+        "days",
+        Shape::Many(&Shape::Word(&[
+            "mon", "tue", "wed", "thu", "fri", "sat", "sun",
+        ])),
+        "On these days of the week",
+    );
+    pub(in crate::policy::kinds) const FROM: Key =
+        Key::new("from", Shape::TimeOfDay, "Not before this time of day");
+    pub(in crate::policy::kinds) const UNTIL: Key = Key::new(
+        "until",
+        Shape::TimeOfDay,
+        "Over by this time of day; before `from`, on the next day",
+    );
+    pub(in crate::policy::kinds) const EXCEPT: Key =
+        Key::new("except", Shape::Many(&Shape::Date), "Not on these days");
+    pub(in crate::policy::kinds) const ONLY: Key =
+        Key::new("only", Shape::Many(&Shape::Date), "Only on these days");
+}
+
 /// The keys that are read.
 pub(super) const KEYS: [&str; 5] = ["days", "from", "until", "except", "only"];
 
@@ -65,6 +89,14 @@ impl Hours {
             except: except.map_or(Vec::new(), |at| at.value),
             only: only.map(|at| at.value),
         }
+    }
+
+    /// Whether it is always open.
+    pub(super) fn are_all(&self) -> bool {
+        let days = self.days.as_ref();
+        let every_day = days.is_none_or(|days| DAYS.iter().all(|(_, day)| days.contains(day)));
+        let all_day = self.from.is_none() && self.until.is_none();
+        every_day && all_day && self.except.is_empty() && self.only.is_none()
     }
 
     /// `on mon, tue from 08:00 until 18:00`; empty if only dates are named.

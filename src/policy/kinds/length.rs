@@ -5,6 +5,7 @@ use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::duration::{Duration, in_words};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
 use super::notice::report_order;
@@ -35,6 +36,19 @@ impl CriterionKind for Kind {
         "min = \"30m\"\nmax = \"90m\"\nany_of = [\"30m\", \"60m\"]"
     }
 
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new("min", Shape::Duration, "The shortest appointment"),
+            Key::new("max", Shape::Duration, "The longest appointment"),
+            Key::new(
+                "any_of",
+                Shape::Many(&Shape::Duration),
+                "The lengths there are",
+            ),
+        ];
+        KEYS
+    }
+
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
         let (min, max) = (table.duration("min"), table.duration("max"));
         let any_of = table.durations("any_of");
@@ -60,6 +74,11 @@ impl CriterionKind for Kind {
 }
 
 impl Criterion for Length {
+    fn is_always_met(&self) -> bool {
+        let from_none = self.min.as_ref().is_none_or(|min| min.ms == 0);
+        from_none && self.max.is_none() && self.any_of.is_none()
+    }
+
     fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
         let length_ms = ms_between(facts.details.start, facts.details.end).max(0);
         let enough = self.min.as_ref().is_none_or(|min| length_ms >= min.ms);

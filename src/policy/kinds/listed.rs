@@ -8,6 +8,7 @@ use crate::domain::owner::Owner;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::lists::{List, fold_name};
 use crate::policy::reader::{At, Table};
 
@@ -67,6 +68,23 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "on = [\"email\"]\nlist = { emails = [\"ada@example.org\"] }\nnormalize = [\"plus-tag\"]"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new("list", Shape::List, "Who is on it").required(),
+            Key::new(
+                "on",
+                Shape::Many(&Shape::Word(&["email", "domain", "name", "phone"])),
+                "What is looked up; email and domain if left out",
+            ),
+            Key::new(
+                "normalize",
+                Shape::Many(&Shape::Word(&["plus-tag", "dots"])),
+                "Spellings of an address that are one",
+            ),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

@@ -6,6 +6,7 @@ use crate::domain::booking::Answer;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::{At, Table};
 use crate::policy::text::shown;
 
@@ -43,6 +44,22 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "one_of = [\"inPerson\", \"integrations:*\", \"https://*.zoom.us/*\"]\ndeny = [\"phone\"]"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new(
+                "one_of",
+                Shape::Many(&Shape::Text),
+                "Only these places; * stands for anything",
+            ),
+            Key::new(
+                "deny",
+                Shape::Many(&Shape::Text),
+                "Not these places; * stands for anything",
+            ),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

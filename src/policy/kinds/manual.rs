@@ -3,6 +3,7 @@
 
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::Key;
 use crate::policy::reader::Table;
 use crate::policy::template::Values;
 use crate::policy::truth::Truth;
@@ -29,12 +30,20 @@ impl CriterionKind for Kind {
         ""
     }
 
+    fn keys(&self) -> &'static [Key] {
+        &[]
+    }
+
     fn parse(&self, _table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
         Some(Box::new(Manual))
     }
 }
 
 impl Criterion for Manual {
+    fn is_answered(&self) -> bool {
+        false
+    }
+
     fn evaluate(&self, _facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
         Finding {
             truth: Truth::Unknown,

@@ -4,6 +4,7 @@
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 use crate::policy::text::shown;
 
@@ -36,6 +37,25 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "key = \"plan\"\none_of = [\"team\", \"enterprise\"]\nmatches = '^[a-z]+$'"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new("key", Shape::Text, "Which of the booking's metadata").required(),
+            Key::new(
+                "required",
+                Shape::Switch,
+                "Whether it has to be there; true if left out",
+            ),
+            Key::new("equals", Shape::Text, "The right value, in any case"),
+            Key::new(
+                "one_of",
+                Shape::Many(&Shape::Text),
+                "The right values, in any case",
+            ),
+            Key::new("matches", Shape::Text, "A regular expression"),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

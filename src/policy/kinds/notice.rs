@@ -9,9 +9,11 @@ use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::duration::{Duration, in_hours, in_words};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::{At, Table};
 
 use super::hours::Hours;
+use super::hours::key::{DAYS, EXCEPT, FROM, ONLY, UNTIL};
 
 /// The most dates whose open hours are counted: ten years, the longest duration that can be asked for.
 const DATES_MAX: usize = 10 * 366;
@@ -41,6 +43,19 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "min = \"24h\"\nmax = \"60d\""
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new("min", Shape::Duration, "The shortest notice"),
+            Key::new("max", Shape::Duration, "How far ahead at the most"),
+            Key::new(
+                "business_hours",
+                Shape::Table(&[DAYS, FROM, UNTIL, EXCEPT, ONLY]),
+                "The hours that count; all of them if left out",
+            ),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

@@ -10,6 +10,7 @@ use crate::domain::booking::{Answer, Details};
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::lists::List;
 use crate::policy::reader::Table;
 
@@ -47,6 +48,27 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "disposable = [\"throwaway.example\"]\nlinks_max = 1\nmixed_scripts = \"deny\""
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new(
+                "disposable",
+                Shape::List,
+                "Domains whose addresses are thrown away",
+            ),
+            Key::new(
+                "links_max",
+                Shape::Whole(0, LINKS_MAX),
+                "The most links in what the booker wrote",
+            ),
+            Key::new(
+                "mixed_scripts",
+                Shape::Word(&["allow", "deny"]),
+                "Whether a name may mix letters that look alike",
+            ),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

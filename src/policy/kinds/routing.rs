@@ -4,6 +4,7 @@ use crate::domain::booking::Host;
 use crate::domain::owner::Owner;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::{Table, Value};
 use crate::policy::text::shown;
 
@@ -39,6 +40,17 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "host = [\"ada@example.org\", \"ada\", 12]"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const HOST: Shape = Shape::Either(&[Shape::Text, Shape::Whole(0, i64::MAX)]);
+        const KEYS: &[Key] = &[Key::new(
+            "host",
+            Shape::Either(&[HOST, Shape::Many(&HOST)]),
+            "The hosts that will do, by address, user name or id",
+        )
+        .required()];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

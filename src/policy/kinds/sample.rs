@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
 /// Names what is hashed, so that a later change of it cannot be mistaken for chance.
@@ -32,6 +33,19 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "percent = 10\nsalt = \"spring trial\""
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            Key::new(
+                "percent",
+                Shape::Whole(0, 100),
+                "How many of a hundred bookings",
+            )
+            .required(),
+            Key::new("salt", Shape::Text, "Another one picks other bookings"),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {

@@ -7,9 +7,11 @@ use jiff::tz::TimeZone;
 
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
+use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
 use super::hours::Hours;
+use super::hours::key::{DAYS, EXCEPT, FROM, ONLY, UNTIL};
 
 pub(super) struct Kind;
 
@@ -36,6 +38,22 @@ impl CriterionKind for Kind {
 
     fn example(&self) -> &'static str {
         "days = [\"mon\", \"tue\"]\nfrom = 08:00:00\nuntil = 18:00:00\nexcept = [2026-12-25]"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[
+            DAYS,
+            FROM,
+            UNTIL,
+            EXCEPT,
+            ONLY,
+            Key::new(
+                "timezone",
+                Shape::Text,
+                "The IANA zone of its days and times of day; the policy's if left out",
+            ),
+        ];
+        KEYS
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
@@ -74,6 +92,10 @@ impl Window {
 }
 
 impl Criterion for Window {
+    fn is_always_met(&self) -> bool {
+        self.hours.are_all()
+    }
+
     fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
         let zone = self.zone.as_ref().unwrap_or(context.zone);
         let (start, end) = (facts.details.start, facts.details.end);

@@ -219,7 +219,14 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
     };
     let message = read_messages(table, "message", kind.placeholders());
     let note = read_template(table, "note", kind.placeholders());
+    let errors = table.sink().errors();
     let criterion = kind.parse(table, scope)?;
+    // A condition that could not be read is one that was meant.
+    if criterion.is_always_met() && table.sink().errors() == errors {
+        let help = "every booking meets it: say what it is to refuse, or leave it out";
+        let message = "this criterion refuses nobody";
+        table.report(Code::AlwaysMet, table.span(), message, help);
+    }
     let default = || {
         let text = Template::parse(kind.default_message(), kind.placeholders());
         text.ok().map(Messages::from)

@@ -1,5 +1,6 @@
 //! `[policy]` and `[match]`.
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
@@ -27,6 +28,7 @@ pub(super) struct Header {
     pub(super) on_unknown: Outcome,
     pub(super) priority: i64,
     pub(super) show: Show,
+    pub(super) shadow_since: Option<At<Date>>,
 }
 
 /// Reads `[policy]`; `None` without an id.
@@ -61,6 +63,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Header> {
     );
     let priority = table.integer("priority", -PRIORITY_MAX..=PRIORITY_MAX);
     let show = table.choice("show", &[("first", Show::First), ("all", Show::All)]);
+    let shadow_since = table.date("shadow_since");
     let id = id?;
     Some(Header {
         title: title.unwrap_or_else(|| id.value.clone()),
@@ -73,6 +76,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Header> {
         on_unknown: on_unknown.map_or(Outcome::Defer, |at| at.value),
         priority: priority.map_or(0, |at| at.value),
         show: show.map_or(Show::First, |at| at.value),
+        shadow_since,
     })
 }
 

@@ -115,24 +115,32 @@ impl<'a> Table<'a> {
 
     /// A list of calendar dates.
     pub fn dates(&self, key: &'static str) -> Option<At<Vec<civil::Date>>> {
-        self.list(key, |table, item| {
-            let date = match item.get_ref() {
-                DeValue::Datetime(written) if written.time.is_none() => {
-                    written.to_string().parse().ok()
-                }
-                _ => None,
-            };
-            if date.is_none() {
-                let message = format!("`{key}` takes dates");
-                table.report(
-                    Code::NotATime,
-                    item.span(),
-                    message,
-                    "a date without quotes, such as 2026-12-25",
-                );
+        self.list(key, |table, item| table.date_of(key, item))
+    }
+
+    /// A date.
+    pub fn date(&self, key: &'static str) -> Option<At<civil::Date>> {
+        let value = self.value(key)?;
+        Some(At::new(self.date_of(key, value)?, value.span()))
+    }
+
+    fn date_of(&self, key: &str, value: Value<'a>) -> Option<civil::Date> {
+        let date = match value.get_ref() {
+            DeValue::Datetime(written) if written.time.is_none() => {
+                written.to_string().parse().ok()
             }
-            date
-        })
+            _ => None,
+        };
+        if date.is_none() {
+            let message = format!("`{key}` takes dates");
+            self.report(
+                Code::NotATime,
+                value.span(),
+                message,
+                "a date without quotes, such as 2026-12-25",
+            );
+        }
+        date
     }
 
     /// A time of day.

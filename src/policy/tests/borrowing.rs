@@ -109,8 +109,12 @@ fn tests_see_what_is_borrowed() {
         );
         list(&[&borrower("late", &test), LENDER])
     };
-    expect!["BG0402 b.toml:4:6 `lender` has no tests"].assert_eq(&test("reject"));
     expect![[r#"
+        BG0404 a.toml:4:1 no test shows `rule` passing
+        BG0402 b.toml:4:6 `lender` has no tests"#]]
+    .assert_eq(&test("reject"));
+    expect![[r#"
+        BG0404 a.toml:4:1 no test shows `rule` passing
         BG0401 a.toml:12:23 test `t` fails: expected accept, found reject
         BG0402 b.toml:4:6 `lender` has no tests"#]]
     .assert_eq(&test("accept"));

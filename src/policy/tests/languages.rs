@@ -54,7 +54,9 @@ fn tests_may_speak_a_language() {
         "{HEAD}[[criterion]]\nid = \"n\"\nkind = \"notice\"\nmin = \"30d\"\n\
          message = {{ default = \"Later.\", de = \"Später.\" }}\n\
          [[test]]\nname = \"t\"\nbooking = {{ language = \"de\" }}\n\
-         expect = {{ decision = \"reject\", message = \"Später.\" }}\n"
+         expect = {{ decision = \"reject\", message = \"Später.\" }}\n\
+         [[test]]\nname = \"u\"\nbooking = {{ start = 2026-03-05T12:00:00Z }}\n\
+         expect = {{ decision = \"accept\" }}\n"
     );
     assert_eq!(list(&[&text]), "");
 }

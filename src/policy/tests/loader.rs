@@ -21,6 +21,10 @@ all = ["has-credit"]
 [[test]]
 name = "nothing to pay with"
 expect = { decision = "reject" }
+[[test]]
+name = "enough to pay with"
+given = { account = { available = "2" } }
+expect = { decision = "accept" }
 "#;
 
 fn diagnostics(texts: &[&str]) -> Diagnostics {
@@ -133,20 +137,19 @@ fn a_placeholder_is_located_inside_its_text() {
 #[test]
 fn a_failing_test_says_what_happened() {
     let text = spoiled(
-        "expect = {",
-        "given = { account = { available = \"1.5\" } }\nexpect = {",
-    )
-    .replace("decision = \"reject\"", "decision = \"accept\"");
+        "expect = { decision = \"reject\" }",
+        "given = { account = { available = \"1.5\" } }\nexpect = { decision = \"accept\" }",
+    );
     check(
         &[&text],
         &expect![[r#"
-        error[BG0401]: test `nothing to pay with` fails: expected accept, found reject
-          --> a.toml:15:23
-           |
-        15 | expect = { decision = "accept" }
-           |                       ^^^^^^^^
-           |
-           = help: has-credit fail (available 1.5, cost 2, held 0, missing 0.5)"#]],
+            error[BG0401]: test `nothing to pay with` fails: expected accept, found reject
+              --> a.toml:15:23
+               |
+            15 | expect = { decision = "accept" }
+               |                       ^^^^^^^^
+               |
+               = help: has-credit fail (available 1.5, cost 2, held 0, missing 0.5)"#]],
     );
 }
 

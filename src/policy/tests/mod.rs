@@ -4,10 +4,12 @@ mod borrowing;
 mod composition;
 mod evaluation;
 mod examples;
+mod explanations;
 mod fuzz;
 mod hashes;
 mod languages;
 mod loader;
+mod schema;
 mod support;
 
 pub(super) use support::{booking, decide, facts, policies};

@@ -60,6 +60,7 @@ const ROOMS: &[Room] = &[
             "jiff",
             "regex",
             "serde",
+            "serde_json",
             "sha2",
             "strsim",
             "toml",

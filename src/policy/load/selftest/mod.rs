@@ -64,22 +64,35 @@ pub(super) fn run(policy: &Policy, tests: &[SelfTest], sink: &Sink) {
         );
         return;
     }
-    let mut failing: BTreeSet<String> = BTreeSet::new();
+    let (mut failing, mut passing) = (BTreeSet::new(), BTreeSet::new());
     for test in tests {
         match judge(policy, &test.facts) {
             Ok(verdict) => {
                 compare(policy, test, verdict.as_deref(), sink);
                 let criteria = verdict.iter().flat_map(|verdict| &verdict.trace.criteria);
-                let failed = criteria.filter(|seen| seen.result == TraceResult::Fail);
-                failing.extend(failed.map(|seen| seen.id.to_string()));
+                for seen in criteria {
+                    match seen.result {
+                        TraceResult::Fail => failing.insert(seen.id.to_string()),
+                        TraceResult::Pass => passing.insert(seen.id.to_string()),
+                        TraceResult::Unknown | TraceResult::Skipped | TraceResult::NotEvaluated => {
+                            false
+                        }
+                    };
+                }
             }
             Err(why) => sink.add(sink.at(Code::TestFailed, test.span.clone(), why)),
         }
     }
-    for (index, rule) in policy.rules.iter().enumerate() {
-        if policy.asks(index) && !failing.contains(&*rule.id) {
-            let message = format!("no test shows `{}` failing", rule.id);
-            sink.add(sink.at(Code::NeverFails, rule.span.clone(), message));
+    let answered = policy.rules.iter().enumerate();
+    for (index, rule) in answered.filter(|(_, rule)| rule.criterion.is_answered()) {
+        for (code, seen, how) in [
+            (Code::NeverFails, &failing, "failing"),
+            (Code::NeverPasses, &passing, "passing"),
+        ] {
+            if policy.asks(index) && !seen.contains(&*rule.id) {
+                let message = format!("no test shows `{}` {how}", rule.id);
+                sink.add(sink.at(code, rule.span.clone(), message));
+            }
         }
     }
 }

@@ -1,0 +1,388 @@
+//! The JSON Schema of policy files (2020-12), for editors: what they offer while one types, and underline.
+//! It knows less than the loader, which alone decides.
+
+use serde_json::{Map, Value, json};
+
+use super::keys::Key;
+use super::keys::Shape::{
+    self, Amount, Date, Duration, Either, Id, List, Many, Moment, Named, Other, Switch, Table,
+    Text, TimeOfDay, Whole, Word,
+};
+use super::kinds::KINDS;
+
+/// What an amount looks like.
+const AMOUNT: &str = r"^[0-9]+(\.[0-9]+)?$";
+/// What a duration looks like.
+const DURATION: &str = r"^([0-9]+(m|h|d|w|s))+$";
+/// What an id looks like.
+const ID: &str = "^[a-z0-9][a-z0-9-]{0,63}$";
+
+/// One text, or one for each language beside a `default`.
+const MESSAGE: Shape = Either(&[Text, Named(&Text)]);
+
+/// The keys that every criterion may have.
+pub const OF_EVERY_KIND: &[Key] = &[
+    Key::new(
+        "id",
+        Id,
+        "Its name in decisions and in `[require]`, unique in the file",
+    )
+    .required(),
+    Key::new("kind", Text, "What it asks").required(),
+    Key::new(
+        "message",
+        MESSAGE,
+        "What the booker is told if it is not met, in one language or in several",
+    ),
+    Key::new("note", Text, "What admins are told"),
+    Key::new(
+        "on_error",
+        Word(&["fail", "pass", "unknown"]),
+        "What it counts as if it cannot be answered",
+    ),
+    Key::new(
+        "on_error_message",
+        MESSAGE,
+        "What the booker is told if it cannot be answered",
+    ),
+    Key::new(
+        "when",
+        Id,
+        "The criterion or group that has to be met, or this one is skipped",
+    ),
+    Key::new(
+        "mode",
+        Word(&["enforce", "shadow"]),
+        "In shadow it is asked and shown, and changes nothing",
+    ),
+];
+
+const POLICY: &[Key] = &[
+    Key::new(
+        "id",
+        Id,
+        "Its name in decisions; keep it when you edit the file",
+    )
+    .required(),
+    Key::new("title", Text, "Its title for people"),
+    Key::new("owner", Text, "Whom to ask about it"),
+    Key::new("description", Text, "What it is there for"),
+    Key::new(
+        "kind",
+        Word(&["deciding", "guardrail"]),
+        "Whether it decides, or can only refuse",
+    ),
+    Key::new(
+        "mode",
+        Word(&["enforce", "shadow", "off"]),
+        "Whether it is used",
+    ),
+    Key::new(
+        "shadow_since",
+        Date,
+        "Since when it is only watched; a warning after 60 days",
+    ),
+    Key::new(
+        "timezone",
+        Text,
+        "The IANA zone of its days and times of day, such as Europe/London; UTC if left out",
+    ),
+    Key::new(
+        "on_unknown",
+        Word(&["defer", "reject"]),
+        "What becomes of a booking that it cannot answer",
+    ),
+    Key::new(
+        "priority",
+        Whole(-1_000_000, 1_000_000),
+        "Of several that match, the highest decides",
+    ),
+    Key::new(
+        "show",
+        Word(&["first", "all"]),
+        "How many reasons the booker is given",
+    ),
+];
+
+const MATCH: &[Key] = &[
+    Key::new(
+        "event_types",
+        Many(&Either(&[Text, Whole(0, i64::MAX)])),
+        "Any of these, by slug, name or number",
+    ),
+    Key::new(
+        "sources",
+        Many(&Text),
+        "Any of these, by their names in the settings",
+    ),
+    Key::new("metadata", Named(&Text), "All of these"),
+];
+
+const CREDITS: &[Key] = &[
+    Key::new("unit", Text, "A unit of the settings; CREDIT if left out"),
+    Key::new(
+        "cost",
+        Table(&[
+            Key::new("base", Amount, "For the booking"),
+            Key::new("per_extra_guest", Amount, "For each guest"),
+            Key::new("per_hour", Amount, "For each hour"),
+        ]),
+        "What a booking costs",
+    ),
+    Key::new(
+        "waive_if",
+        Id,
+        "The criterion or group that makes a booking free of charge",
+    ),
+    Key::new(
+        "hold_expiry",
+        Duration,
+        "How long credit stays set aside while a booking waits",
+    ),
+    Key::new(
+        "refund",
+        Many(&Table(&[
+            Key::new("notice", Duration, "At least so long before").required(),
+            Key::new("percent", Whole(0, 100), "So much comes back").required(),
+        ])),
+        "What comes back after a cancel: the first line whose notice is met",
+    ),
+    Key::new(
+        "organizer_cancel",
+        PERCENT,
+        "What comes back if the host cancels",
+    ),
+    Key::new(
+        "no_show",
+        PERCENT,
+        "What comes back if the booker does not turn up",
+    ),
+    Key::new(
+        "reschedule",
+        Word(&["carry"]),
+        "A move takes what is held along",
+    ),
+];
+const PERCENT: Shape = Table(&[Key::new("percent", Whole(0, 100), "So much").required()]);
+
+const LIST: &[Key] = &[
+    Key::new("emails", Many(&Text), "Whole addresses"),
+    Key::new(
+        "domains",
+        Many(&Text),
+        "example.org, or *.example.org for all below it",
+    ),
+    Key::new("names", Many(&Text), "Names of people"),
+    Key::new("phones", Many(&Text), "Numbers with their country codes"),
+    Key::new(
+        "file",
+        Text,
+        "A file with one entry a line, from the policies' folder on",
+    ),
+];
+
+const TEST: &[Key] = &[
+    Key::new("name", Text, "What it shows").required(),
+    Key::new("now", Moment, "When the booking is made"),
+    Key::new(
+        "given",
+        Table(&[Key::new(
+            "account",
+            Table(&[
+                Key::new(
+                    "status",
+                    Word(&["open", "frozen", "closed"]),
+                    "How it stands",
+                ),
+                Key::new("created_at", Moment, "Since when there is one"),
+                Key::new("unit", Text, "The unit of the amounts"),
+                Key::new("available", Amount, "What can be spent"),
+                Key::new("held", Amount, "What is set aside"),
+                Key::new("error", Text, "Why it cannot be read"),
+            ]),
+            "The booker's account",
+        )]),
+        "What is known beside the booking",
+    ),
+    Key::new(
+        "booking",
+        Table(&[
+            Key::new("source", Text, "A source of the settings"),
+            Key::new("uid", Text, "The provider's name for it"),
+            Key::new("email", Text, "The booker's address"),
+            Key::new("name", Text, "The booker's name"),
+            Key::new("phone", Text, "The booker's number"),
+            Key::new("language", Text, "The booker's language"),
+            Key::new("hosts", Many(&Text), "Whose calendar, by address or name"),
+            Key::new("start", Moment, "When it begins"),
+            Key::new("length", Whole(0, i64::MAX), "Minutes"),
+            Key::new(
+                "guests",
+                Either(&[Whole(0, i64::MAX), Many(&Text)]),
+                "How many, or who",
+            ),
+            Key::new(
+                "event_type",
+                Either(&[Text, Whole(0, i64::MAX)]),
+                "Its slug or number",
+            ),
+            Key::new("answers", Named(&Text), "What was answered in the form"),
+            Key::new("metadata", Named(&Text), "What the provider says beside"),
+            Key::new("notes", Text, "The notes field"),
+            Key::new("location", Text, "Where it is"),
+        ]),
+        "The booking; what is left out is something ordinary",
+    ),
+    Key::new(
+        "expect",
+        Table(&[
+            Key::new(
+                "decision",
+                Word(&["accept", "reject", "defer", "unmatched"]),
+                "What is decided",
+            )
+            .required(),
+            Key::new("failed", Many(&Id), "The criteria that are not met"),
+            Key::new("message", Text, "What the booker is told"),
+            Key::new("held", Amount, "What is set aside"),
+        ]),
+        "What has to come out",
+    )
+    .required(),
+];
+
+const CONDITIONS: Shape = Many(&Other("condition"));
+const REQUIRE: &[Key] = &[
+    Key::new("all", CONDITIONS, "All of these have to be met"),
+    Key::new("any", CONDITIONS, "One of these has to be met"),
+    Key::new("not", Other("condition"), "This must not be met"),
+    Key::new(
+        "message",
+        MESSAGE,
+        "What the booker is told instead of the criteria's own messages",
+    ),
+];
+
+const FILE: &[Key] = &[
+    Key::new("schema", Whole(1, 1), "The version of the language").required(),
+    Key::new("policy", Table(POLICY), "What it is").required(),
+    Key::new(
+        "match",
+        Table(MATCH),
+        "Which bookings it is for; all if left out",
+    ),
+    Key::new("credits", Table(CREDITS), "What bookings cost"),
+    Key::new("lists", Named(&Table(LIST)), "People and domains, by name"),
+    Key::new("criterion", Many(&Other("criterion")), "What is asked"),
+    Key::new(
+        "groups",
+        Named(&Other("condition")),
+        "Conditions by name, for this policy and those that use them",
+    ),
+    Key::new(
+        "require",
+        Table(REQUIRE),
+        "What has to be met; every criterion if left out",
+    ),
+    Key::new(
+        "test",
+        Many(&Table(TEST)),
+        "What the policy has to do, or it is not used",
+    ),
+];
+
+/// The schema.
+pub fn schema() -> Value {
+    let mut whole = table(FILE.iter());
+    whole["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    whole["title"] = json!("A policy of bookgate");
+    let mut definitions = Map::new();
+    let condition =
+        json!({ "anyOf": [{ "type": "string", "pattern": ID }, table(REQUIRE.iter())] });
+    definitions.insert("condition".to_owned(), condition);
+    definitions.insert("list".to_owned(), table(LIST.iter()));
+    definitions.insert("criterion".to_owned(), criterion());
+    for kind in KINDS {
+        let keys = OF_EVERY_KIND.iter().chain(kind.keys());
+        let mut one = table(keys);
+        one["properties"]["kind"] = json!({ "const": kind.name() });
+        one["examples"] = json!([kind.example()]);
+        definitions.insert(definition(kind.name()), one);
+    }
+    whole["$defs"] = Value::Object(definitions);
+    whole
+}
+
+/// Any criterion: which keys it may have depends on its kind.
+fn criterion() -> Value {
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name()).collect();
+    let cases = names.iter().map(|name| {
+        json!({
+            "if": { "properties": { "kind": { "const": name } }, "required": ["kind"] },
+            "then": refer(&definition(name)),
+        })
+    });
+    json!({
+        "type": "object",
+        "required": ["id", "kind"],
+        "properties": { "kind": { "enum": names, "description": "What it asks" } },
+        "allOf": cases.collect::<Vec<_>>(),
+    })
+}
+
+fn definition(kind: &str) -> String {
+    format!("kind-{kind}")
+}
+
+fn refer(definition: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{definition}") })
+}
+
+fn table<'k>(keys: impl Iterator<Item = &'k Key>) -> Value {
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for key in keys {
+        let mut value = of(key.shape);
+        value["description"] = json!(key.about);
+        properties.insert(key.name.to_owned(), value);
+        if key.required {
+            required.push(key.name);
+        }
+    }
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn of(shape: Shape) -> Value {
+    let text = json!({ "type": "string" });
+    match shape {
+        // Dates and times of TOML: there are none in JSON, and editors take them for texts.
+        Text | Date | TimeOfDay | Moment => text,
+        Id => json!({ "type": "string", "pattern": ID }),
+        Amount => json!({ "type": "string", "pattern": AMOUNT }),
+        Duration => json!({ "type": "string", "pattern": DURATION }),
+        Switch => json!({ "type": "boolean" }),
+        Whole(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Word(words) => json!({ "enum": words }),
+        Many(item) => json!({ "type": "array", "items": of(*item) }),
+        Either(shapes) => {
+            json!({ "anyOf": shapes.iter().map(|shape| of(*shape)).collect::<Vec<_>>() })
+        }
+        Table(keys) => table(keys.iter()),
+        Named(inner) => json!({ "type": "object", "additionalProperties": of(*inner) }),
+        List => {
+            let named = json!({
+                "type": "object",
+                "properties": { "list": text },
+                "required": ["list"],
+                "additionalProperties": false,
+            });
+            let entries = json!({ "type": "array", "items": text });
+            json!({ "anyOf": [text, entries, named, refer("list")] })
+        }
+        Other(definition) => refer(definition),
+    }
+}
