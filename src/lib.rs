@@ -94,6 +94,12 @@
 //! Who wants to see the way of a webhook is told of it in spans (`gate::spans`, [`provider::traced`],
 //! [`telemetry::otlp`]). They find each other across the store by the webhook's digest.
 //!
+//! # Policies that change
+//!
+//! The policies in force are one set ([`policy::PolicySet`]) that a reload swaps whole or not at all
+//! (`gate::policies`); a decision keeps the set that it began with. `app::policies` reads the folder, notices
+//! that it has changed, and keeps the last good set for a start while it is broken.
+//!
 //! # Several daemons on one store
 //!
 //! Beside this runs a heartbeat (`gate::heartbeat`): it lists the instance as alive, sets the daemon's

@@ -9,7 +9,11 @@ use bookgate::domain::clock::{Clock, ManualClock};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{CREDIT_POLICY, Installation, Setup, answer, run_test, run_test_on_file};
+use crate::down::own_server;
+use crate::harness::{
+    CREDIT_POLICY, Installation, Setup, answer, run_test, run_test_as_set_up, run_test_on_file,
+};
+use crate::rig::postgres::Stop;
 
 /// Longer than it takes to notice a change and to read it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -182,6 +186,29 @@ async fn changed_files_are_noticed_however_they_change() {
             .policies_until(|now| now["last_attempt"]["result"] == "ok")
             .await;
         assert_eq!(mended["hash"], free["hash"]);
+    })
+    .await;
+}
+
+/// Who asked for it cannot be noted, so the request does nothing; the change is noticed all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_cannot_be_noted_is_not_lost() {
+    let Some((store, setup)) = own_server() else {
+        return;
+    };
+    let setup = Setup {
+        policies_section: "look_ms = 100",
+        ..setup
+    };
+    run_test_as_set_up(setup, async |it: &mut Installation| {
+        it.settle().await;
+        let (_, before) = it.get("/v1/policies").await;
+        store.postgres(|cluster, _| cluster.stop(Stop::Fast));
+        it.write_policy("credits.toml", &free_of_charge());
+        assert_eq!(it.reload().await.0, 503);
+        it.policies_until(|now| now["hash"] != before["hash"]).await;
+        store.postgres(|cluster, _| cluster.resume());
+        it.settle().await;
     })
     .await;
 }

@@ -35,7 +35,7 @@ pub(in crate::app) async fn watch(
             () = bell.notified() => {}
             () = tokio::time::sleep(every) => {}
         }
-        if !has_changed(&folder).await {
+        if !has_changed(&folder, &gate).await {
             continue;
         }
         if let Err(error) = gate.reload_policies(ReloadCause::Change).await {
@@ -47,11 +47,12 @@ pub(in crate::app) async fn watch(
 }
 
 /// Whether there is something else to read than last time, and nobody is writing any more.
-async fn has_changed(folder: &Arc<PolicyFolder>) -> bool {
+async fn has_changed(folder: &Arc<PolicyFolder>, gate: &Gate) -> bool {
+    let is_known = |prints: &Prints| folder.is_known(prints) && !gate.has_read_policies_in_vain();
     let Some(mut before) = look(folder).await else {
         return false;
     };
-    if folder.is_known(&before) {
+    if is_known(&before) {
         return false;
     }
     for _ in 0..WAITS_MAX {
@@ -64,7 +65,7 @@ async fn has_changed(folder: &Arc<PolicyFolder>) -> bool {
         }
         before = now;
     }
-    !folder.is_known(&before)
+    !is_known(&before)
 }
 
 /// The files as they are now. On a thread of its own: a network's file system may take its time.

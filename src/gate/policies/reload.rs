@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -39,6 +40,8 @@ pub(in crate::gate) struct Policies {
     read: Arc<ReadPolicies>,
     /// Held while they are read, so that what is found later is also what holds later.
     turn: Mutex<()>,
+    /// Whether what was read last came to nothing, because it could not be noted who asked for it.
+    in_vain: AtomicBool,
 }
 
 /// What holds, and what came of the last try to load something else.
@@ -109,6 +112,7 @@ impl Policies {
             in_force: ArcSwap::from_pointee(in_force),
             read: Arc::from(start.read),
             turn: Mutex::new(()),
+            in_vain: AtomicBool::new(false),
         }
     }
 
@@ -135,7 +139,7 @@ impl Gate {
     ///
     /// # Errors
     /// The order cannot be noted in the audit log, because the store cannot be written. Then nothing has
-    /// changed.
+    /// changed, and [`Gate::has_read_policies_in_vain`].
     pub async fn reload_policies(&self, cause: ReloadCause) -> Result<PoliciesView, GateError> {
         let gate = self.clone();
         let reloading = tokio::spawn(async move {
@@ -146,6 +150,13 @@ impl Gate {
             Ok(reloaded) => reloaded,
             Err(ended) => std::panic::resume_unwind(ended.into_panic()),
         }
+    }
+}
+
+impl Gate {
+    /// Whether files that have not changed since they were read have to be read all the same.
+    pub fn has_read_policies_in_vain(&self) -> bool {
+        self.0.policies.in_vain.load(Ordering::Relaxed)
     }
 }
 
@@ -164,8 +175,12 @@ async fn reload(gate: &Inner, cause: &ReloadCause) -> Result<(), GateError> {
             Some(set) => format!("loaded {}", set.hash()),
             None => "refused".to_owned(),
         };
-        note(gate, actor, detail, now).await?;
+        if let Err(error) = note(gate, actor, detail, now).await {
+            policies.in_vain.store(true, Ordering::Relaxed);
+            return Err(error.into());
+        }
     }
+    policies.in_vain.store(false, Ordering::Relaxed);
     log(cause, set.as_deref(), &found);
     let before = policies.in_force();
     gate.metrics.policies_read(set.is_some(), now);

@@ -15,7 +15,7 @@ use crate::rig::postgres::Stop;
 use crate::rig::store::{Kind, Store};
 
 /// A PostgreSQL of the story's own, and an installation on it. `None` where there is none.
-fn own_server() -> Option<(Store, Setup)> {
+pub(crate) fn own_server() -> Option<(Store, Setup)> {
     let store = Store::new(Kind::Postgres, Path::new(""))?;
     let setup = Setup {
         store: harness::Store::At(store.url().leak()),

@@ -1,9 +1,12 @@
 //! What views show.
 
 use bookgate::standin::calcom::Person;
+use reqwest::Method;
 
 use super::{HOSTILE, Visitor, left_open, setup};
-use crate::harness::{Installation, READ_TOKEN, ada, answer, run_test, run_test_on_file};
+use crate::harness::{
+    CREDIT_POLICY, Installation, READ_TOKEN, ada, answer, run_test, run_test_on_file,
+};
 
 #[tokio::test]
 async fn empty_views_say_what_to_do() {
@@ -226,6 +229,18 @@ async fn sources_and_policies_tell_how_they_are() {
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
+
+        // What is refused is told where people look, line by line.
+        let file = it.folder().join("policies/credits.toml");
+        let wrong = CREDIT_POLICY.replace("refund", "refunds");
+        std::fs::write(file, wrong).unwrap();
+        let reload = it.admin(Method::POST, "/v1/policies/reload", None).await;
+        assert_eq!(reload.0, 422);
+        let page = visitor.page("/policies").await;
+        for part in ["were refused", "go on", "BG0103", "unknown key `refunds`"] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(visitor.page("/").await.contains("were refused"));
     })
     .await;
 }
