@@ -212,6 +212,17 @@ impl<'a> Shelf<'a> {
         list.map(|value| At { value, span })
     }
 
+    /// As [`Shelf::list`]; a list without domains, which nobody would pass, is reported.
+    pub fn some_domains(&self, table: &Table<'_>, key: &'static str) -> Option<At<Arc<List>>> {
+        let list = self.list(table, key)?;
+        if list.value.domains.is_empty() {
+            let message = "the list has no domains, so nobody would pass";
+            let help = "add entries such as \"example.org\" or \"*.example.org\"";
+            table.report(Code::EmptyList, list.span.clone(), message, help);
+        }
+        Some(list)
+    }
+
     /// The files that were read and what they contain, for the policy's hash.
     pub fn digests(&self) -> BTreeMap<String, [u8; 32]> {
         let files = self.files.borrow();

@@ -1,7 +1,6 @@
 //! `answer`: what the booker answered to one question of the booking form.
 
 use crate::domain::booking::Answer;
-use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
@@ -87,14 +86,9 @@ impl CriterionKind for Kind {
         let max_chars = table.integer("max_chars", 1..=CHARS_MAX);
         table.ordered(min_chars.as_ref(), max_chars.as_ref());
         let conditions = ["equals", "one_of", "matches", "min_chars", "max_chars"];
-        if !required && !conditions.iter().any(|key| table.contains(key)) {
+        if !required {
             let help = "leave `required = false` out, or add `equals`, `one_of`, `matches`, `min_chars` or `max_chars`";
-            table.report(
-                Code::Nothing,
-                table.span(),
-                "this criterion checks nothing",
-                help,
-            );
+            table.refuse_nothing(&conditions, help);
         }
         let field = field?.value;
         Some(Box::new(AnswerTo {

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use crate::domain::owner::Owner;
-use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
@@ -64,27 +63,10 @@ impl CriterionKind for Kind {
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
         let min = table.integer("min", 1..=COUNT_MAX);
         let max = table.integer("max", 1..=COUNT_MAX);
-        let domains = scope.lists.list(table, "domains");
+        let domains = scope.lists.some_domains(table, "domains");
         table.ordered(min.as_ref(), max.as_ref());
-        if let Some(at) = domains.as_ref().filter(|at| at.value.domains.is_empty()) {
-            table.report(
-                Code::EmptyList,
-                at.span.clone(),
-                "the list has no domains, so nobody would pass",
-                "add entries such as \"example.org\" or \"*.example.org\"",
-            );
-        }
-        if !["min", "max", "domains"]
-            .iter()
-            .any(|key| table.contains(key))
-        {
-            table.report(
-                Code::Nothing,
-                table.span(),
-                "this criterion checks nothing",
-                "add `min`, `max` or `domains`, such as `max = 4`",
-            );
-        }
+        let help = "add `min`, `max` or `domains`, such as `max = 4`";
+        table.refuse_nothing(&["min", "max", "domains"], help);
         Some(Box::new(Attendees {
             min: min.map(|at| at.value),
             max: max.map(|at| at.value),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::domain::owner::Owner;
-use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
@@ -102,7 +101,7 @@ impl CriterionKind for Kind {
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
-        let allow = scope.lists.list(table, "allow");
+        let allow = scope.lists.some_domains(table, "allow");
         let deny = scope.lists.list(table, "deny");
         let free_mail = table.choice("free_mail", &[("allow", true), ("deny", false)]);
         let who = [
@@ -110,23 +109,10 @@ impl CriterionKind for Kind {
             ("every-attendee", Who::EveryAttendee),
         ];
         let who = table.choice("who", &who).map_or(Who::Booker, |at| at.value);
-        if let Some(at) = allow.as_ref().filter(|at| at.value.domains.is_empty()) {
-            let help = "add entries such as \"example.org\" or \"*.example.org\"";
-            table.report(
-                Code::EmptyList,
-                at.span.clone(),
-                "the list has no domains, so nobody would pass",
-                help,
-            );
-        }
         let free_mail = free_mail.is_none_or(|at| at.value);
-        if free_mail && !["allow", "deny"].iter().any(|key| table.contains(key)) {
-            table.report(
-                Code::Nothing,
-                table.span(),
-                "this criterion checks nothing",
-                "add `allow`, `deny` or `free_mail = \"deny\"`",
-            );
+        if free_mail {
+            let help = "add `allow`, `deny` or `free_mail = \"deny\"`";
+            table.refuse_nothing(&["allow", "deny"], help);
         }
         let list = |at: Option<At<Arc<List>>>| at.map(|at| at.value);
         Some(Box::new(EmailDomain {

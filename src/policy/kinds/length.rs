@@ -1,7 +1,6 @@
 //! `length`: how long the appointment is.
 
 use crate::domain::clock::ms_between;
-use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::duration::{Duration, in_words};
 use crate::policy::facts::Facts;
@@ -54,17 +53,8 @@ impl CriterionKind for Kind {
         let any_of = table.durations("any_of");
         report_order(table, min.as_ref(), max.as_ref());
         table.refuse_empty("any_of", "no length would do");
-        if !["min", "max", "any_of"]
-            .iter()
-            .any(|key| table.contains(key))
-        {
-            table.report(
-                Code::Nothing,
-                table.span(),
-                "this criterion checks nothing",
-                "add `min`, `max` or `any_of`, such as `max = \"60m\"`",
-            );
-        }
+        let help = "add `min`, `max` or `any_of`, such as `max = \"60m\"`";
+        table.refuse_nothing(&["min", "max", "any_of"], help);
         Some(Box::new(Length {
             min: min.map(|at| at.value),
             max: max.map(|at| at.value),

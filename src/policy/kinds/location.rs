@@ -3,7 +3,6 @@
 //! always the same one; each of a booking's names is tried.
 
 use crate::domain::booking::Answer;
-use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
@@ -65,14 +64,8 @@ impl CriterionKind for Kind {
     fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
         let (one_of, deny) = (table.texts("one_of"), table.texts("deny"));
         table.refuse_empty("one_of", "no place would do");
-        if !["one_of", "deny"].iter().any(|key| table.contains(key)) {
-            table.report(
-                Code::Nothing,
-                table.span(),
-                "this criterion checks nothing",
-                "add `one_of`, `deny` or both, such as `one_of = [\"inPerson\"]`",
-            );
-        }
+        let help = "add `one_of`, `deny` or both, such as `one_of = [\"inPerson\"]`";
+        table.refuse_nothing(&["one_of", "deny"], help);
         let places = |at: At<Vec<At<&str>>>| -> Vec<Place> {
             at.value.iter().map(|text| Place::new(text.value)).collect()
         };

@@ -1,7 +1,6 @@
 //! `metadata`: what stands in the booking's metadata under one key. Part of it may come from the
 //! booker: providers take it from the address of the booking page.
 
-use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
@@ -62,14 +61,9 @@ impl CriterionKind for Kind {
         let key = table.required("key", Table::text);
         let required = table.boolean("required").is_none_or(|at| at.value);
         let wording = Wording::read(table);
-        let conditions = ["equals", "one_of", "matches"];
-        if !required && !conditions.iter().any(|key| table.contains(key)) {
-            table.report(
-                Code::Nothing,
-                table.span(),
-                "this criterion checks nothing",
-                "leave `required = false` out, or add `equals`, `one_of` or `matches`",
-            );
+        if !required {
+            let help = "leave `required = false` out, or add `equals`, `one_of` or `matches`";
+            table.refuse_nothing(&["equals", "one_of", "matches"], help);
         }
         Some(Box::new(Metadata {
             key: key?.value.into(),

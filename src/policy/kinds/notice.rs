@@ -62,14 +62,8 @@ impl CriterionKind for Kind {
         let (min, max) = (table.duration("min"), table.duration("max"));
         let business_hours = table.table("business_hours", Hours::read);
         report_order(table, min.as_ref(), max.as_ref());
-        if !table.contains("min") && !table.contains("max") {
-            table.report(
-                Code::Nothing,
-                table.span(),
-                "this criterion checks nothing",
-                "add `min`, `max` or both, such as `min = \"24h\"`",
-            );
-        }
+        let help = "add `min`, `max` or both, such as `min = \"24h\"`";
+        table.refuse_nothing(&["min", "max"], help);
         Some(Box::new(Notice {
             min: min.map(|at| at.value),
             max: max.map(|at| at.value),

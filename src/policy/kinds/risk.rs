@@ -7,7 +7,6 @@ use std::sync::Arc;
 use regex::RegexSet;
 
 use crate::domain::booking::{Answer, Details};
-use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
@@ -76,17 +75,9 @@ impl CriterionKind for Kind {
         let links_max = table.integer("links_max", 0..=LINKS_MAX);
         let mixed = table.choice("mixed_scripts", &[("allow", false), ("deny", true)]);
         let mixed = mixed.is_some_and(|at| at.value);
-        if !mixed
-            && !["disposable", "links_max"]
-                .iter()
-                .any(|key| table.contains(key))
-        {
-            table.report(
-                Code::Nothing,
-                table.span(),
-                "this criterion checks nothing",
-                "add `disposable`, `links_max` or `mixed_scripts = \"deny\"`",
-            );
+        if !mixed {
+            let help = "add `disposable`, `links_max` or `mixed_scripts = \"deny\"`";
+            table.refuse_nothing(&["disposable", "links_max"], help);
         }
         Some(Box::new(Risk {
             disposable: disposable.map(|at| at.value),

@@ -246,6 +246,14 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Reports a criterion that asks for nothing, because it has none of these keys.
+    pub fn refuse_nothing(&self, keys: &[&str], help: &str) {
+        if !keys.iter().any(|key| self.contains(key)) {
+            let message = "this criterion checks nothing";
+            self.report(Code::Nothing, self.span(), message, help);
+        }
+    }
+
     /// Reports keys that nobody read. A key that only differs by a slip gets a suggestion.
     pub fn finish(&self) {
         if self.any_key.get() {
