@@ -1,13 +1,12 @@
 //! A group of one policy as a criterion of another. It is asked as it would be at home: with the
 //! criteria, the time zone and the price of the policy that it belongs to.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::compiled::Policy;
 use super::criterion::Finding;
 use super::evaluate::ask;
-use super::facts::{Facts, Need};
+use super::facts::{Facts, Need, Stage};
 use super::reader::At;
 use super::require::Node;
 
@@ -20,7 +19,6 @@ pub struct Borrowed {
     pub group: At<String>,
     lender: Option<Arc<Policy>>,
     node: Option<Node>,
-    needs: Vec<Need>,
 }
 
 impl Borrowed {
@@ -31,7 +29,6 @@ impl Borrowed {
             group,
             lender: None,
             node: None,
-            needs: Vec::new(),
         }
     }
 
@@ -40,23 +37,40 @@ impl Borrowed {
         let Some(node) = lender.groups.get(&self.group.value) else {
             return false;
         };
-        let needs: BTreeSet<Need> = lender.needs_of(node).collect();
-        self.needs = needs.into_iter().collect();
         self.node = Some(node.clone());
         self.lender = Some(Arc::clone(lender));
         true
     }
 
-    /// The facts that the group's criteria cannot do without.
-    pub fn needs(&self) -> &[Need] {
-        &self.needs
+    /// When the last of the group's criteria can be answered.
+    pub fn stage(&self) -> Stage {
+        let stage = self.joined().and_then(|(lender, node)| {
+            let stages = lender.rules_of(node).map(|rule| rule.stage);
+            stages.max()
+        });
+        stage.unwrap_or(Stage::Pure)
+    }
+
+    /// The facts that the group's criteria cannot do without for this booking.
+    pub fn needs(&self, facts: &Facts) -> Vec<Need> {
+        let Some((lender, node)) = self.joined() else {
+            return Vec::new();
+        };
+        let needs = lender
+            .rules_of(node)
+            .flat_map(|rule| rule.criterion.needs(facts, &lender.zone));
+        needs.collect()
     }
 
     /// What the group says.
     pub fn ask(&self, facts: &Facts) -> Finding {
-        match (&self.lender, &self.node) {
-            (Some(lender), Some(node)) => ask(lender, node, facts),
-            _ => Finding::error("the group was never joined to its policy"),
+        match self.joined() {
+            Some((lender, node)) => ask(lender, node, facts),
+            None => Finding::error("the group was never joined to its policy"),
         }
+    }
+
+    fn joined(&self) -> Option<(&Policy, &Node)> {
+        Some((self.lender.as_deref()?, self.node.as_ref()?))
     }
 }

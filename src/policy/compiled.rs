@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::criterion::Criterion;
 use super::diagnostic::{SourceFile, Span};
-use super::facts::{Facts, Need, Stage};
+use super::facts::{Facts, Stage};
 use super::messages::Messages;
 use super::reader::At;
 use super::require::Node;
@@ -327,9 +327,8 @@ impl Policy {
         self.rules[index].shadow || conditions.any(|node| node.criteria().contains(&index))
     }
 
-    /// The facts that a condition cannot do without, those included that tell which of its criteria
-    /// apply.
-    pub fn needs_of(&self, node: &Node) -> impl Iterator<Item = Need> {
+    /// The criteria that a condition rests on, those included that tell which of them apply.
+    pub fn rules_of(&self, node: &Node) -> impl Iterator<Item = &Rule> {
         let mut wanted = vec![false; self.rules.len()];
         for index in node.criteria() {
             wanted[index] = true;
@@ -343,8 +342,7 @@ impl Policy {
             }
         }
         let rules = self.rules.iter().zip(wanted);
-        let rules = rules.filter(|(_, wanted)| *wanted);
-        rules.flat_map(|(rule, _)| rule.criterion.needs().iter().copied())
+        rules.filter_map(|(rule, wanted)| wanted.then_some(rule))
     }
 
     /// What this booking costs, in minor units.

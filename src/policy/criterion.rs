@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::tz::TimeZone;
 
 use super::borrowed::Borrowed;
-use super::facts::{Facts, Need};
+use super::facts::{Facts, Need, Stage};
 use super::keys::Key;
 use super::lists::Shelf;
 use super::reader::Table;
@@ -40,9 +40,15 @@ pub trait CriterionKind: Sync {
 
 /// One criterion of a policy, compiled: everything that can be prepared is.
 pub trait Criterion: Send + Sync + fmt::Debug {
-    /// The facts it cannot do without; none if the booking itself says it.
-    fn needs(&self) -> &[Need] {
-        &[]
+    /// When it can be answered: that of the dearest facts that it may ask for.
+    fn stage(&self) -> Stage {
+        Stage::Pure
+    }
+
+    /// The facts it cannot do without for this booking; none if the booking itself says it. Days and
+    /// months are those of `zone`.
+    fn needs(&self, _facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
+        Vec::new()
     }
 
     /// Whether it looks at the price of the policy's `[credits]`, which has to be known before.

@@ -138,8 +138,9 @@ fn needs(runs: &[Run<'_>], stage: Stage, settled: bool, facts: &Facts) -> BTreeS
     for run in runs {
         let rules = run.policy.rules.iter().zip(run.open(settled));
         let wanted = rules.filter(|(rule, open)| *open && rule.stage == stage);
-        let wanted = wanted.flat_map(|(rule, _)| rule.criterion.needs());
-        needs.extend(wanted.filter(|need| !facts.has(**need)));
+        let zone = &run.policy.zone;
+        let wanted = wanted.flat_map(|(rule, _)| rule.criterion.needs(facts, zone));
+        needs.extend(wanted.filter(|need| !facts.has(need)));
     }
     needs
 }

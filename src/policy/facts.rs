@@ -31,7 +31,7 @@ pub struct Facts {
 
 impl Facts {
     /// Whether a need was met: loaded, or tried and failed.
-    pub fn has(&self, need: Need) -> bool {
+    pub fn has(&self, need: &Need) -> bool {
         match need {
             Need::Account => !matches!(self.account, Loaded::Not),
         }
@@ -75,20 +75,10 @@ pub struct Balance {
 }
 
 /// A group of facts that is fetched together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
     /// [`Facts::account`].
     Account,
-}
-
-impl Need {
-    /// When it is fetched.
-    pub fn stage(self) -> Stage {
-        match self {
-            Self::Account => Stage::LocalRead,
-        }
-    }
 }
 
 /// How dear it is to answer a criterion. Cheap stages go first; a later one is only begun if the

@@ -1,10 +1,12 @@
 //! `account`: what kind of account the booker has, if any.
 
+use jiff::tz::TimeZone;
+
 use crate::domain::clock::ms_between;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::duration::Duration;
-use crate::policy::facts::{AccountStatus, Facts, Loaded, Need};
+use crate::policy::facts::{AccountStatus, Facts, Loaded, Need, Stage};
 use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
@@ -84,8 +86,12 @@ impl CriterionKind for Kind {
 }
 
 impl Criterion for Account {
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Account]
+    fn stage(&self) -> Stage {
+        Stage::LocalRead
+    }
+
+    fn needs(&self, _facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
+        vec![Need::Account]
     }
 
     fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {

@@ -1,8 +1,10 @@
 //! `use`: what a named group of another policy asks.
 
+use jiff::tz::TimeZone;
+
 use crate::policy::borrowed::Borrowed;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
-use crate::policy::facts::{Facts, Need};
+use crate::policy::facts::{Facts, Need, Stage};
 use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::{At, Table};
 
@@ -50,8 +52,12 @@ impl CriterionKind for Kind {
 }
 
 impl Criterion for Use {
-    fn needs(&self) -> &[Need] {
-        self.0.needs()
+    fn stage(&self) -> Stage {
+        self.0.stage()
+    }
+
+    fn needs(&self, facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
+        self.0.needs(facts)
     }
 
     fn borrows(&self) -> Option<&Borrowed> {

@@ -1,10 +1,12 @@
 //! `credit`: the booker can pay. Only a look: the hold itself is made by the ledger, in the
 //! transaction that stores the decision.
 
+use jiff::tz::TimeZone;
+
 use crate::domain::amount::Unit;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
-use crate::policy::facts::{AccountStatus, Facts, Loaded, Need};
+use crate::policy::facts::{AccountStatus, Facts, Loaded, Need, Stage};
 use crate::policy::keys::{Key, Shape};
 use crate::policy::load::credits::read_unit;
 use crate::policy::reader::Table;
@@ -90,8 +92,12 @@ impl Criterion for Credit {
         self.cost.is_none()
     }
 
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Account]
+    fn stage(&self) -> Stage {
+        Stage::LocalRead
+    }
+
+    fn needs(&self, _facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
+        vec![Need::Account]
     }
 
     fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {

@@ -64,15 +64,10 @@ pub(super) fn settle(rests: Rests<'_>, file: &Table<'_>) {
 /// answered.
 pub(super) fn settle_stages(rules: &mut [Rule], order: &[usize], waive_if: Option<&Node>) {
     for index in order {
-        let own = rules[*index]
-            .criterion
-            .needs()
-            .iter()
-            .map(|need| need.stage());
+        let own = rules[*index].criterion.stage();
         let before = rules[*index].rests_on(waive_if);
         let before = before.into_iter().map(|before| rules[before].stage);
-        let latest = own.chain(before).max();
-        rules[*index].stage = latest.unwrap_or(Stage::Pure);
+        rules[*index].stage = before.fold(own, Stage::max);
     }
 }
 
