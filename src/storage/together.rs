@@ -94,11 +94,7 @@ impl Together {
         let is_one_more = {
             let mut queue = self.shared.queue();
             queue.waiting.push_back(Box::new(task));
-            let is_one_more = queue.under_way
-                < std::env::var("BG_AT_ONCE")
-                    .ok()
-                    .and_then(|v| v.parse().ok())
-                    .unwrap_or(AT_ONCE);
+            let is_one_more = queue.under_way < AT_ONCE;
             queue.under_way += usize::from(is_one_more);
             is_one_more
         };
