@@ -138,6 +138,12 @@ pub struct Details {
 }
 
 impl Details {
+    /// What the event type is called: its slug, or its id where it has none.
+    pub fn event_type_name(&self) -> Option<String> {
+        let id = || self.event_type_id.map(|id| id.to_string());
+        self.event_type_slug.clone().or_else(id)
+    }
+
     /// Length in whole minutes, never negative.
     pub fn length_min(&self) -> i64 {
         (self.end.as_second() - self.start.as_second()).max(0) / 60

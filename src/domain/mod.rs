@@ -10,6 +10,7 @@ pub mod decision;
 pub mod event;
 pub mod ids;
 pub mod notice;
+pub mod others;
 pub mod owner;
 pub mod phone;
 pub mod plan;

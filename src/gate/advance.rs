@@ -7,8 +7,10 @@ use super::metrics::Decided;
 use super::report::{self, Report};
 use super::written::{Written, as_stored};
 use super::{Inner, decide};
-use crate::domain::chain::{Attempt, AttemptResult, ChainRecord, Command, CommandChange};
+use crate::domain::booking::Details;
+use crate::domain::chain::{Attempt, AttemptResult, ChainRecord, Command, CommandChange, FactBody};
 use crate::domain::clock::{Timestamp, plus_ms};
+use crate::domain::event::EventKind;
 use crate::domain::ids::UnitKey;
 use crate::domain::plan::{CreditStep, Plan, decision_of};
 use crate::domain::timeline::{Timeline, with_final_names};
@@ -117,7 +119,14 @@ pub(super) async fn advance(
         let plan = Plan::make(&record, &timeline, &source.rules, now);
         if plan.writes() {
             let written = carry_out(gate, tx, &record, &timeline, &plan, decided, now).await?;
+            let decided = !plan.decide.is_empty();
             record = written.read(tx, record).await?;
+            // Who counts bookings has waited for this one, and must find it decided.
+            if decided && gate.policies.set().counts() {
+                let timeline = Timeline::fold(&record, &source.rules);
+                let rows = rows(&record, &timeline, false, now);
+                tx.put_bookings(lease.chain, &rows).await?;
+            }
             continue;
         }
         if let (Some(unit), None) = (&plan.read, later) {
@@ -263,6 +272,17 @@ async fn carry_out(
     Ok(written)
 }
 
+/// Whether the provider says that somebody did not come.
+fn missed(record: &ChainRecord, key: &UnitKey) -> bool {
+    record.facts.iter().any(|fact| match &fact.body {
+        FactBody::Event(event) => {
+            let same_seat = event.seat.is_none() || event.seat == key.seat;
+            event.kind == EventKind::NoShow && event.uid == key.uid && same_seat
+        }
+        _ => false,
+    })
+}
+
 /// The lines that lists show of a chain's bookings.
 pub(super) fn rows(
     record: &ChainRecord,
@@ -284,13 +304,17 @@ pub(super) fn rows(
             decision: decision.map(|decision| decision.id),
             settled: idle,
             booker: details.and_then(|details| details.booker.email.clone()),
-            event_type: details.and_then(|details| {
-                let id = || details.event_type_id.map(|id| id.to_string());
-                details.event_type_slug.clone().or_else(id)
-            }),
+            event_type: details.and_then(Details::event_type_name),
             start: details.map(|details| details.start),
             end: details.map(|details| details.end),
             updated_at: now,
+            event_type_id: details.and_then(|details| details.event_type_id),
+            asked_at: unit.ask.and_then(|ask| ask.provider_time),
+            ended_at: unit
+                .end
+                .map(|end| end.provider_time.unwrap_or(end.heard_at)),
+            ended_by: unit.end.map(|end| end.by),
+            no_show: missed(record, &unit.key),
         }
     };
     timeline.units.values().map(row).collect()

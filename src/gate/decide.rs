@@ -1,25 +1,25 @@
 //! A decision, inside the transaction that holds its credit: load the facts the policies ask for,
 //! let them judge, and write down the outcome with everything it was made from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Inner;
 use super::metrics::Decided;
 use super::notices::Watched;
+use super::others::{self, Around};
+use super::payer::{Payer, Spare, account, payer, payer_with, returning, unpaid};
 use super::written::Written;
-use crate::domain::account::AccountStatus;
-use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::booking::Details;
-use crate::domain::chain::{ChainRecord, Decider, Hold, HoldState};
+use crate::domain::chain::{ChainRecord, Decider, Hold};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::{Outcome, Terms};
 use crate::domain::ids::{DecisionId, HoldId, UnitKey};
-use crate::domain::owner::Owner;
 use crate::domain::plan::{Deciding, How};
 use crate::domain::timeline::{Timeline, Unit};
-use crate::policy::facts::{AccountFacts, Balance, Facts, Loaded, Need};
+use crate::policy::facts::{Facts, Loaded, Need};
 use crate::policy::{Evaluation, PolicySet, Verdict};
-use crate::storage::records::{AccountRows, HoldRequest, NewDecision, Posted};
+use crate::storage::records::{HoldRequest, NewDecision, Posted};
 use crate::storage::{LedgerError, StorageError, Tx};
 
 const BY_HOST: &str = "the host confirmed it, and the booker's credit did not suffice";
@@ -35,14 +35,6 @@ pub(super) struct Judgement {
     pub(super) terms: Terms,
     pub(super) facts: String,
     pub(super) payer: Option<Payer>,
-}
-
-/// Whose credit pays, and whether it suffices.
-pub(super) struct Payer {
-    /// `None` if the booking names nobody: then nothing suffices.
-    pub(super) owner: Option<Owner>,
-    pub(super) amount: Amount,
-    pub(super) suffices: bool,
 }
 
 /// Makes one decision, of one unit or of a whole series: all or none. Returns what was decided, to be
@@ -65,18 +57,24 @@ pub(super) async fn decide(
         else {
             continue;
         };
+        let around = Around {
+            record,
+            timeline,
+            judged: outcomes(&judged),
+            unit: &unit.key,
+        };
         let judgement = match &deciding.how {
             How::Carry(before) => carried(tx, record, *before, details, &spare).await?,
             How::Defer(why) => {
                 let facts = asked(record, timeline, unit, details);
-                deferred(
-                    judge(tx, &policies, facts, unit, deciding, &spare).await?,
-                    why,
-                )
+                let about = (facts, unit, deciding);
+                let judged = judge(tx, &policies, about, &around, &spare, now).await?;
+                deferred(judged, why)
             }
             How::Policy | How::HostConfirm => {
                 let facts = asked(record, timeline, unit, details);
-                judge(tx, &policies, facts, unit, deciding, &spare).await?
+                let about = (facts, unit, deciding);
+                judge(tx, &policies, about, &around, &spare, now).await?
             }
         };
         if let (Outcome::Accept, Some(payer)) = (judgement.outcome, &judgement.payer) {
@@ -129,35 +127,11 @@ pub(super) async fn decide(
     Ok(decided)
 }
 
-/// Credit that this decision sets free or has already used, by unit of account.
-#[derive(Default)]
-pub(super) struct Spare(Vec<Amount>);
-
-impl Spare {
-    fn of(&self, unit: &UnitCode) -> i64 {
-        let same = self.0.iter().filter(|amount| amount.unit == *unit);
-        same.map(|amount| amount.minor).sum()
-    }
-
-    pub(super) fn take(&mut self, amount: &Amount) {
-        self.0.push(Amount {
-            minor: -amount.minor,
-            unit: amount.unit.clone(),
-        });
-    }
-}
-
-pub(super) fn returning(record: &ChainRecord, holds: &[HoldId]) -> Spare {
-    let of = |hold: &&Hold| holds.contains(&hold.id);
-    let back = record.holds.iter().filter(of).map(|hold| Amount {
-        minor: match hold.state {
-            HoldState::Held => hold.amount.minor,
-            HoldState::Captured => hold.captured - hold.refunded,
-            HoldState::Released | HoldState::Carried => 0,
-        },
-        unit: hold.amount.unit.clone(),
-    });
-    Spare(back.collect())
+/// What was decided before of the same series.
+fn outcomes<'a>(judged: &[(&'a Unit<'_>, &Details, Judgement)]) -> BTreeMap<&'a UnitKey, Outcome> {
+    let outcome =
+        |(unit, _, judged): &(&'a Unit<'_>, &Details, Judgement)| (&unit.key, judged.outcome);
+    judged.iter().map(outcome).collect()
 }
 
 /// What a policy is told of a booking before it asks for more.
@@ -171,34 +145,32 @@ fn asked(
         .ask
         .map(|ask| ask.provider_time.unwrap_or(ask.heard_at));
     let (uid, origin) = (&unit.key.uid, &timeline.origin(&unit.key).uid);
+    let now = asked.unwrap_or(details.start);
     Facts {
-        now: asked.unwrap_or(details.start),
-        source: record.source.clone(),
-        uid: uid.clone(),
         origin: Some(origin.clone()).filter(|origin| origin != uid),
-        details: details.clone(),
-        account: Loaded::Not,
+        ..Facts::of(now, record.source.clone(), uid.clone(), details.clone())
     }
 }
 
 async fn judge(
     tx: &mut Tx,
     policies: &PolicySet,
-    mut facts: Facts,
-    unit: &Unit<'_>,
-    deciding: &Deciding,
+    (mut facts, unit, deciding): (Facts, &Unit<'_>, &Deciding),
+    around: &Around<'_>,
     spare: &Spare,
+    now: Timestamp,
 ) -> Result<Judgement, StorageError> {
     let owner = facts.details.booker.email.clone();
     let verdict = loop {
         match policies.evaluate(&facts) {
             Evaluation::Decided(verdict) => break verdict,
             Evaluation::Needs(needs) => {
-                debug_assert!(
-                    needs.contains(&Need::Account),
-                    "the only fact there is to load"
-                );
-                facts.account = Loaded::Known(account(tx, owner.as_ref(), spare).await?);
+                for need in &needs {
+                    if *need == Need::Account {
+                        facts.account = Loaded::Known(account(tx, owner.as_ref(), spare).await?);
+                    }
+                    others::load(tx, around, need, &mut facts, now).await?;
+                }
             }
         }
     };
@@ -254,80 +226,6 @@ pub(super) fn priced(
     (verdict.outcome, message, note)
 }
 
-async fn account(
-    tx: &mut Tx,
-    owner: Option<&Owner>,
-    spare: &Spare,
-) -> Result<Option<AccountFacts>, StorageError> {
-    let Some(owner) = owner else {
-        return Ok(None);
-    };
-    let account = tx.locked_accounts(owner).await?;
-    Ok(account.map(|account| seen(account, spare)))
-}
-
-/// An account as policies see it.
-pub(super) fn seen(account: AccountRows, spare: &Spare) -> AccountFacts {
-    let balances = account.balances.into_iter().map(|line| {
-        let spare = spare.of(&line.unit);
-        let balance = Balance {
-            posted: line.posted,
-            held: line.held,
-            available: line.posted - line.held + line.credit_limit + spare,
-        };
-        (line.unit, balance)
-    });
-    AccountFacts {
-        status: account.status,
-        created_at: account.created_at,
-        balances: balances.collect(),
-    }
-}
-
-pub(super) async fn payer(
-    tx: &mut Tx,
-    owner: Option<Owner>,
-    terms: &Terms,
-    spare: &Spare,
-) -> Result<Option<Payer>, StorageError> {
-    if terms.cost.as_ref().is_none_or(|cost| cost.minor <= 0) {
-        return Ok(None);
-    }
-    let facts = account(tx, owner.as_ref(), spare).await?;
-    Ok(payer_with(owner, terms, facts.as_ref()))
-}
-
-/// What an open account has for a booking, in minor units; `None` without one.
-pub(super) async fn available(
-    tx: &mut Tx,
-    owner: &Owner,
-    unit: &UnitCode,
-    spare: &Spare,
-) -> Result<Option<i64>, StorageError> {
-    let account = account(tx, Some(owner), spare).await?;
-    let open = account.filter(|account| account.status == AccountStatus::Open);
-    Ok(open.map(|account| account.balances.get(unit).map_or(0, |line| line.available)))
-}
-
-/// Who pays, where the account is known already. It stays locked, so that it is still as it was.
-pub(super) fn payer_with(
-    owner: Option<Owner>,
-    terms: &Terms,
-    account: Option<&AccountFacts>,
-) -> Option<Payer> {
-    let amount = terms.cost.clone().filter(|cost| cost.minor > 0)?;
-    let suffices = account.is_some_and(|account| {
-        let balance = account.balances.get(&amount.unit);
-        account.status == AccountStatus::Open
-            && balance.is_some_and(|balance| balance.available >= amount.minor)
-    });
-    Some(Payer {
-        owner,
-        amount,
-        suffices,
-    })
-}
-
 async fn carried(
     tx: &mut Tx,
     record: &ChainRecord,
@@ -356,16 +254,6 @@ async fn carried(
         terms,
         facts: "{}".to_owned(),
         payer,
-    })
-}
-
-/// What was waived before stays waived.
-pub(super) fn unpaid(details: &Details, terms: &Terms) -> Option<Payer> {
-    let amount = terms.cost.clone().filter(|cost| cost.minor > 0)?;
-    Some(Payer {
-        owner: details.booker.email.clone(),
-        amount,
-        suffices: false,
     })
 }
 

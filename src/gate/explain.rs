@@ -1,12 +1,16 @@
 //! What would be decided of a booking, without deciding it: for the command line, which asks the policies
 //! what they say of a webhook. The policies, the price and the texts are those of a real decision.
 
-use super::decide::{Spare, payer_with, priced, seen};
-use super::{Desk, GateError};
+use super::decide::priced;
+use super::payer::{Spare, payer_with, seen};
+use super::{Desk, GateError, others};
 use crate::domain::decision::Outcome;
+use crate::domain::ids::{ChainId, SourceName, Uid};
+use crate::domain::others::{OtherBooking, Wanted};
 use crate::domain::owner::Owner;
-use crate::policy::facts::{AccountFacts, Facts, Loaded};
+use crate::policy::facts::{AccountFacts, Facts, Loaded, Need};
 use crate::policy::{Evaluation, PolicySet, Verdict};
+use crate::storage::{StorageError, Tx};
 
 /// What would be decided, and everything it comes from.
 #[derive(Debug, Clone)]
@@ -23,28 +27,32 @@ pub struct Explained {
     pub facts: Facts,
 }
 
-/// Has the policies judge. `account` is the booker's, or why it is not known.
+/// Has the policies judge. `look_up` answers what they ask for; what it leaves out is not known.
 pub fn explain(
     policies: &PolicySet,
     mut facts: Facts,
-    account: Result<Option<AccountFacts>, String>,
+    mut look_up: impl FnMut(&Need, &mut Facts),
 ) -> Explained {
+    let mut know = |need: &Need, facts: &mut Facts| {
+        look_up(need, facts);
+        if !facts.has(need) {
+            facts.fail(need, "it was not looked up");
+        }
+    };
     let verdict = loop {
         match policies.evaluate(&facts) {
             Evaluation::Decided(verdict) => break verdict,
-            // The account is the only fact there is to load.
-            Evaluation::Needs(_) => {
-                facts.account = match &account {
-                    Ok(known) => Loaded::Known(known.clone()),
-                    Err(why) => Loaded::Failed(why.clone()),
-                }
-            }
+            Evaluation::Needs(needs) => needs.iter().for_each(|need| know(need, &mut facts)),
         }
     };
+    if verdict.terms.cost.is_some() && !facts.has(&Need::Account) {
+        know(&Need::Account, &mut facts);
+    }
     let booker = facts.details.booker.email.clone();
-    let payer = account
-        .ok()
-        .and_then(|known| payer_with(booker, &verdict.terms, known.as_ref()));
+    let payer = match &facts.account {
+        Loaded::Known(account) => payer_with(booker, &verdict.terms, account.as_ref()),
+        Loaded::Not | Loaded::Failed(_) => None,
+    };
     let (outcome, message, note) = priced(&verdict, payer.as_ref());
     Explained {
         outcome,
@@ -71,4 +79,54 @@ impl Desk {
             })
             .await
     }
+
+    /// The other bookings that policies ask for when they judge this one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn other_bookings(
+        &self,
+        source: &SourceName,
+        uid: &Uid,
+        wanted: &Wanted,
+    ) -> Result<Loaded<Vec<OtherBooking>>, GateError> {
+        let (source, uid, wanted) = (source.clone(), uid.clone(), wanted.clone());
+        let now = self.clock.now();
+        self.storage
+            .read(move |tx| {
+                Box::pin(async move {
+                    let chain = chain_of(tx, &source, &uid).await?;
+                    let rows = tx.other_bookings(&wanted, chain).await?;
+                    Ok(others::of_rows(&rows, now))
+                })
+            })
+            .await
+    }
+
+    /// How many bookings beside this one use a code.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn uses_of_code(
+        &self,
+        source: &SourceName,
+        uid: &Uid,
+        code: &str,
+    ) -> Result<i64, GateError> {
+        let (source, uid, code) = (source.clone(), uid.clone(), code.to_owned());
+        self.storage
+            .read(move |tx| {
+                Box::pin(async move {
+                    let chain = chain_of(tx, &source, &uid).await?;
+                    Ok(tx.uses_of_code(&code, chain).await?)
+                })
+            })
+            .await
+    }
+}
+
+/// The chain of a booking; one that there is not if nothing is known of it.
+async fn chain_of(tx: &mut Tx, source: &SourceName, uid: &Uid) -> Result<ChainId, StorageError> {
+    let known = tx.find_booking(source, uid.as_str()).await?;
+    Ok(known.map_or(ChainId(0), |row| row.chain))
 }

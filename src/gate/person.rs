@@ -11,9 +11,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::again::again;
-use super::decide::{self, Judgement, Payer, Spare};
+use super::decide::{self, Judgement};
 use super::metrics::Decided;
 use super::notices::Watched;
+use super::payer::{self, Payer, Spare};
 use super::views::BookingView;
 use super::{Actor, Gate, GateError, Inner, advance};
 use crate::domain::chain::{ChainRecord, Decider, Decision};
@@ -237,7 +238,7 @@ async fn write(
     order: &PersonDecides,
     now: Timestamp,
 ) -> Result<(), GateError> {
-    let mut spare = decide::returning(record, &left.carry_from);
+    let mut spare = payer::returning(record, &left.carry_from);
     let mut carry_from = left.carry_from;
     for deferred in left.deferred {
         let unit = timeline.unit(&deferred.unit);
@@ -249,9 +250,9 @@ async fn write(
         let payer = match &order.answer {
             PersonsAnswer::Refuse { .. } => None,
             PersonsAnswer::Accept { waive_credits } if *waive_credits => {
-                decide::unpaid(details, terms)
+                payer::unpaid(details, terms)
             }
-            PersonsAnswer::Accept { .. } => decide::payer(tx, owner, terms, &spare).await?,
+            PersonsAnswer::Accept { .. } => payer::payer(tx, owner, terms, &spare).await?,
         };
         if let Some(payer) = payer.as_ref().filter(|_| !order.answer.waives()) {
             if !payer.suffices {
@@ -312,7 +313,7 @@ async fn short(
             "the booking costs {price} and names nobody who could pay: accept it with waive_credits"
         )));
     };
-    let available = decide::available(tx, owner, &amount.unit, spare).await?;
+    let available = payer::available(tx, owner, &amount.unit, spare).await?;
     let has = match available {
         Some(minor) => gate.desk.amount_text(&crate::domain::amount::Amount {
             minor,

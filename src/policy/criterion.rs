@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::tz::TimeZone;
 
 use super::borrowed::Borrowed;
+use super::compiled::Matching;
 use super::facts::{Facts, Need, Stage};
 use super::keys::Key;
 use super::lists::Shelf;
@@ -43,6 +44,11 @@ pub trait Criterion: Send + Sync + fmt::Debug {
     /// When it can be answered: that of the dearest facts that it may ask for.
     fn stage(&self) -> Stage {
         Stage::Pure
+    }
+
+    /// Whether it counts other bookings, or uses of a code: then each decision has to be seen by the next.
+    fn counts(&self) -> bool {
+        false
     }
 
     /// The facts it cannot do without for this booking; none if the booking itself says it. Days and
@@ -94,6 +100,8 @@ pub struct Scope<'a> {
     pub zone: &'a TimeZone,
     /// The lists of the policy.
     pub lists: &'a Shelf<'a>,
+    /// Which bookings the policy is for.
+    pub matching: &'a Matching,
 }
 
 /// What the policy knows that its criteria share.

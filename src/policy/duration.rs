@@ -64,6 +64,16 @@ pub fn in_words(ms: i64) -> String {
     counted(ms.max(0) / unit_ms, name)
 }
 
+/// A length of time in hours and minutes, without rounding but to the minute: `2 hours 30 minutes`.
+pub fn in_hours_and_minutes(ms: i64) -> String {
+    let minutes = ms.max(0) / MINUTE_MS;
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => counted(minutes, "minute"),
+        (hours, 0) => counted(hours, "hour"),
+        (hours, minutes) => format!("{} {}", counted(hours, "hour"), counted(minutes, "minute")),
+    }
+}
+
 /// A measured length of time in words, never longer units than hours: days of opening hours are not
 /// days.
 pub fn in_hours(ms: i64) -> String {

@@ -10,6 +10,7 @@ use crate::domain::amount::UnitCode;
 use crate::domain::booking::Details;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SourceName, Uid};
+use crate::domain::others::{OtherBooking, Wanted};
 
 /// Everything one evaluation may look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +28,82 @@ pub struct Facts {
     pub details: Details,
     /// The booker's account; `None` if there is none. See [`Need::Account`].
     pub account: Loaded<Option<AccountFacts>>,
+    /// Other bookings, as far as somebody has asked for them. See [`Need::Others`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Others>,
+    /// How many bookings use a code. See [`Need::CodeUses`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub code_uses: BTreeMap<String, Loaded<i64>>,
+}
+
+/// The other bookings that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Others {
+    /// Which.
+    pub wanted: Wanted,
+    /// Those there are.
+    pub found: Loaded<Vec<OtherBooking>>,
 }
 
 impl Facts {
+    /// What a booking itself says; nothing else is loaded.
+    pub fn of(now: Timestamp, source: SourceName, uid: Uid, details: Details) -> Self {
+        Self {
+            now,
+            source,
+            uid,
+            origin: None,
+            details,
+            account: Loaded::Not,
+            others: Vec::new(),
+            code_uses: BTreeMap::new(),
+        }
+    }
+
     /// Whether a need was met: loaded, or tried and failed.
     pub fn has(&self, need: &Need) -> bool {
         match need {
             Need::Account => !matches!(self.account, Loaded::Not),
+            Need::Others(wanted) => self.others.iter().any(|others| others.wanted == *wanted),
+            Need::CodeUses(code) => self.code_uses.contains_key(code),
         }
+    }
+
+    /// The other bookings that were asked for.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    pub fn others(&self, wanted: &Wanted) -> Result<&[OtherBooking], String> {
+        let mut all = self.others.iter();
+        match all
+            .find(|others| others.wanted == *wanted)
+            .map(|others| &others.found)
+        {
+            Some(Loaded::Known(others)) => Ok(others),
+            Some(Loaded::Failed(why)) => Err(why.clone()),
+            Some(Loaded::Not) | None => Err("other bookings were not loaded".to_owned()),
+        }
+    }
+
+    /// Notes why something that was asked for is not known.
+    pub fn fail(&mut self, need: &Need, why: &str) {
+        match need {
+            Need::Account => self.account = Loaded::Failed(why.to_owned()),
+            Need::Others(wanted) => {
+                self.know_others(wanted.clone(), Loaded::Failed(why.to_owned()))
+            }
+            Need::CodeUses(code) => self.know_uses(code.clone(), Loaded::Failed(why.to_owned())),
+        }
+    }
+
+    /// Notes which other bookings there are.
+    pub fn know_others(&mut self, wanted: Wanted, found: Loaded<Vec<OtherBooking>>) {
+        self.others.push(Others { wanted, found });
+    }
+
+    /// Notes how often a code is used.
+    pub fn know_uses(&mut self, code: String, uses: Loaded<i64>) {
+        self.code_uses.insert(code, uses);
     }
 }
 
@@ -50,6 +119,17 @@ pub enum Loaded<T> {
     /// Asked in vain, and why. The criteria that look at it become unknown (or what their
     /// `on_error` says).
     Failed(String),
+}
+
+impl<T> Loaded<T> {
+    /// The same, changed where it is known.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Loaded<U> {
+        match self {
+            Self::Not => Loaded::Not,
+            Self::Known(value) => Loaded::Known(change(value)),
+            Self::Failed(why) => Loaded::Failed(why),
+        }
+    }
 }
 
 /// The booker's account as the ledger sees it.
@@ -79,6 +159,10 @@ pub struct Balance {
 pub enum Need {
     /// [`Facts::account`].
     Account,
+    /// [`Facts::others`]: these.
+    Others(Wanted),
+    /// [`Facts::code_uses`]: of the code with this digest.
+    CodeUses(String),
 }
 
 /// How dear it is to answer a criterion. Cheap stages go first; a later one is only begun if the

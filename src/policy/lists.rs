@@ -26,6 +26,17 @@ const NAME_CHARS_MAX: usize = 200;
 /// What an entry of a list may be.
 const ENTRIES: &str = "one of ada@example.org, example.org, *.example.org, +442079460000 or a name";
 
+/// A key of a list's table, and how its entries are added.
+type Entry = (&'static str, fn(&mut List, &str) -> bool);
+
+/// Addresses first, which everybody who books has.
+const ENTRY_KEYS: [Entry; 4] = [
+    ("emails", List::add_email),
+    ("domains", |list, text| list.domains.add(text)),
+    ("names", List::add_name),
+    ("phones", List::add_phone),
+];
+
 /// Reads a list file: the policy file's name and the path as it is written there.
 pub type ReadList<'a> = dyn Fn(&str, &str) -> io::Result<String> + 'a;
 
@@ -94,6 +105,11 @@ pub fn fold_name(name: &str) -> String {
 }
 
 impl List {
+    /// Whether somebody is listed by address or domain.
+    pub fn has_address(&self, owner: &Owner) -> bool {
+        self.emails.contains(owner.as_str()) || self.domains.contains(owner.domain())
+    }
+
     fn add_email(&mut self, text: &str) -> bool {
         let owner = Owner::parse(text);
         owner.is_ok_and(|owner| {
@@ -188,7 +204,7 @@ impl<'a> Shelf<'a> {
     /// Reads `[lists]`.
     pub fn fill(&mut self, lists: &Table<'_>) {
         for (name, value) in lists.entries() {
-            let list = lists.table_of(name.value, value, |table| self.define(table));
+            let list = lists.table_of(name.value, value, |table| self.define(table, &ENTRY_KEYS));
             if let Some(Some(list)) = list {
                 self.named.insert(name.value.to_owned(), (name.span, list));
             } else {
@@ -210,6 +226,15 @@ impl<'a> Shelf<'a> {
             _ => self.inline(table, key, value),
         };
         list.map(|value| At { value, span })
+    }
+
+    /// The people that a table is for, known by address: by a list's name behind `list`, or by `emails`,
+    /// `domains` or `file` in the table itself.
+    pub fn people(&self, table: &Table<'_>) -> Option<Arc<List>> {
+        match table.contains("list") {
+            true => self.list(table, "list").map(|at| at.value),
+            false => self.define(table, &ENTRY_KEYS[..2]),
+        }
     }
 
     /// As [`Shelf::list`]; a list without domains, which nobody would pass, is reported.
@@ -264,7 +289,7 @@ impl<'a> Shelf<'a> {
     fn inline(&self, table: &Table<'_>, key: &str, value: Value<'_>) -> Option<Arc<List>> {
         let read = |inner: &Table<'_>| match inner.text("list") {
             Some(name) => self.find(name.value, &name.span),
-            None => self.define(inner),
+            None => self.define(inner, &ENTRY_KEYS),
         };
         table.table_of(key, value, read).flatten()
     }
@@ -286,16 +311,11 @@ impl<'a> Shelf<'a> {
         None
     }
 
-    fn define(&self, table: &Table<'_>) -> Option<Arc<List>> {
+    fn define(&self, table: &Table<'_>, entries: &[Entry]) -> Option<Arc<List>> {
         let file = table.text("file");
         let errors = self.sink.errors();
         let mut list = List::default();
-        for (key, add) in [
-            ("emails", List::add_email as fn(&mut List, &str) -> bool),
-            ("domains", |list, text| list.domains.add(text)),
-            ("names", List::add_name),
-            ("phones", List::add_phone),
-        ] {
+        for (key, add) in entries {
             for text in table
                 .texts(key)
                 .map(|texts| texts.value)

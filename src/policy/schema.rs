@@ -181,27 +181,60 @@ const LIST: &[Key] = &[
     ),
 ];
 
+const GIVEN_BOOKING: &[Key] = &[
+    Key::new("email", Text, "Whose; the booker's own if left out"),
+    Key::new(
+        "event_type",
+        Either(&[Text, Whole(0, i64::MAX)]),
+        "For what; the same if left out",
+    ),
+    Key::new("start", Moment, "When it begins").required(),
+    Key::new("length", Whole(0, i64::MAX), "Minutes"),
+    Key::new("asked_at", Moment, "When it was asked for"),
+    Key::new("ended_at", Moment, "When it was called off or refused"),
+    Key::new(
+        "status",
+        Word(&[
+            "accepted",
+            "pending",
+            "cancelled",
+            "cancelled-by-host",
+            "refused",
+        ]),
+        "What became of it",
+    ),
+    Key::new("no_show", Switch, "Whether somebody did not come"),
+];
+
 const TEST: &[Key] = &[
     Key::new("name", Text, "What it shows").required(),
     Key::new("now", Moment, "When the booking is made"),
     Key::new(
         "given",
-        Table(&[Key::new(
-            "account",
-            Table(&[
-                Key::new(
-                    "status",
-                    Word(&["open", "frozen", "closed"]),
-                    "How it stands",
-                ),
-                Key::new("created_at", Moment, "Since when there is one"),
-                Key::new("unit", Text, "The unit of the amounts"),
-                Key::new("available", Amount, "What can be spent"),
-                Key::new("held", Amount, "What is set aside"),
-                Key::new("error", Text, "Why it cannot be read"),
-            ]),
-            "The booker's account",
-        )]),
+        Table(&[
+            Key::new(
+                "account",
+                Table(&[
+                    Key::new(
+                        "status",
+                        Word(&["open", "frozen", "closed"]),
+                        "How it stands",
+                    ),
+                    Key::new("created_at", Moment, "Since when there is one"),
+                    Key::new("unit", Text, "The unit of the amounts"),
+                    Key::new("available", Amount, "What can be spent"),
+                    Key::new("held", Amount, "What is set aside"),
+                    Key::new("error", Text, "Why it cannot be read"),
+                ]),
+                "The booker's account",
+            ),
+            Key::new("bookings", Many(&Table(GIVEN_BOOKING)), "Other bookings"),
+            Key::new(
+                "code_uses",
+                Named(&Whole(0, i64::MAX)),
+                "How often the code was used, by the criterion's id",
+            ),
+        ]),
         "What is known beside the booking",
     ),
     Key::new(

@@ -21,6 +21,7 @@ const SHADOW_DAYS_MAX: i32 = 60;
 #[derive(Debug)]
 pub struct PolicySet {
     hash: PolicyHash,
+    counts: bool,
     /// Guardrails by id, then deciding policies by falling rank and id.
     policies: Vec<Arc<Policy>>,
 }
@@ -38,8 +39,10 @@ impl PolicySet {
         for policy in &policies {
             hasher.update(policy.hash.0);
         }
+        let mut rules = policies.iter().flat_map(|policy| &policy.rules);
         Self {
             hash: PolicyHash(hasher.finalize().into()),
+            counts: rules.any(|rule| rule.criterion.counts()),
             policies,
         }
     }
@@ -47,6 +50,11 @@ impl PolicySet {
     /// The meaning of the whole set.
     pub fn hash(&self) -> PolicyHash {
         self.hash
+    }
+
+    /// Whether any policy counts bookings, or uses of a code.
+    pub fn counts(&self) -> bool {
+        self.counts
     }
 
     /// All policies, also those that are not enforced: guardrails first, then by falling rank.

@@ -6,19 +6,29 @@ use super::records::{BookingCount, BookingCursor, BookingFilter, BookingRow};
 use super::words::from_word_or_null;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, SourceName};
+use crate::domain::owner::Owner;
+use crate::domain::timeline::EndedBy;
 
 // What is no longer known of a booking that retention has closed stays as the line has it.
 const PUT: Sql = Sql::same(
     "INSERT INTO booking (source, uid, seat, chain_id, number, status, outcome, decision_id, settled,
-         booker, event_type, start_at, end_at, updated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         booker, event_type, start_at, end_at, updated_at, domain, event_type_id, asked_at, ended_at,
+         ended_by, no_show)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+         $20)
      ON CONFLICT (source, uid, seat) DO UPDATE SET chain_id = excluded.chain_id,
          number = COALESCE(excluded.number, booking.number), status = excluded.status,
          outcome = excluded.outcome, decision_id = excluded.decision_id,
          settled = excluded.settled, booker = COALESCE(excluded.booker, booking.booker),
          event_type = COALESCE(excluded.event_type, booking.event_type),
          start_at = COALESCE(excluded.start_at, booking.start_at),
-         end_at = COALESCE(excluded.end_at, booking.end_at), updated_at = excluded.updated_at",
+         end_at = COALESCE(excluded.end_at, booking.end_at), updated_at = excluded.updated_at,
+         domain = COALESCE(excluded.domain, booking.domain),
+         event_type_id = COALESCE(excluded.event_type_id, booking.event_type_id),
+         asked_at = COALESCE(excluded.asked_at, booking.asked_at),
+         ended_at = COALESCE(excluded.ended_at, booking.ended_at),
+         ended_by = COALESCE(excluded.ended_by, booking.ended_by),
+         no_show = COALESCE(excluded.no_show, booking.no_show)",
 ).in_sets();
 const BY_UID: Sql =
     Sql::same("SELECT * FROM booking WHERE source = $1 AND uid = $2 ORDER BY seat LIMIT 1");
@@ -96,6 +106,12 @@ impl Tx {
             let put = put.bind(row.decision).bind(row.settled);
             let put = put.bind(row.booker.as_ref()).bind(&row.event_type);
             let put = put.bind(row.start).bind(row.end).bind(row.updated_at);
+            let put = put.bind(row.booker.as_ref().map(Owner::domain));
+            let put = put.bind(row.event_type_id).bind(row.asked_at);
+            let put = put
+                .bind(row.ended_at)
+                .bind(row.ended_by.map(EndedBy::as_str));
+            let put = put.bind(row.no_show.then_some(true));
             put.run().await?;
         }
         Ok(())
@@ -189,5 +205,10 @@ pub(super) fn booking(row: &Row) -> Result<BookingRow, StorageError> {
         start: row.get("start_at")?,
         end: row.get("end_at")?,
         updated_at: row.get("updated_at")?,
+        event_type_id: row.get("event_type_id")?,
+        asked_at: row.get("asked_at")?,
+        ended_at: row.get("ended_at")?,
+        ended_by: from_word_or_null(row, "ended_by")?,
+        no_show: row.get::<Option<bool>>("no_show")?.unwrap_or(false),
     })
 }

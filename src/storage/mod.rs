@@ -43,6 +43,7 @@ mod migrate;
 mod notices;
 mod nul;
 mod opening;
+mod others;
 mod overview;
 mod posting;
 pub mod records;

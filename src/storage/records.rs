@@ -32,6 +32,7 @@ use crate::domain::ids::{
     ChainId, CommandId, DecisionId, DeliveryId, SeatId, SourceName, Uid, UnitKey,
 };
 use crate::domain::owner::Owner;
+use crate::domain::timeline::EndedBy;
 
 /// Whether an insert that may repeat found its row there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -338,4 +339,15 @@ pub struct BookingRow {
     pub end: Option<Timestamp>,
     /// When this line last changed.
     pub updated_at: Timestamp,
+    /// The event type's numeric id, if it has one.
+    pub event_type_id: Option<i64>,
+    /// When it was asked for, by the provider's clock. Not known of what an older version wrote, as is all
+    /// that follows.
+    pub asked_at: Option<Timestamp>,
+    /// When it was called off or refused.
+    pub ended_at: Option<Timestamp>,
+    /// Who ended it.
+    pub ended_by: Option<EndedBy>,
+    /// Whether somebody did not come.
+    pub no_show: bool,
 }

@@ -50,7 +50,7 @@ macro_rules! table {
 
 /// All of them, each after those it refers to. `instance` and `job` stay behind: they are about daemons
 /// on this very database.
-pub(super) const TABLES: [Table; 19] = [
+pub(super) const TABLES: [Table; 21] = [
     table!("unit" by "code", numbers "scale", texts "code", blobs),
     table!("source" by "name", numbers "first_seen_at" "surveyed_at" "failing_since",
         texts "name" "reread_after", blobs),
@@ -78,8 +78,10 @@ pub(super) const TABLES: [Table; 19] = [
             "http_status",
         texts "worker" "result" "detail", blobs),
     table!("booking" by "source, uid, seat",
-        numbers "chain_id" "number" "decision_id" "settled" "start_at" "end_at" "updated_at",
-        texts "source" "uid" "seat" "status" "outcome" "booker" "event_type", blobs),
+        numbers "chain_id" "number" "decision_id" "settled" "start_at" "end_at" "updated_at"
+            "event_type_id" "asked_at" "ended_at" "no_show",
+        texts "source" "uid" "seat" "status" "outcome" "booker" "event_type" "domain" "ended_by",
+        blobs),
     table!("account" by "id",
         numbers "id" "posted" "held" "credit_limit" "tracked" "version" "created_at",
         texts "unit" "kind" "owner" "status", blobs),
@@ -95,6 +97,9 @@ pub(super) const TABLES: [Table; 19] = [
         texts "layer", blobs),
     table!("waiver" by "decision_id", numbers "decision_id" "chain_id" "amount" "created_at",
         texts "unit" "reason", blobs),
+    table!("tag" by "owner, tag", numbers "added_at", texts "owner" "tag", blobs),
+    table!("code_use" by "code, source, uid, seat", numbers "used_at",
+        texts "code" "source" "uid" "seat", blobs),
     table!("audit" by "id", numbers "id" "at", texts "actor" "action" "target" "detail" "request",
         blobs),
     table!("notice" by "id", numbers "id" "created_at" "due_at" "tries",

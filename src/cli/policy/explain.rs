@@ -21,7 +21,7 @@ use crate::domain::clock::{Clock, Timestamp, plus_ms};
 use crate::domain::event::BookingEvent;
 use crate::domain::ids::SourceName;
 use crate::gate::{Explained, explain};
-use crate::policy::facts::{AccountFacts, Balance, Facts, Loaded};
+use crate::policy::facts::{AccountFacts, Balance, Facts, Loaded, Need};
 use crate::policy::{Miss, Mode, Policy, PolicySet};
 use crate::provider::registry::{self, Calling, PROVIDERS, Setup};
 use crate::provider::{Parsed, Provider, RawDelivery};
@@ -117,15 +117,20 @@ pub(super) fn run(args: &ExplainArgs, json: bool, context: &mut Context<'_>) -> 
     };
     let source = given.source.unwrap_or_else(|| provider.to_owned());
     let facts = Facts {
-        now,
-        source: SourceName::new(source),
-        uid: event.uid.clone(),
         origin: event.predecessor.as_ref().map(|from| from.uid.clone()),
-        details,
-        account: Loaded::Not,
+        ..Facts::of(now, SourceName::new(source), event.uid.clone(), details)
     };
     let (account, account_from) = account(args, &settings, &facts, context)?;
-    let explained = explain(&set, facts, account);
+    let explained = explain(&set, facts, |need, facts| {
+        if *need == Need::Account {
+            facts.account = match &account {
+                Ok(account) => Loaded::Known(account.clone()),
+                Err(why) => Loaded::Failed(why.clone()),
+            };
+        } else if let Err(error) = look_up(need, facts, context) {
+            facts.fail(need, &format!("the database cannot be read: {error:#}"));
+        }
+    });
     let story = Story {
         provider,
         event: &event,
@@ -261,6 +266,27 @@ fn account(
             Ok((Err(why.clone()), why))
         }
     }
+}
+
+/// What there is in the database beside the account.
+fn look_up(need: &Need, facts: &mut Facts, context: &Context<'_>) -> anyhow::Result<()> {
+    let (source, uid) = (facts.source.clone(), facts.uid.clone());
+    match need {
+        Need::Account => {}
+        Need::Others(wanted) => {
+            let found = reach::read(context, async |desk| {
+                desk.other_bookings(&source, &uid, wanted).await
+            })?;
+            facts.know_others(wanted.clone(), found);
+        }
+        Need::CodeUses(code) => {
+            let uses = reach::read(context, async |desk| {
+                desk.uses_of_code(&source, &uid, code).await
+            })?;
+            facts.know_uses(code.clone(), Loaded::Known(uses));
+        }
+    }
+    Ok(())
 }
 
 fn balances(

@@ -190,7 +190,8 @@ pub struct Ask {
 }
 
 /// Who ended a booking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndedBy {
     /// A call of ours.
     Us,
@@ -200,6 +201,18 @@ pub enum EndedBy {
     Host,
     /// The provider does not say.
     Unknown,
+}
+
+impl EndedBy {
+    /// The word as it is written in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Us => "us",
+            Self::Booker => "booker",
+            Self::Host => "host",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// How a booking ended.

@@ -5,7 +5,7 @@ use super::Notices;
 use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::clock::Timestamp;
 use crate::domain::owner::Owner;
-use crate::gate::decide::Payer;
+use crate::gate::payer::Payer;
 use crate::gate::{Desk, Inner};
 use crate::storage::{StorageError, Tx};
 

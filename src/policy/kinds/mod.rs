@@ -4,15 +4,24 @@ mod account;
 mod answer;
 mod attendees;
 mod borrow;
+mod capacity;
+mod concurrent;
+mod counting;
 mod credit;
+mod duplicate;
 mod email_domain;
+mod history;
 mod hours;
 mod length;
 mod listed;
 mod location;
 mod manual;
 mod metadata;
+mod min_gap;
 mod notice;
+mod period;
+mod quota;
+mod reputation;
 mod risk;
 mod routing;
 mod sample;
@@ -29,14 +38,22 @@ pub const KINDS: &[&dyn CriterionKind] = &[
     &listed::ALLOW,
     &answer::Kind,
     &attendees::Kind,
+    &capacity::Kind,
+    &concurrent::Kind,
     &credit::Kind,
     &listed::DENY,
+    &duplicate::Kind,
+    &quota::TIME,
     &email_domain::Kind,
+    &history::Kind,
     &length::Kind,
     &location::Kind,
     &manual::Kind,
     &metadata::Kind,
+    &min_gap::Kind,
     &notice::Kind,
+    &quota::BOOKINGS,
+    &reputation::Kind,
     &risk::Kind,
     &routing::Kind,
     &sample::Kind,

@@ -87,6 +87,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
             .is_some_and(|credits| credits.cost.is_some()),
         zone: &zone,
         lists: &shelf,
+        matching: &matching,
     };
     let conditions = criteria::read(&file, &scope, waive_if.flatten());
     let tests = selftest::read(&file, scope.unit, context.units, &matching);

@@ -111,13 +111,9 @@ pub(super) fn read_match(table: &Table<'_>) -> Matching {
     if let Some(sources) = table.texts("sources") {
         matching.sources = sources.value.iter().map(|at| at.value.to_owned()).collect();
     }
-    table.list("event_types", |table, item| {
-        match event_type(table, item)? {
-            EventType::Id(id) => matching.event_type_ids.push(id),
-            EventType::Slug(slug) => matching.event_type_slugs.push(slug),
-        }
-        Some(())
-    });
+    if let Some((ids, slugs)) = event_types(table) {
+        (matching.event_type_ids, matching.event_type_slugs) = (ids, slugs);
+    }
     for key in ["sources", "event_types"] {
         table.refuse_empty(key, "no booking would match");
     }
@@ -133,7 +129,31 @@ pub(super) fn read_match(table: &Table<'_>) -> Matching {
     matching
 }
 
+fn event_types(table: &Table<'_>) -> Option<(Vec<i64>, Vec<String>)> {
+    let (mut ids, mut slugs) = (Vec::new(), Vec::new());
+    table.list("event_types", |table, item| {
+        match event_type(table, item)? {
+            EventType::Id(id) => ids.push(id),
+            EventType::Slug(slug) => slugs.push(slug),
+        }
+        Some(())
+    })?;
+    Some((ids, slugs))
+}
+
+/// The event types that a criterion counts, by id and by slug: none of either means all there are, which
+/// is written `"all"`. `None` if the key is left out.
+pub(in super::super) fn counted_event_types(table: &Table<'_>) -> Option<(Vec<i64>, Vec<String>)> {
+    let value = table.value("event_types")?;
+    if matches!(value.get_ref(), DeValue::String(word) if word == "all") {
+        return Some((Vec::new(), Vec::new()));
+    }
+    table.refuse_empty("event_types", "nothing would count");
+    event_types(table)
+}
+
 /// An event type as a policy names it.
+#[derive(Debug)]
 pub(super) enum EventType {
     /// The provider's numeric id.
     Id(i64),

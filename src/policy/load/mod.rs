@@ -5,7 +5,7 @@ mod check;
 pub(super) mod credits;
 mod criteria;
 mod file;
-mod header;
+pub(super) mod header;
 mod join;
 mod messages;
 mod order;

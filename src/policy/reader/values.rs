@@ -31,7 +31,16 @@ impl<'a> Table<'a> {
 
     /// A whole number within a range.
     pub fn integer(&self, key: &'static str, range: RangeInclusive<i64>) -> Option<At<i64>> {
-        let value = self.value(key)?;
+        self.integer_of(key, self.value(key)?, range)
+    }
+
+    /// `value` as a whole number.
+    pub fn integer_of(
+        &self,
+        key: &str,
+        value: Value<'a>,
+        range: RangeInclusive<i64>,
+    ) -> Option<At<i64>> {
         let DeValue::Integer(integer) = value.get_ref() else {
             return self.wrong_type(key, value, "a whole number");
         };
@@ -89,6 +98,12 @@ impl<'a> Table<'a> {
                 None
             }
         }
+    }
+
+    /// Whether a key is just this word.
+    pub fn is_word(&self, key: &'static str, word: &str) -> bool {
+        let value = self.value(key);
+        value.is_some_and(|value| matches!(value.get_ref(), DeValue::String(text) if text == word))
     }
 
     /// One of several words.

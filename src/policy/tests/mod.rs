@@ -12,4 +12,4 @@ mod loader;
 mod schema;
 mod support;
 
-pub(super) use support::{booking, decide, facts, policies};
+pub(super) use support::{booking, decide, facts, load_texts, policies};

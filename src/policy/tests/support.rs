@@ -9,7 +9,7 @@ use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::{SourceName, Uid};
 use crate::domain::owner::Owner;
 use crate::policy::{
-    Diagnostics, Evaluation, Facts, LoadContext, Loaded, PolicySet, SourceFile, Verdict, load,
+    Diagnostics, Evaluation, Facts, LoadContext, Loaded, Need, PolicySet, SourceFile, Verdict, load,
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -66,13 +66,11 @@ pub(in crate::policy) fn policies(texts: &[&str]) -> PolicySet {
 pub(in crate::policy) fn facts() -> Facts {
     let now: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
     let start = plus_ms(now, 72 * HOUR_MS);
-    Facts {
+    Facts::of(
         now,
-        source: SourceName::new("front_door"),
-        uid: Uid::new("b-1"),
-        origin: None,
-        account: Loaded::Not,
-        details: Details {
+        SourceName::new("front_door"),
+        Uid::new("b-1"),
+        Details {
             start,
             end: plus_ms(start, HOUR_MS),
             title: "Session".to_owned(),
@@ -95,7 +93,7 @@ pub(in crate::policy) fn facts() -> Facts {
             seated: false,
             recurring: false,
         },
-    }
+    )
 }
 
 /// The ordinary booking at another time.
@@ -106,10 +104,17 @@ pub(in crate::policy) fn booking(start: &str, length_min: i64) -> Facts {
     facts
 }
 
-/// The verdict; panics if facts are missing.
+/// The verdict; panics if the account is missing. There are no other bookings.
 pub(in crate::policy) fn decide(set: &PolicySet, facts: &Facts) -> Verdict {
-    match set.evaluate(facts) {
-        Evaluation::Decided(verdict) => *verdict,
-        Evaluation::Needs(needs) => panic!("needs {needs:?}"),
+    let mut facts = facts.clone();
+    loop {
+        match set.evaluate(&facts) {
+            Evaluation::Decided(verdict) => return *verdict,
+            Evaluation::Needs(needs) => needs.into_iter().for_each(|need| match need {
+                Need::Account => panic!("the account was not given"),
+                Need::Others(wanted) => facts.know_others(wanted, Loaded::Known(Vec::new())),
+                Need::CodeUses(code) => facts.know_uses(code, Loaded::Known(0)),
+            }),
+        }
     }
 }

@@ -24,6 +24,8 @@ pub(in crate::storage) enum Key {
     Owner(Owner),
     /// An account's running balance.
     Account(AccountId),
+    /// What is counted, by a word for it.
+    Count(String),
 }
 
 /// Where slips are handed in.

@@ -176,6 +176,7 @@ async fn every_statement_runs_on_both() {
         ledger::STORIES,
         notices::STORIES,
         open::STORIES,
+        others::STORIES,
         sources::STORIES,
         retention::STORIES,
         rivals::STORIES,

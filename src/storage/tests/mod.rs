@@ -17,6 +17,7 @@ mod ledger;
 mod model;
 mod notices;
 mod open;
+mod others;
 mod retention;
 mod rivals;
 mod sources;
@@ -280,5 +281,10 @@ fn booking(chain: ChainId, uid: &str, status: &str) -> BookingRow {
         start: Some(at(9_000)),
         end: Some(at(10_800)),
         updated_at: at(1),
+        event_type_id: None,
+        asked_at: None,
+        ended_at: None,
+        ended_by: None,
+        no_show: false,
     }
 }

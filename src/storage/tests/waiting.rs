@@ -25,6 +25,11 @@ async fn what_waits_is_counted() {
             start: Some(at(start)),
             end: None,
             updated_at: at(updated),
+            event_type_id: None,
+            asked_at: None,
+            ended_at: None,
+            ended_by: None,
+            no_show: false,
         };
         let decided = BookingRow { status: "accepted".to_owned(), ..row("c", None, 1, 60) };
         let rows = [row("a", None, 9, 60), row("b", Some(Outcome::Defer), 5, 60), decided];

@@ -2,6 +2,7 @@
 //! the stand-in with all its weaknesses.
 
 mod basics;
+mod counted;
 mod hosts;
 mod moves;
 mod orders;

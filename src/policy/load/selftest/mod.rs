@@ -1,6 +1,7 @@
 //! `[[test]]`: a policy's own tests. They run whenever the policy is loaded, and one that fails
 //! keeps it from being activated.
 
+mod given;
 mod read;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use super::super::text::quote;
 use super::super::verdict::{Evaluation, TraceResult, Verdict};
 use crate::domain::decision::Outcome;
 
+use given::Given;
 pub(super) use read::read;
 
 /// One test.
@@ -22,8 +24,8 @@ pub(super) use read::read;
 pub(super) struct SelfTest {
     name: String,
     facts: Facts,
+    given: Given,
     expect: Expect,
-    span: Span,
 }
 
 /// What a test expects; what it does not mention may be anything.
@@ -66,21 +68,15 @@ pub(super) fn run(policy: &Policy, tests: &[SelfTest], sink: &Sink) {
     }
     let (mut failing, mut passing) = (BTreeSet::new(), BTreeSet::new());
     for test in tests {
-        match judge(policy, &test.facts) {
-            Ok(verdict) => {
-                compare(policy, test, verdict.as_deref(), sink);
-                let criteria = verdict.iter().flat_map(|verdict| &verdict.trace.criteria);
-                for seen in criteria {
-                    match seen.result {
-                        TraceResult::Fail => failing.insert(seen.id.to_string()),
-                        TraceResult::Pass => passing.insert(seen.id.to_string()),
-                        TraceResult::Unknown | TraceResult::Skipped | TraceResult::NotEvaluated => {
-                            false
-                        }
-                    };
-                }
-            }
-            Err(why) => sink.add(sink.at(Code::TestFailed, test.span.clone(), why)),
+        let verdict = judge(policy, test);
+        compare(policy, test, verdict.as_deref(), sink);
+        let criteria = verdict.iter().flat_map(|verdict| &verdict.trace.criteria);
+        for seen in criteria {
+            match seen.result {
+                TraceResult::Fail => failing.insert(seen.id.to_string()),
+                TraceResult::Pass => passing.insert(seen.id.to_string()),
+                TraceResult::Unknown | TraceResult::Skipped | TraceResult::NotEvaluated => false,
+            };
         }
     }
     let answered = policy.rules.iter().enumerate();
@@ -98,20 +94,23 @@ pub(super) fn run(policy: &Policy, tests: &[SelfTest], sink: &Sink) {
 }
 
 /// The verdict of this policy alone; `None` if the booking is not meant.
-fn judge(policy: &Policy, facts: &Facts) -> Result<Option<Box<Verdict>>, String> {
-    if !policy.matching.covers(facts) {
-        return Ok(None);
+fn judge(policy: &Policy, test: &SelfTest) -> Option<Box<Verdict>> {
+    if !policy.matching.covers(&test.facts) {
+        return None;
     }
+    let mut facts = test.facts.clone();
     // A guardrail that does not refuse lets others decide.
     let fallback = Fallback {
         outcome: Outcome::Accept,
         note: String::new(),
     };
-    match evaluate([policy], fallback, policy.hash, facts) {
-        Evaluation::Decided(verdict) => Ok(Some(verdict)),
-        Evaluation::Needs(needs) => Err(format!(
-            "the test does not say enough: {needs:?} is missing"
-        )),
+    loop {
+        match evaluate([policy], fallback.clone(), policy.hash, &facts) {
+            Evaluation::Decided(verdict) => return Some(verdict),
+            Evaluation::Needs(needs) => needs
+                .iter()
+                .for_each(|need| test.given.answer(need, &mut facts)),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::super::super::reader::{At, Table, Value};
 use super::super::super::text::quote;
 use super::super::credits::read_unit;
 use super::super::header::{EventType, event_type};
+use super::given::Given;
 use super::{Decision, Expect, SelfTest};
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::booking::{Answer, Booker, Details, Host};
@@ -27,13 +28,15 @@ const TESTS_MAX: usize = 500;
 /// The most guests of a test's booking.
 const GUESTS_MAX: i64 = 1_000;
 /// The longest appointment of a test, in minutes: a year.
-const LENGTH_MIN_MAX: i64 = 366 * 24 * 60;
+pub(super) const LENGTH_MIN_MAX: i64 = 366 * 24 * 60;
 /// Monday, 5 January 2026, noon UTC, in microseconds.
 const NOW_US: i64 = 1_767_614_400_000_000;
 /// From `now` to `start` where a test does not say.
 const AHEAD_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
-const LENGTH_MIN: i64 = 60;
-const MINUTE_MS: i64 = 60_000;
+/// How long a test's booking takes, in minutes.
+pub(super) const LENGTH_MIN: i64 = 60;
+/// A minute in milliseconds.
+pub(super) const MINUTE_MS: i64 = 60_000;
 
 /// Reads all tests of a file.
 pub(in super::super) fn read(
@@ -71,11 +74,13 @@ impl Reader<'_> {
         let name = table.required("name", Table::text);
         let now = table.timestamp("now").map(|at| at.value);
         let now = now.unwrap_or_else(|| crate::domain::clock::from_us(NOW_US));
-        let account = table.table("given", |given| {
-            given.table("account", |account| self.account(account, now))
+        let given = table.table("given", |given| {
+            let account = given.table("account", |account| self.account(account, now));
+            (account, Given::read(given))
         });
+        let (account, given) = given.unwrap_or_default();
         let mut facts = self.ordinary(now);
-        facts.account = account.flatten().unwrap_or(Loaded::Known(None));
+        facts.account = account.unwrap_or(Loaded::Known(None));
         table.table("booking", |booking| self.booking(booking, &mut facts));
         let expect = table.required("expect", |table, key| {
             table.table(key, |expect| self.expect(expect))
@@ -83,8 +88,8 @@ impl Reader<'_> {
         Some(SelfTest {
             name: name?.value.to_owned(),
             facts,
+            given,
             expect: expect.flatten()?,
-            span: table.span(),
         })
     }
 
@@ -92,13 +97,11 @@ impl Reader<'_> {
         let source = self.matching.sources.first().map_or("test", String::as_str);
         let start = plus_ms(now, AHEAD_MS);
         let slug = self.matching.event_type_slugs.first();
-        Facts {
+        let mut facts = Facts::of(
             now,
-            source: SourceName::new(source),
-            uid: Uid::new("test"),
-            origin: None,
-            account: Loaded::Known(None),
-            details: Details {
+            SourceName::new(source),
+            Uid::new("test"),
+            Details {
                 start,
                 end: plus_ms(start, LENGTH_MIN * MINUTE_MS),
                 title: "Test".to_owned(),
@@ -121,7 +124,9 @@ impl Reader<'_> {
                 seated: false,
                 recurring: false,
             },
-        }
+        );
+        facts.account = Loaded::Known(None);
+        facts
     }
 
     fn account(&self, table: &Table<'_>, now: Timestamp) -> Loaded<Option<AccountFacts>> {
@@ -265,7 +270,7 @@ impl Reader<'_> {
 }
 
 /// An address; an empty text is a booker without one.
-fn read_address(table: &Table<'_>, text: &At<&str>) -> Option<Owner> {
+pub(super) fn read_address(table: &Table<'_>, text: &At<&str>) -> Option<Owner> {
     let owner = Owner::parse(text.value).ok();
     if owner.is_none() && !text.value.is_empty() {
         let message = format!("{} is not an e-mail address", quote(text.value));

@@ -1,0 +1,115 @@
+//! `duplicate`: somebody has such an appointment already: at the same time, or of the same event type.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::counting::{By, others};
+use crate::domain::others::{Fate, Measured, OtherBooking, Wanted};
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
+use crate::policy::facts::{Facts, Need, Stage};
+use crate::policy::keys::{Key, Shape};
+use crate::policy::reader::Table;
+
+pub(super) struct Kind;
+
+#[derive(Debug)]
+struct Duplicate {
+    alike: Vec<Alike>,
+}
+
+/// What makes another booking a duplicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alike {
+    Time,
+    EventType,
+}
+
+impl CriterionKind for Kind {
+    fn name(&self) -> &'static str {
+        "duplicate"
+    }
+
+    fn placeholders(&self) -> &'static [&'static str] {
+        &["other"]
+    }
+
+    fn default_message(&self) -> &'static str {
+        "You have such an appointment already: on {other|another day}."
+    }
+
+    fn example(&self) -> &'static str {
+        "same = [\"time\", \"event-type\"]"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        const KEYS: &[Key] = &[Key::new(
+            "same",
+            Shape::Many(&Shape::Word(&["time", "event-type"])),
+            "What another booking ahead must not share: any of its time, or its event type; its time if left out",
+        )];
+        KEYS
+    }
+
+    fn parse(&self, table: &Table<'_>, _scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
+        let words = [("time", Alike::Time), ("event-type", Alike::EventType)];
+        let same = table.choices("same", &words);
+        table.refuse_empty("same", "nothing would be a duplicate");
+        Some(Box::new(Duplicate {
+            alike: same.map_or_else(|| vec![Alike::Time], |at| at.value),
+        }))
+    }
+}
+
+impl Duplicate {
+    fn wanted(&self, facts: &Facts) -> Option<Wanted> {
+        let details = &facts.details;
+        let times = match self.alike.contains(&Alike::EventType) {
+            true => (facts.now.min(details.start), Timestamp::MAX),
+            false => (details.start, details.end),
+        };
+        By::Booker.wanted(details, Measured::Part, times)
+    }
+
+    fn is_one(&self, other: &OtherBooking, facts: &Facts) -> bool {
+        let details = &facts.details;
+        let time = other.start < details.end && details.start < other.end;
+        let named = other.event_type.is_some() && other.event_type == details.event_type_name();
+        let event_type = named && other.source == facts.source;
+        let is = |alike: &Alike| match alike {
+            Alike::Time => time,
+            Alike::EventType => event_type,
+        };
+        matches!(other.fate, Fate::Waiting | Fate::Standing) && self.alike.iter().any(is)
+    }
+}
+
+impl Criterion for Duplicate {
+    fn stage(&self) -> Stage {
+        Stage::LocalRead
+    }
+
+    fn counts(&self) -> bool {
+        true
+    }
+
+    fn needs(&self, facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
+        self.wanted(facts).into_iter().map(Need::Others).collect()
+    }
+
+    fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
+        let others = match others(facts, self.wanted(facts).as_ref()) {
+            Ok(others) => others,
+            Err(unknown) => return unknown,
+        };
+        let same = others.iter().filter(|other| self.is_one(other, facts));
+        let first = same.min_by_key(|other| other.start);
+        let finding = Finding::of(first.is_none());
+        match first {
+            Some(other) => {
+                let local = context.zone.to_datetime(other.start);
+                finding.with("other", local.strftime("%-d %B %Y %H:%M").to_string())
+            }
+            None => finding,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What a test says is known beside the booking and the account: other bookings, and used codes.
+
+use std::collections::BTreeMap;
+
+use super::super::super::facts::{Facts, Loaded, Need};
+use super::super::super::reader::Table;
+use super::super::header::{EventType, event_type};
+use super::read::{LENGTH_MIN, LENGTH_MIN_MAX, MINUTE_MS, read_address};
+use crate::domain::clock::{Timestamp, plus_ms};
+use crate::domain::ids::Uid;
+use crate::domain::others::{Fate, OTHERS_MAX, Of, OtherBooking, Wanted};
+use crate::domain::owner::Owner;
+
+/// The most uses of a code that a test speaks of.
+const USES_MAX: i64 = 1_000_000;
+
+const FATES: [(&str, Fate); 5] = [
+    ("accepted", Fate::Standing),
+    ("pending", Fate::Waiting),
+    ("cancelled", Fate::CalledOff),
+    ("cancelled-by-host", Fate::Withdrawn),
+    ("refused", Fate::Refused),
+];
+
+/// What is given.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    bookings: Vec<GivenBooking>,
+    /// By the id of the criterion that asks for codes.
+    code_uses: BTreeMap<String, i64>,
+}
+
+#[derive(Debug)]
+struct GivenBooking {
+    /// The booker of the test's own booking if it is left out.
+    booker: Option<Owner>,
+    /// The event type of the test's own booking if it is left out.
+    event_type: Option<EventType>,
+    start: Timestamp,
+    end: Timestamp,
+    asked_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    fate: Fate,
+    no_show: bool,
+}
+
+impl Given {
+    /// Reads `given`, but for the account.
+    pub(super) fn read(given: &Table<'_>) -> Self {
+        let bookings = given.tables("bookings", booking);
+        let code_uses = given.table("code_uses", |uses| {
+            let mut all = BTreeMap::new();
+            for (criterion, value) in uses.entries() {
+                if let Some(count) = uses.integer_of(criterion.value, value, 0..=USES_MAX) {
+                    all.insert(criterion.value.to_owned(), count.value);
+                }
+            }
+            all
+        });
+        Self {
+            bookings: bookings.into_iter().flatten().collect(),
+            code_uses: code_uses.unwrap_or_default(),
+        }
+    }
+
+    /// Answers what a criterion asks for. What a test does not speak of, there is not.
+    pub(super) fn answer(&self, need: &Need, facts: &mut Facts) {
+        match need {
+            Need::Account => {}
+            Need::Others(wanted) => {
+                let given = self.bookings.iter().enumerate();
+                let others = given.filter_map(|(number, given)| given.seen(number, wanted, facts));
+                let found = others.take(OTHERS_MAX).collect();
+                facts.know_others(wanted.clone(), Loaded::Known(found));
+            }
+            Need::CodeUses(code) => {
+                let criterion = code.split('/').nth(1).unwrap_or_default();
+                let uses = self.code_uses.get(criterion).copied().unwrap_or(0);
+                facts.know_uses(code.clone(), Loaded::Known(uses));
+            }
+        }
+    }
+}
+
+fn booking(table: &Table<'_>) -> Option<GivenBooking> {
+    let email = table.text("email");
+    let event_type = table
+        .value("event_type")
+        .and_then(|value| event_type(table, value));
+    let start = table.required("start", Table::timestamp);
+    let length = table.integer("length", 0..=LENGTH_MIN_MAX);
+    let length_min = length.map_or(LENGTH_MIN, |at| at.value);
+    let asked_at = table.timestamp("asked_at").map(|at| at.value);
+    let ended_at = table.timestamp("ended_at").map(|at| at.value);
+    let fate = table.choice("status", &FATES);
+    let no_show = table.boolean("no_show").is_some_and(|at| at.value);
+    let start = start?.value;
+    Some(GivenBooking {
+        booker: email.and_then(|text| read_address(table, &text)),
+        event_type,
+        start,
+        end: plus_ms(start, length_min * MINUTE_MS),
+        asked_at,
+        ended_at,
+        fate: fate.map_or(Fate::Standing, |at| at.value),
+        no_show,
+    })
+}
+
+impl GivenBooking {
+    /// As a criterion sees it; `None` if it is not among those asked for.
+    fn seen(&self, number: usize, wanted: &Wanted, facts: &Facts) -> Option<OtherBooking> {
+        let details = &facts.details;
+        let (event_type_id, event_type) = match &self.event_type {
+            Some(EventType::Id(id)) => (Some(*id), Some(id.to_string())),
+            Some(EventType::Slug(slug)) => (None, Some(slug.clone())),
+            None => (details.event_type_id, details.event_type_name()),
+        };
+        let booker = self.booker.as_ref().or(details.booker.email.as_ref());
+        let meant = match &wanted.of {
+            Of::Booker(owner) => booker == Some(owner),
+            Of::Domain(domain) => booker.is_some_and(|booker| booker.domain() == domain),
+            Of::EventType(name) => event_type.as_deref() == Some(name),
+        };
+        let covered = wanted.covers(self.start, self.end, self.asked_at);
+        (meant && covered).then(|| OtherBooking {
+            source: facts.source.clone(),
+            uid: Uid::new(format!("given-{}", number + 1)),
+            event_type_id,
+            event_type,
+            start: self.start,
+            end: self.end,
+            asked_at: self.asked_at,
+            fate: self.fate,
+            ended_at: self.ended_at,
+            no_show: self.no_show,
+        })
+    }
+}
