@@ -32,6 +32,7 @@ mod service_manager;
 mod settings_show;
 mod status;
 mod subscriptions;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -104,6 +105,9 @@ enum Command {
     /// Look at accounts and put credit on them
     #[command(subcommand)]
     Credits(credits::CreditsCommand),
+    /// Words that policies may ask for, put to people
+    #[command(subcommand)]
+    Tags(tags::TagsCommand),
     /// Look at bookings and what was decided about them
     #[command(subcommand)]
     Bookings(bookings::BookingsCommand),
@@ -219,6 +223,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Init(args) => init::run(&args, json, context),
         Command::Policy(command) => policy::run(&command, json, context),
         Command::Credits(command) => credits::run(command, json, context),
+        Command::Tags(command) => tags::run(&command, json, context),
         Command::Bookings(command) => bookings::run(command, json, context),
         Command::DeadLetters(command) => dead_letters::run(&command, json, context),
         Command::Deliveries(command) => deliveries::run(&command, json, context),

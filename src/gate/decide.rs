@@ -109,9 +109,15 @@ pub(super) async fn decide(
             policy.id = decision.policy_id.as_deref().unwrap_or("-"),
             "decided"
         );
-        let refusal = judgement.verdict.as_ref();
-        let reasons = refusal.map_or(&[][..], |verdict| &verdict.failed);
+        let verdict = judgement.verdict.as_ref();
+        let reasons = verdict.map_or(&[][..], |verdict| &verdict.failed);
         gate.notices.decided(tx, &decision, id, reasons).await?;
+        if judgement.outcome != Outcome::Reject {
+            let codes = verdict.map_or(&[][..], |verdict| &verdict.codes);
+            for code in codes {
+                tx.use_code(code, &record.source, &unit.key, now).await?;
+            }
+        }
         let watched = Watched::begin(&gate.notices, tx, judgement.payer.as_ref()).await?;
         written.carried |= !carry_from.is_empty();
         match pay(tx, record, &unit.key, id, &judgement, &mut carry_from, now).await? {

@@ -42,6 +42,7 @@ mod source;
 mod spans;
 mod status;
 mod subscriptions;
+mod tags;
 mod verification;
 mod views;
 mod worker;
@@ -95,6 +96,7 @@ pub use schedule::JobView;
 pub use source::Source;
 pub use status::Overview;
 pub use subscriptions::Keeping;
+pub use tags::{TagsChange, TagsView};
 pub use views::{
     AccountView, AttemptView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView,
     EntryView, FactView, HoldView, Page,

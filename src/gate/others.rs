@@ -35,6 +35,13 @@ pub(super) async fn load(
 ) -> Result<(), StorageError> {
     match need {
         Need::Account => {}
+        Need::Tags => {
+            let tags = match &facts.details.booker.email {
+                Some(booker) => tx.tags(booker).await?,
+                None => Vec::new(),
+            };
+            facts.tags = Loaded::Known(tags.into_iter().collect());
+        }
         Need::Others(wanted) => {
             tx.lock_count(&wanted.of.lock()).await?;
             let rows = tx.other_bookings(wanted, around.record.chain).await?;

@@ -23,6 +23,7 @@ mod request_id;
 mod retention;
 mod serve;
 mod sources;
+mod tags;
 mod webhook;
 
 use std::sync::Arc;
@@ -118,6 +119,10 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
         .route(
             "/v1/accounts/{owner}/top-ups",
             needs(Role::Credits, post(accounts::top_up)),
+        )
+        .route(
+            "/v1/accounts/{owner}/tags",
+            get(tags::show).merge(needs(Role::Admin, post(tags::change))),
         )
         .route("/v1/audit", get(audit::list))
         .route("/v1/bookings", get(bookings::list))

@@ -62,6 +62,17 @@ impl Borrowed {
         needs.collect()
     }
 
+    /// The codes that a booking uses up which meets the group: those of all its criteria that ask for one.
+    pub fn uses_codes(&self, facts: &Facts) -> Vec<String> {
+        let Some((lender, node)) = self.joined() else {
+            return Vec::new();
+        };
+        let rules = lender.rules_of(node);
+        rules
+            .flat_map(|rule| rule.criterion.uses_codes(facts))
+            .collect()
+    }
+
     /// What the group says.
     pub fn ask(&self, facts: &Facts) -> Finding {
         match self.joined() {

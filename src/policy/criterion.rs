@@ -51,6 +51,11 @@ pub trait Criterion: Send + Sync + fmt::Debug {
         false
     }
 
+    /// The codes that the booking uses up, if it is met and the booking may stand.
+    fn uses_codes(&self, _facts: &Facts) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The facts it cannot do without for this booking; none if the booking itself says it. Days and
     /// months are those of `zone`.
     fn needs(&self, _facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
@@ -100,6 +105,8 @@ pub struct Scope<'a> {
     pub zone: &'a TimeZone,
     /// The lists of the policy.
     pub lists: &'a Shelf<'a>,
+    /// The policy's id.
+    pub policy: &'a str,
     /// Which bookings the policy is for.
     pub matching: &'a Matching,
 }

@@ -254,6 +254,16 @@ impl<'p> Run<'p> {
         terms
     }
 
+    /// The codes of criteria that are met by one.
+    fn codes(&self, facts: &Facts) -> impl Iterator<Item = String> {
+        let rules = self.policy.rules.iter().enumerate();
+        let met = rules.filter(|(index, rule)| {
+            let asked = self.findings[*index].is_some() && !rule.shadow;
+            asked && self.answers[*index] == Some(Truth::Pass)
+        });
+        met.flat_map(|(_, rule)| rule.criterion.uses_codes(facts))
+    }
+
     fn reasons(&self) -> Reasons<'p> {
         let mut reasons = Reasons::default();
         self.require.explain(&self.answers, &mut reasons);
@@ -391,5 +401,11 @@ fn verdict(
         terms: deciding.map_or_else(Terms::free, |run| run.terms(facts)),
         hold_expiry_ms: credits.and_then(|credits| credits.hold_expiry_ms),
         trace,
+        codes: match outcome {
+            Outcome::Accept | Outcome::Defer => {
+                runs.iter().flat_map(|run| run.codes(facts)).collect()
+            }
+            Outcome::Reject => Vec::new(),
+        },
     }
 }

@@ -1,7 +1,7 @@
 //! What an evaluation may look at. Facts are loaded by the caller, stage by stage, and stored with
 //! the decision, so that the decision can be recomputed from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,9 @@ pub struct Facts {
     pub details: Details,
     /// The booker's account; `None` if there is none. See [`Need::Account`].
     pub account: Loaded<Option<AccountFacts>>,
+    /// The booker's tags. See [`Need::Tags`].
+    #[serde(default, skip_serializing_if = "Loaded::is_not")]
+    pub tags: Loaded<BTreeSet<String>>,
     /// Other bookings, as far as somebody has asked for them. See [`Need::Others`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Others>,
@@ -55,6 +58,7 @@ impl Facts {
             origin: None,
             details,
             account: Loaded::Not,
+            tags: Loaded::Not,
             others: Vec::new(),
             code_uses: BTreeMap::new(),
         }
@@ -64,6 +68,7 @@ impl Facts {
     pub fn has(&self, need: &Need) -> bool {
         match need {
             Need::Account => !matches!(self.account, Loaded::Not),
+            Need::Tags => !self.tags.is_not(),
             Need::Others(wanted) => self.others.iter().any(|others| others.wanted == *wanted),
             Need::CodeUses(code) => self.code_uses.contains_key(code),
         }
@@ -89,6 +94,7 @@ impl Facts {
     pub fn fail(&mut self, need: &Need, why: &str) {
         match need {
             Need::Account => self.account = Loaded::Failed(why.to_owned()),
+            Need::Tags => self.tags = Loaded::Failed(why.to_owned()),
             Need::Others(wanted) => {
                 self.know_others(wanted.clone(), Loaded::Failed(why.to_owned()))
             }
@@ -122,6 +128,11 @@ pub enum Loaded<T> {
 }
 
 impl<T> Loaded<T> {
+    /// Whether nobody has asked yet.
+    pub fn is_not(&self) -> bool {
+        matches!(self, Self::Not)
+    }
+
     /// The same, changed where it is known.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Loaded<U> {
         match self {
@@ -159,6 +170,8 @@ pub struct Balance {
 pub enum Need {
     /// [`Facts::account`].
     Account,
+    /// [`Facts::tags`].
+    Tags,
     /// [`Facts::others`]: these.
     Others(Wanted),
     /// [`Facts::code_uses`]: of the code with this digest.

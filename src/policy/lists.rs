@@ -237,6 +237,42 @@ impl<'a> Shelf<'a> {
         }
     }
 
+    /// Texts of any kind, written out or one a line of a file. What is read of the file counts for the
+    /// policy's hash like a list.
+    pub fn lines(&self, table: &Table<'_>, key: &'static str) -> Option<Vec<String>> {
+        let value = table.value(key)?;
+        if let DeValue::Array(_) = value.get_ref() {
+            table.refuse_empty(key, "nothing would do");
+            let texts = table.texts(key)?.value;
+            return Some(texts.iter().map(|text| text.value.to_owned()).collect());
+        }
+        let path = table.table_of(key, value, |inner| {
+            let path = inner.required("file", Table::text)?;
+            Some(At {
+                value: path.value.to_owned(),
+                span: path.span,
+            })
+        });
+        let path = path??;
+        let path = At {
+            value: path.value.as_str(),
+            span: path.span,
+        };
+        let text = self.text_of(&path)?;
+        let mut names = List::default();
+        let lines: Vec<String> = entries_of(&text).map(|(_, line)| line.to_owned()).collect();
+        if lines.len() > LIST_LINES_MAX {
+            self.report_too_long(&path);
+            return None;
+        }
+        names
+            .names
+            .extend(lines.iter().map(|line| line.as_str().into()));
+        let mut files = self.files.borrow_mut();
+        files.insert(path.value.to_owned(), Some(Arc::new(names)));
+        Some(lines)
+    }
+
     /// As [`Shelf::list`]; a list without domains, which nobody would pass, is reported.
     pub fn some_domains(&self, table: &Table<'_>, key: &'static str) -> Option<At<Arc<List>>> {
         let list = self.list(table, key)?;
@@ -357,42 +393,46 @@ impl<'a> Shelf<'a> {
         if let Some(list) = self.files.borrow().get(path.value) {
             return list.clone();
         }
-        let list = match (self.read)(&self.sink.source().name, path.value) {
-            Ok(text) => self.compile(path, &text),
-            Err(error) => {
-                let message = format!(
-                    "the list file {} cannot be read: {error}",
-                    quote(path.value)
-                );
-                let help = "the path starts at the folder of this policy file";
-                self.sink.add(
-                    self.sink
-                        .at(Code::UnreadableList, path.span.clone(), message)
-                        .help(help),
-                );
-                None
-            }
-        };
+        let list = self
+            .text_of(path)
+            .and_then(|text| self.compile(path, &text));
         self.files
             .borrow_mut()
             .insert(path.value.to_owned(), list.clone());
         list
     }
 
+    fn text_of(&self, path: &At<&str>) -> Option<String> {
+        match (self.read)(&self.sink.source().name, path.value) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let path_in_words = quote(path.value);
+                let message = format!("the list file {path_in_words} cannot be read: {error}");
+                let help = "the path starts at the folder of this policy file";
+                let diagnostic = self
+                    .sink
+                    .at(Code::UnreadableList, path.span.clone(), message);
+                self.sink.add(diagnostic.help(help));
+                None
+            }
+        }
+    }
+
+    fn report_too_long(&self, path: &At<&str>) {
+        let path_in_words = quote(path.value);
+        let message = format!("the list file {path_in_words} has more than {LIST_LINES_MAX} lines");
+        self.sink
+            .add(self.sink.at(Code::ListTooLong, path.span.clone(), message));
+    }
+
     fn compile(&self, path: &At<&str>, text: &str) -> Option<Arc<List>> {
         let (mut list, mut wrong) = (List::default(), 0);
-        for (index, line) in text.lines().enumerate() {
+        for (index, entry) in entries_of(text) {
             if index >= LIST_LINES_MAX {
-                let message = format!(
-                    "the list file {} has more than {LIST_LINES_MAX} lines",
-                    quote(path.value)
-                );
-                self.sink
-                    .add(self.sink.at(Code::ListTooLong, path.span.clone(), message));
+                self.report_too_long(path);
                 return None;
             }
-            let entry = line.split('#').next().unwrap_or_default().trim();
-            if entry.is_empty() || list.add_line(entry) {
+            if list.add_line(entry) {
                 continue;
             }
             wrong += 1;
@@ -414,52 +454,13 @@ impl<'a> Shelf<'a> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_means_below_and_not_the_domain_itself() {
-        let mut domains = Domains::default();
-        assert!(domains.add("one.example") && domains.add("*.Zwei.Example"));
-        for (domain, listed) in [
-            ("one.example", true),
-            ("a.one.example", false),
-            ("zwei.example", false),
-            ("a.zwei.example", true),
-            ("b.a.zwei.example", true),
-            ("example", false),
-        ] {
-            assert_eq!(domains.contains(domain), listed, "{domain}");
-        }
-        for wrong in [
-            "",
-            "example",
-            "a b.example",
-            "ada@example.org",
-            "*",
-            "*.*.example",
-        ] {
-            assert!(!domains.add(wrong), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_line_is_an_address_a_domain_a_number_or_a_name() {
-        let mut list = List::default();
-        for line in [
-            "Ada@Example.org",
-            "@a.example",
-            "*.b.example",
-            "Dr. Eva  Muster",
-            "+44 20 7946 0000",
-        ] {
-            assert!(list.add_line(line), "{line}");
-        }
-        assert!(list.emails.contains("ada@example.org"));
-        assert!(list.domains.contains("a.example") && list.domains.contains("x.b.example"));
-        assert!(list.names.contains("dr. eva muster"));
-        assert!(list.phones.contains("+442079460000"));
-        assert!(!list.add_line("a@@b") && !list.add_line("+44 20 CALL"));
-    }
+/// The entries of a list file with the numbers of their lines, from zero: # begins a comment.
+fn entries_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate();
+    let entries = lines.map(|(index, line)| (index, line.split('#').next().unwrap_or_default()));
+    let entries = entries.map(|(index, entry)| (index, entry.trim()));
+    entries.filter(|(_, entry)| !entry.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

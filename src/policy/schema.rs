@@ -229,10 +229,11 @@ const TEST: &[Key] = &[
                 "The booker's account",
             ),
             Key::new("bookings", Many(&Table(GIVEN_BOOKING)), "Other bookings"),
+            Key::new("tags", Many(&Id), "The tags of the booker"),
             Key::new(
                 "code_uses",
                 Named(&Whole(0, i64::MAX)),
-                "How often the code was used, by the criterion's id",
+                "How many bookings use a code",
             ),
         ]),
         "What is known beside the booking",

@@ -1,5 +1,15 @@
 //! Texts that leave the room: cleaned of what is not meant to be read, and of limited length.
 
+/// The longest id, in bytes.
+pub const ID_BYTES_MAX: usize = 64;
+
+/// Whether a text is an id: lower-case letters, digits and hyphens, none in front.
+pub fn is_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let length = (1..=ID_BYTES_MAX).contains(&text.len());
+    length && text.bytes().all(plain) && !text.starts_with('-')
+}
+
 /// The longest reason a booker is given, in characters: providers cut or refuse longer ones.
 pub const MESSAGE_CHARS_MAX: usize = 300;
 /// The longest text of a stranger that is kept as a fact, in characters.

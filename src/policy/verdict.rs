@@ -54,6 +54,9 @@ pub struct Verdict {
     pub hold_expiry_ms: Option<i64>,
     /// How it came about.
     pub trace: Trace,
+    /// The codes that the booking uses up, unless it is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<String>,
 }
 
 /// How a verdict came about: every criterion of every policy that was asked.

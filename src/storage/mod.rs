@@ -53,6 +53,7 @@ mod settings;
 pub(crate) mod simulated;
 mod sources;
 mod tables;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod together;

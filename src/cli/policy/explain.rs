@@ -273,6 +273,15 @@ fn look_up(need: &Need, facts: &mut Facts, context: &Context<'_>) -> anyhow::Res
     let (source, uid) = (facts.source.clone(), facts.uid.clone());
     match need {
         Need::Account => {}
+        Need::Tags => {
+            let tags = match &facts.details.booker.email {
+                Some(booker) => {
+                    reach::read(context, async |desk| desk.tags(booker.as_str()).await)?.tags
+                }
+                None => Vec::new(),
+            };
+            facts.tags = Loaded::Known(tags.into_iter().collect());
+        }
         Need::Others(wanted) => {
             let found = reach::read(context, async |desk| {
                 desk.other_bookings(&source, &uid, wanted).await

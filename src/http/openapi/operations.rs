@@ -54,6 +54,17 @@ fn accounts() -> Vec<Entry> {
             .takes("TopUp", &json!({ "amount": "5", "unit": "CREDIT", "reason": "March" }))
             .unprocessable("The key was used for another top-up, or the ledger refuses the amount")
             .creates("Account")),
+        at("/v1/accounts/{owner}/tags",
+            get("showTags", "accounts", "The words that policies may ask for, of one person")
+            .path("owner", text(owner, "ada@example.org")).answers("Tags")),
+        at("/v1/accounts/{owner}/tags",
+            post("changeTags", "accounts", "Add and remove tags")
+            .role("admin")
+            .about("Nobody needs an account to have tags. What is there already, or is not, stays so; \
+                    bookings that were decided stay as they are.")
+            .path("owner", text(owner, "ada@example.org"))
+            .takes("TagsChange", &json!({ "add": ["vip"], "remove": [] }))
+            .answers("Tags")),
     ]
 }
 

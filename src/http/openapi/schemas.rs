@@ -44,6 +44,8 @@ const SHAPES: &[(&str, &[&str])] = &[
         "Account",
         &["owner text, status open|frozen|closed, balances [Balance]"],
     ),
+    ("Tags", &["owner text, tags [text]"]),
+    ("TagsChange", &["add [text]?, remove [text]?"]),
     (
         "Balance",
         &["unit text, posted amount, held amount, available amount"],

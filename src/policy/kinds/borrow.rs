@@ -60,6 +60,10 @@ impl Criterion for Use {
         self.0.needs(facts)
     }
 
+    fn uses_codes(&self, facts: &Facts) -> Vec<String> {
+        self.0.uses_codes(facts)
+    }
+
     fn borrows(&self) -> Option<&Borrowed> {
         Some(&self.0)
     }

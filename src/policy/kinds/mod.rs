@@ -12,6 +12,7 @@ mod duplicate;
 mod email_domain;
 mod history;
 mod hours;
+pub(super) mod invite_code;
 mod length;
 mod listed;
 mod location;
@@ -25,6 +26,7 @@ mod reputation;
 mod risk;
 mod routing;
 mod sample;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -46,6 +48,7 @@ pub const KINDS: &[&dyn CriterionKind] = &[
     &quota::TIME,
     &email_domain::Kind,
     &history::Kind,
+    &invite_code::Kind,
     &length::Kind,
     &location::Kind,
     &manual::Kind,
@@ -57,6 +60,7 @@ pub const KINDS: &[&dyn CriterionKind] = &[
     &risk::Kind,
     &routing::Kind,
     &sample::Kind,
+    &tag::Kind,
     &borrow::Kind,
     &window::Kind,
 ];

@@ -88,6 +88,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
         zone: &zone,
         lists: &shelf,
         matching: &matching,
+        policy: header.as_ref().map_or("", |header| &header.id.value),
     };
     let conditions = criteria::read(&file, &scope, waive_if.flatten());
     let tests = selftest::read(&file, scope.unit, context.units, &matching);

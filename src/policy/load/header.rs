@@ -7,11 +7,9 @@ use toml::de::DeValue;
 use super::super::codes::Code;
 use super::super::compiled::{Matching, Mode, Role, Show};
 use super::super::reader::{At, Table, Value};
-use super::super::text::quote;
+use super::super::text::{ID_BYTES_MAX, is_id, quote};
 use crate::domain::decision::Outcome;
 
-/// The longest id, in bytes.
-const ID_BYTES_MAX: usize = 64;
 /// The largest priority, and the smallest with a minus.
 const PRIORITY_MAX: i64 = 1_000_000;
 
@@ -85,13 +83,16 @@ pub(super) fn read_id(table: &Table<'_>, key: &'static str) -> Option<At<String>
     checked_id(table, table.text(key)?)
 }
 
+/// Several ids, such as tags.
+pub(in super::super) fn read_ids(table: &Table<'_>, key: &'static str) -> Option<Vec<String>> {
+    let texts = table.texts(key)?.value.into_iter();
+    let ids = texts.filter_map(|text| Some(checked_id(table, text)?.value));
+    Some(ids.collect())
+}
+
 /// Checks an id of the author's choosing.
 pub(super) fn checked_id(table: &Table<'_>, text: At<&str>) -> Option<At<String>> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let valid = (1..=ID_BYTES_MAX).contains(&text.value.len())
-        && text.value.bytes().all(plain)
-        && !text.value.starts_with('-');
-    if !valid {
+    if !is_id(text.value) {
         let message = format!("{} is not an id", quote(text.value));
         let help = format!(
             "lower-case letters, digits and hyphens, at most {ID_BYTES_MAX}, such as \"has-credit\""

@@ -112,6 +112,7 @@ pub(in crate::policy) fn decide(set: &PolicySet, facts: &Facts) -> Verdict {
             Evaluation::Decided(verdict) => return *verdict,
             Evaluation::Needs(needs) => needs.into_iter().for_each(|need| match need {
                 Need::Account => panic!("the account was not given"),
+                Need::Tags => facts.tags = Loaded::Known(Default::default()),
                 Need::Others(wanted) => facts.know_others(wanted, Loaded::Known(Vec::new())),
                 Need::CodeUses(code) => facts.know_uses(code, Loaded::Known(0)),
             }),

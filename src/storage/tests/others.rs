@@ -189,7 +189,27 @@ async fn a_code_is_used_as_long_as_its_booking_stands() {
     assert_eq!(uses(own).await, 2);
 }
 
+async fn tags_are_put_and_taken_away() {
+    let place = Place::new().await;
+    let changed = store!(place.storage, tx => {
+        let ann = owner("ann");
+        let mut changed = Vec::new();
+        for tag in ["vip", "board", "vip"] {
+            changed.push(tx.add_tag(&ann, tag, at(1)).await?);
+        }
+        changed.push(tx.remove_tag(&ann, "staff").await?);
+        changed
+    })
+    .unwrap();
+    assert_eq!(changed, [true, true, false, false]);
+    let tags = async || read!(place.storage, tx => tx.tags(&owner("ann")).await?).unwrap();
+    assert_eq!(tags().await, ["board", "vip"]);
+    assert!(store!(place.storage, tx => tx.remove_tag(&owner("ann"), "vip").await?).unwrap());
+    assert_eq!(tags().await, ["board"]);
+}
+
 on_both!(
+    tags_are_put_and_taken_away,
     others_are_found_by_whose_they_are_and_when,
     more_than_can_be_counted_are_one_too_many,
     the_last_place_is_taken_once,

@@ -219,7 +219,9 @@ async fn drive(it: &Installation, known: &BTreeMap<&'static str, Vec<String>>) {
     {
         let id = operation["operationId"].as_str().unwrap();
         let path = match id {
-            "showAccount" | "listEntries" => path.replace("{owner}", "ada@reader.example"),
+            "showAccount" | "listEntries" | "showTags" => {
+                path.replace("{owner}", "ada@reader.example")
+            }
             "showBooking" => format!("/v1/bookings/calcom/{}", bookings[0]),
             "showDelivery" => format!("/v1/deliveries/{delivery}"),
             "showDeadLetter" => format!("/v1/dead-letters/{letter}"),
@@ -239,6 +241,11 @@ async fn drive(it: &Installation, known: &BTreeMap<&'static str, Vec<String>>) {
             "decideBooking",
             format!("/v1/bookings/calcom/{}/decision", bookings[1]),
             json!({"accept": true, "waive_credits": true}),
+        ),
+        (
+            "changeTags",
+            "/v1/accounts/ada@reader.example/tags".to_owned(),
+            json!({"add": ["vip"]}),
         ),
         (
             "replayDelivery",

@@ -111,3 +111,36 @@ async fn a_person_s_answer_is_counted_too() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn twenty_bookings_at_once_with_one_code_are_one() {
+    let policy = "schema = 1\n[policy]\nid = \"invited\"\n[[criterion]]\nid = \"invited\"\n\
+                  kind = \"invite-code\"\nfield = \"invite\"\ncodes = [\"moss\"]\nuses = 1\n";
+    let setup = Setup {
+        policies: vec![("invited.toml", policy.to_owned())],
+        ..Setup::default()
+    };
+    run_test(setup, async |it: &mut Installation| {
+        let book = async |hours: i64| {
+            let mut request = it.request("consultation", hours);
+            let code = ("invite".to_owned(), json!("Moss"));
+            request.answers.extend([code]);
+            it.cal.book(request).await.unwrap()
+        };
+        let booked = futures_util::future::join_all((0..20).map(|hour| book(72 + hour))).await;
+        it.settle().await;
+        let stands = |status: &str| {
+            let all = booked.iter().map(|booking| &booking.uid);
+            let those = all.filter(|uid| it.status_at_cal(uid) == status);
+            those.cloned().collect::<Vec<_>>()
+        };
+        let (accepted, rejected) = (stands("accepted"), stands("rejected"));
+        assert_eq!((accepted.len(), rejected.len()), (1, 19));
+        it.cal.cancel_by_booker(&accepted[0], None).await.unwrap();
+        it.settle().await;
+        let again = book(120).await;
+        it.settle().await;
+        assert_eq!(it.status_at_cal(&again.uid), "accepted");
+    })
+    .await;
+}

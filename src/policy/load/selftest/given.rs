@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::super::facts::{Facts, Loaded, Need};
+use super::super::super::kinds::invite_code::code_key;
 use super::super::super::reader::Table;
-use super::super::header::{EventType, event_type};
+use super::super::header::{EventType, event_type, read_ids};
 use super::read::{LENGTH_MIN, LENGTH_MIN_MAX, MINUTE_MS, read_address};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::Uid;
@@ -26,7 +27,9 @@ const FATES: [(&str, Fate); 5] = [
 #[derive(Debug, Default)]
 pub(super) struct Given {
     bookings: Vec<GivenBooking>,
-    /// By the id of the criterion that asks for codes.
+    /// Of the booker.
+    tags: Vec<String>,
+    /// By the code.
     code_uses: BTreeMap<String, i64>,
 }
 
@@ -50,23 +53,25 @@ impl Given {
         let bookings = given.tables("bookings", booking);
         let code_uses = given.table("code_uses", |uses| {
             let mut all = BTreeMap::new();
-            for (criterion, value) in uses.entries() {
-                if let Some(count) = uses.integer_of(criterion.value, value, 0..=USES_MAX) {
-                    all.insert(criterion.value.to_owned(), count.value);
+            for (code, value) in uses.entries() {
+                if let Some(count) = uses.integer_of(code.value, value, 0..=USES_MAX) {
+                    all.insert(code.value.to_owned(), count.value);
                 }
             }
             all
         });
         Self {
+            tags: read_ids(given, "tags").unwrap_or_default(),
             bookings: bookings.into_iter().flatten().collect(),
             code_uses: code_uses.unwrap_or_default(),
         }
     }
 
     /// Answers what a criterion asks for. What a test does not speak of, there is not.
-    pub(super) fn answer(&self, need: &Need, facts: &mut Facts) {
+    pub(super) fn answer(&self, need: &Need, policy: &str, facts: &mut Facts) {
         match need {
             Need::Account => {}
+            Need::Tags => facts.tags = Loaded::Known(self.tags.iter().cloned().collect()),
             Need::Others(wanted) => {
                 let given = self.bookings.iter().enumerate();
                 let others = given.filter_map(|(number, given)| given.seen(number, wanted, facts));
@@ -74,8 +79,9 @@ impl Given {
                 facts.know_others(wanted.clone(), Loaded::Known(found));
             }
             Need::CodeUses(code) => {
-                let criterion = code.split('/').nth(1).unwrap_or_default();
-                let uses = self.code_uses.get(criterion).copied().unwrap_or(0);
+                let mut given = self.code_uses.iter();
+                let uses = given.find(|(text, _)| code_key(policy, text) == *code);
+                let uses = uses.map_or(0, |(_, uses)| *uses);
                 facts.know_uses(code.clone(), Loaded::Known(uses));
             }
         }

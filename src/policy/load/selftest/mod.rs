@@ -109,7 +109,7 @@ fn judge(policy: &Policy, test: &SelfTest) -> Option<Box<Verdict>> {
             Evaluation::Decided(verdict) => return Some(verdict),
             Evaluation::Needs(needs) => needs
                 .iter()
-                .for_each(|need| test.given.answer(need, &mut facts)),
+                .for_each(|need| test.given.answer(need, &policy.id, &mut facts)),
         }
     }
 }
