@@ -1,6 +1,7 @@
 //! `bookings`: which there are, everything that is known about one, and deciding what is left to a person.
 
 mod decide;
+mod explain;
 mod show;
 
 use clap::{Args, Subcommand};
@@ -10,7 +11,8 @@ use super::text::{or_dash, second};
 use super::{Context, print_json, reach};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome;
-use crate::gate::{BookingLine, BookingsAsked};
+use crate::gate::{BookingLine, BookingsAsked, Desk};
+use crate::settings::{Extent, Settings};
 
 /// Commands about bookings.
 #[derive(Debug, Subcommand)]
@@ -24,6 +26,19 @@ Examples:
 
 Also beside a running daemon. Exits with 3 if there is no such booking.")]
     Show(ShowArgs),
+    /// Explain what was decided on a booking, from what was kept with it, and decide it again to compare
+    #[command(after_help = "\
+Examples:
+  bookgate bookings explain calcom 4711
+  bookgate bookings explain calcom 8wX2kQvNn3TzRb5mLpYc1d --json | jq '.decisions[].remade'
+
+Which facts the policies looked at, which of them had a word, and what each
+criterion asked and found. Then the same texts judge the same facts again:
+verdict and trace have to be the same, bit for bit; if not, it says what differs.
+The files of the policies need not be there any more, and nothing is changed.
+
+Also beside a running daemon. Exits with 3 if there is no such booking.")]
+    Explain(ShowArgs),
     /// List bookings, latest change first
     #[command(after_help = "\
 Examples:
@@ -113,6 +128,16 @@ pub(super) fn run(
                 return print_json(&view, context);
             }
             show::print(&view, &mut *context.out)
+        }
+        BookingsCommand::Explain(args) => {
+            let ShowArgs { source, reference } = &args;
+            let asking = async |desk: &Desk| desk.explain_booking(source, reference).await;
+            let view = reach::read(context, asking)?;
+            if json {
+                return print_json(&view, context);
+            }
+            let settings = Settings::load_extent(&context.options, Extent::Offline)?;
+            explain::write(&view, &settings.units, &mut *context.out)
         }
         BookingsCommand::List(args) => list(args, json, context),
         BookingsCommand::Decide(args) => decide::run(&args, json, context),

@@ -2,7 +2,7 @@
 //! webhook; and what an editor has to know to help with them.
 
 mod code;
-mod explain;
+pub(in crate::cli) mod explain;
 mod reload;
 mod report;
 

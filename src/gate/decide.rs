@@ -8,7 +8,7 @@ use super::Inner;
 use super::metrics::Decided;
 use super::notices::Watched;
 use super::others::{self, Around};
-use super::payer::{Payer, Spare, account, payer, payer_with, returning, unpaid};
+use super::payer::{Payer, Spare, account, has_price, payer, payer_with, returning, unpaid};
 use super::written::Written;
 use crate::domain::booking::Details;
 use crate::domain::chain::{ChainRecord, Decider, Hold};
@@ -47,6 +47,11 @@ pub(super) async fn decide(
     now: Timestamp,
 ) -> Result<Vec<Decided>, StorageError> {
     let policies = gate.policies.set();
+    if !gate.archive.has(policies.hash()) {
+        // Changed since the step began, which saw to it that they are kept.
+        let why = "the policies have just changed";
+        return Err(StorageError::Conflict(why.to_owned()));
+    }
     // What the bookings before gave back, and what earlier occurrences of a series have taken.
     let mut spare = returning(record, &deciding.carry_from);
     let mut judged = Vec::with_capacity(deciding.units.len());
@@ -86,14 +91,6 @@ pub(super) async fn decide(
     let mut carry_from = deciding.carry_from.clone();
     let mut decided = Vec::with_capacity(judged.len());
     for (unit, details, judgement) in judged {
-        let by = judgement
-            .verdict
-            .as_ref()
-            .and_then(|verdict| verdict.policy.as_ref());
-        let by = by.map(|policy| policy.hash);
-        if let Some(hash) = by {
-            gate.archive.keep(tx, &policies, hash, now).await?;
-        }
         let decision = new_decision(record, unit, details, deciding.round, &judgement, now);
         let Posted::New(id) = tx.insert_decision(&decision).await? else {
             continue;
@@ -101,7 +98,6 @@ pub(super) async fn decide(
         decided.push(Decided {
             outcome: judgement.outcome,
             policy: decision.policy_id.clone(),
-            policy_hash: by,
         });
         tracing::info!(
             booking.r#ref = %format_args!("{}/{}", record.source, unit.key),
@@ -182,7 +178,14 @@ async fn judge(
     };
     let payer = match &facts.account {
         Loaded::Known(known) => payer_with(owner, &verdict.terms, known.as_ref()),
-        Loaded::Not | Loaded::Failed(_) => payer(tx, owner, &verdict.terms, spare).await?,
+        Loaded::Not | Loaded::Failed(_) if !has_price(&verdict.terms) => None,
+        // Nobody asked for it, and yet the outcome depends on it: it is kept with the rest.
+        Loaded::Not | Loaded::Failed(_) => {
+            let known = account(tx, owner.as_ref(), spare).await?;
+            let payer = payer_with(owner, &verdict.terms, known.as_ref());
+            facts.account = Loaded::Known(known);
+            payer
+        }
     };
     let by_host = deciding.how == How::HostConfirm;
     let (outcome, message, note) = match by_host {
@@ -352,10 +355,8 @@ pub(super) fn new_decision(
     judgement: &Judgement,
     now: Timestamp,
 ) -> NewDecision {
-    let policy = judgement
-        .verdict
-        .as_ref()
-        .and_then(|verdict| verdict.policy.as_ref());
+    let verdict = judgement.verdict.as_ref();
+    let policy = verdict.and_then(|verdict| verdict.policy.as_ref());
     NewDecision {
         chain: record.chain,
         source: record.source.clone(),
@@ -373,10 +374,9 @@ pub(super) fn new_decision(
         note: judgement.note.clone(),
         terms: judgement.terms.clone(),
         facts: judgement.facts.clone(),
-        trace: judgement
-            .verdict
-            .as_ref()
-            .map_or_else(|| "[]".to_owned(), |verdict| to_json(&verdict.trace)),
+        trace: verdict.map_or_else(|| "[]".to_owned(), |verdict| to_json(&verdict.trace)),
+        set_hash: verdict.map(|verdict| verdict.set_hash.to_string()),
+        verdict: verdict.map(|verdict| to_json(&verdict.said())),
         decided_at: now,
     }
 }

@@ -1,6 +1,8 @@
 //! What would be decided of a booking, without deciding it: for the command line, which asks the policies
 //! what they say of a webhook. The policies, the price and the texts are those of a real decision.
 
+use serde::Serialize;
+
 use super::decide::priced;
 use super::payer::{Spare, payer_with, seen};
 use super::{Desk, GateError, others};
@@ -9,7 +11,7 @@ use crate::domain::ids::{ChainId, SourceName, Uid};
 use crate::domain::others::{OtherBooking, Wanted};
 use crate::domain::owner::Owner;
 use crate::policy::facts::{AccountFacts, Facts, Loaded, Need};
-use crate::policy::{Evaluation, PolicySet, Verdict};
+use crate::policy::{Evaluation, Miss, Mode, Policy, PolicySet, Verdict};
 use crate::storage::{StorageError, Tx};
 
 /// What would be decided, and everything it comes from.
@@ -60,6 +62,77 @@ pub fn explain(
         note,
         verdict: *verdict,
         facts,
+    }
+}
+
+/// A policy, and whether it had a word.
+#[derive(Debug, Clone, Serialize)]
+pub struct PolicyAsked {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Whether it had a word.
+    pub asked: bool,
+    /// Why, or why not.
+    pub why: String,
+}
+
+/// All policies of a set, and which of them have a word on a booking.
+pub fn asked(set: &PolicySet, facts: &Facts) -> Vec<PolicyAsked> {
+    let chosen = set.asked(facts);
+    let is = |policy: &Policy, other: Option<&Policy>| other.is_some_and(|one| one.id == policy.id);
+    let line = |policy: &Policy| {
+        let guards = chosen.guardrails.iter().any(|one| one.id == policy.id);
+        let (decides, ties) = (is(policy, chosen.deciding), is(policy, chosen.tied));
+        let (asked, why) = match (policy.mode, policy.matching.miss(facts)) {
+            (Mode::Off, _) => (false, "is switched off (mode = \"off\")".to_owned()),
+            (Mode::Shadow, _) => (false, "is only tried out (mode = \"shadow\")".to_owned()),
+            (Mode::Enforce, Some(miss)) => {
+                (false, format!("does not apply: {}", missed(policy, miss)))
+            }
+            (Mode::Enforce, None) if guards => (
+                true,
+                "applies, as a guardrail: it can only refuse".to_owned(),
+            ),
+            (Mode::Enforce, None) if ties || (decides && chosen.tied.is_some()) => (
+                false,
+                "applies, but another one does with the same rank".to_owned(),
+            ),
+            (Mode::Enforce, None) if decides => (true, "applies, and decides".to_owned()),
+            (Mode::Enforce, None) => (false, "applies, but a higher one decides".to_owned()),
+        };
+        PolicyAsked {
+            id: policy.id.to_string(),
+            title: policy.title.clone(),
+            asked,
+            why,
+        }
+    };
+    set.policies().map(line).collect()
+}
+
+fn missed(policy: &Policy, miss: Miss) -> String {
+    let matching = &policy.matching;
+    match miss {
+        Miss::Source => format!("it is for the source {}", matching.sources.join(", ")),
+        Miss::EventType => {
+            let ids = matching.event_type_ids.iter().map(ToString::to_string);
+            let all: Vec<_> = matching
+                .event_type_slugs
+                .iter()
+                .cloned()
+                .chain(ids)
+                .collect();
+            format!("it is for the event type {}", all.join(", "))
+        }
+        Miss::Metadata => {
+            let pairs = matching.metadata.iter();
+            let all: Vec<_> = pairs
+                .map(|(key, value)| format!("{key} = {value}"))
+                .collect();
+            format!("it is for bookings with {}", all.join(", "))
+        }
     }
 }
 

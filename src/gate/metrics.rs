@@ -24,7 +24,7 @@ use crate::domain::chain::AttemptResult;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome as Decision;
 use crate::domain::ids::SourceName;
-use crate::policy::{PolicyHash, PolicySet};
+use crate::policy::PolicySet;
 
 pub use calls::CallMeter;
 pub(super) use scrape::{Scrapes, scrape};
@@ -56,8 +56,6 @@ pub(super) struct Decided {
     pub(super) outcome: Decision,
     /// The policy's id; `None` if none spoke.
     pub(super) policy: Option<String>,
-    /// Its text.
-    pub(super) policy_hash: Option<PolicyHash>,
 }
 
 /// A source, and the kind of event that it told of.
@@ -309,7 +307,6 @@ impl Metrics {
                     let decided = Decided {
                         outcome,
                         policy: policy.clone(),
-                        policy_hash: None,
                     };
                     self.of_decision(source, &decided);
                 }

@@ -81,13 +81,18 @@ pub(super) fn seen(account: AccountRows, spare: &Spare) -> AccountFacts {
     }
 }
 
+/// Whether a booking costs anything.
+pub(super) fn has_price(terms: &Terms) -> bool {
+    terms.cost.as_ref().is_some_and(|cost| cost.minor > 0)
+}
+
 pub(super) async fn payer(
     tx: &mut Tx,
     owner: Option<Owner>,
     terms: &Terms,
     spare: &Spare,
 ) -> Result<Option<Payer>, StorageError> {
-    if terms.cost.as_ref().is_none_or(|cost| cost.minor <= 0) {
+    if !has_price(terms) {
         return Ok(None);
     }
     let facts = account(tx, owner.as_ref(), spare).await?;

@@ -127,7 +127,6 @@ pub(super) async fn decide_booking(
         let one = Decided {
             outcome,
             policy: None,
-            policy_hash: None,
         };
         (0..decided).for_each(|_| gate.metrics.decided(&source, &one));
         gate.storage.ring();

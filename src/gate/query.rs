@@ -16,8 +16,8 @@ use crate::domain::owner::Owner;
 use crate::domain::timeline::Standing;
 use crate::storage::Tx;
 use crate::storage::records::{
-    AccountRows, BookingCursor, BookingFilter, BookingRow, DeadLetterRow, EntryCursor, EntryRow,
-    Violation,
+    AccountRows, BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DecisionStory,
+    EntryCursor, EntryRow, Violation,
 };
 
 /// Rows on a page, if the request does not say.
@@ -198,7 +198,8 @@ impl Desk {
         };
         let mut decisions = Vec::with_capacity(record.decisions.len());
         for decision in &record.decisions {
-            decisions.push(self.decision_view(tx, decision).await?);
+            let story = story(tx, decision).await?;
+            decisions.push(self.decision_view(decision, story)?);
         }
         let rows = tx.bookings_of_chain(chain).await?;
         let entries = tx.entries_of_chain(chain, ENTRIES_MAX).await?;
@@ -214,13 +215,11 @@ impl Desk {
         })
     }
 
-    async fn decision_view(
+    pub(super) fn decision_view(
         &self,
-        tx: &mut Tx,
         decision: &Decision,
+        story: DecisionStory,
     ) -> Result<DecisionView, GateError> {
-        let missing = || GateError::NotFound(format!("decision {} is gone", decision.id));
-        let story = tx.decision_story(decision.id).await?.ok_or_else(missing)?;
         let cost = decision.terms.cost.as_ref();
         Ok(DecisionView {
             id: decision.id.0,
@@ -269,6 +268,12 @@ impl Desk {
             state: hold.state,
         }
     }
+}
+
+/// How a decision came about.
+pub(super) async fn story(tx: &mut Tx, decision: &Decision) -> Result<DecisionStory, GateError> {
+    let story = tx.decision_story(decision.id).await?;
+    story.ok_or_else(|| GateError::NotFound(format!("decision {} is gone", decision.id)))
 }
 
 fn known_booker(text: &str) -> Result<Owner, GateError> {

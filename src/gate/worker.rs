@@ -209,11 +209,14 @@ async fn step(
     let began_at = gate.now();
     for attempt in 1.. {
         let turn = keep(gate, lease, gate.give_way.turn()).await;
+        let policies = gate.policies.set();
+        let kept = gate.archive.keep(&gate.storage, policies, gate.now()).await;
         let work = one_step(gate, lease, learned.clone(), turn);
         // What did not go together is done alone.
-        let done = match attempt {
-            1 => gate.storage.write_together(work).await,
-            _ => gate.storage.write(work).await,
+        let done = match (kept, attempt) {
+            (Err(error), _) => Err(error),
+            (Ok(()), 1) => gate.storage.write_together(work).await,
+            (Ok(()), _) => gate.storage.write(work).await,
         };
         match done {
             Err(StorageError::Conflict(why)) if attempt < STEP_TRIES_MAX => {
@@ -228,9 +231,6 @@ async fn step(
             Ok((next, decided)) => {
                 for decided in &decided {
                     gate.metrics.decided(&lease.source, decided);
-                    if let Some(hash) = decided.policy_hash {
-                        gate.archive.kept(hash);
-                    }
                 }
                 spans::decided(gate, lease.chain, &decided, began_at).await;
                 return Ok(next);

@@ -10,7 +10,8 @@ use super::problem::Problem;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome;
 use crate::gate::{
-    Actor, BookingLine, BookingView, BookingsAsked, Page, PersonDecides, PersonsAnswer,
+    Actor, BookingLine, BookingView, BookingsAsked, ExplanationView, Page, PersonDecides,
+    PersonsAnswer,
 };
 
 /// Which bookings to list.
@@ -53,6 +54,14 @@ pub(super) async fn show(
     PathOf((source, reference)): PathOf<(String, String)>,
 ) -> Result<Json<BookingView>, Problem> {
     Ok(Json(app.gate.desk().booking(&source, &reference).await?))
+}
+
+pub(super) async fn explain(
+    State(app): State<App>,
+    PathOf((source, reference)): PathOf<(String, String)>,
+) -> Result<Json<ExplanationView>, Problem> {
+    let desk = app.gate.desk();
+    Ok(Json(desk.explain_booking(&source, &reference).await?))
 }
 
 /// What a person decides.

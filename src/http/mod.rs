@@ -131,6 +131,10 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
             "/v1/bookings/{source}/{reference}/decision",
             needs(Role::Admin, post(bookings::decide)),
         )
+        .route(
+            "/v1/bookings/{source}/{reference}/explanation",
+            get(bookings::explain),
+        )
         .route("/v1/decisions", get(decisions::list))
         .route("/v1/deliveries", get(deliveries::list))
         .route(

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use toml::de::{DeTable, DeValue};
 
 use super::compiled::PolicyHash;
+use super::lists::ListFile;
 
 /// Names the form, so that a later change of it cannot be mistaken for a change of policies.
 const FORM: &[u8] = b"bookgate policy 1\n";
@@ -14,13 +15,13 @@ const FORM: &[u8] = b"bookgate policy 1\n";
 const TESTS: &str = "test";
 
 /// The hash of a parsed policy and the lists it read, by path.
-pub(super) fn hash(root: &DeTable<'_>, lists: &BTreeMap<String, [u8; 32]>) -> PolicyHash {
+pub(super) fn hash(root: &DeTable<'_>, lists: &BTreeMap<String, ListFile>) -> PolicyHash {
     let mut hasher = Sha256::new();
     hasher.update(FORM);
     table(&mut hasher, root, |key| key != TESTS);
-    for (path, digest) in lists {
+    for (path, file) in lists {
         text(&mut hasher, b'f', path);
-        hasher.update(digest);
+        hasher.update(file.digest.0);
     }
     PolicyHash(hasher.finalize().into())
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::criterion::Criterion;
 use super::diagnostic::{SourceFile, Span};
 use super::facts::{Facts, Stage};
+use super::lists::ListFile;
 use super::messages::Messages;
 use super::reader::At;
 use super::require::Node;
@@ -128,6 +129,8 @@ pub struct Policy {
     pub tests: usize,
     /// Its meaning.
     pub hash: PolicyHash,
+    /// The list files that it has read, by path as it is written.
+    pub lists: BTreeMap<String, ListFile>,
     /// The file it was read from.
     pub source: Arc<SourceFile>,
     /// Where its id stands in the file.

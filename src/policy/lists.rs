@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use toml::de::DeValue;
 
 use super::codes::Code;
+use super::compiled::PolicyHash;
 use super::diagnostic::{Sink, Span};
 use super::reader::{At, Table, Value};
 use super::text::{clean, nearest, quote};
@@ -148,6 +149,25 @@ impl List {
         }
     }
 
+    /// Its entries in order, a line each, as a file would have them: read back, it is the same list.
+    pub fn text(&self) -> String {
+        let plain = |set: &HashSet<Box<str>>| set.iter().map(ToString::to_string).collect();
+        let below = self
+            .domains
+            .below
+            .iter()
+            .map(|domain| format!("*.{domain}"));
+        let mut lines: Vec<String> = plain(&self.emails);
+        lines.extend(plain(&self.domains.exact));
+        lines.extend(below);
+        lines.extend(plain(&self.names));
+        lines.extend(plain(&self.phones));
+        lines.sort_unstable();
+        let mut text = lines.join("\n");
+        text.push('\n');
+        text
+    }
+
     /// SHA-256 over the entries, whatever their order, comments and spelling in the file.
     fn digest(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
@@ -170,6 +190,15 @@ impl List {
         }
         hasher.finalize().into()
     }
+}
+
+/// A list file that a policy has read.
+#[derive(Debug, Clone)]
+pub struct ListFile {
+    /// SHA-256 over its entries, whatever their order.
+    pub digest: PolicyHash,
+    /// Its entries.
+    pub list: Arc<List>,
 }
 
 /// The lists of one policy file.
@@ -284,13 +313,17 @@ impl<'a> Shelf<'a> {
         Some(list)
     }
 
-    /// The files that were read and what they contain, for the policy's hash.
-    pub fn digests(&self) -> BTreeMap<String, [u8; 32]> {
+    /// The files that were read, by path as it is written.
+    pub fn files(&self) -> BTreeMap<String, ListFile> {
         let files = self.files.borrow();
         let read = files
             .iter()
             .filter_map(|(path, list)| Some((path, list.as_ref()?)));
-        read.map(|(path, list)| (path.clone(), list.digest()))
+        let file = |list: &Arc<List>| ListFile {
+            digest: PolicyHash(list.digest()),
+            list: Arc::clone(list),
+        };
+        read.map(|(path, list)| (path.clone(), file(list)))
             .collect()
     }
 

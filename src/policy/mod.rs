@@ -11,6 +11,7 @@
 //! conditions over three-valued [`truth`]; `evaluate` walks it stage by stage; [`verdict`] is what
 //! comes out.
 
+mod archive;
 pub mod borrowed;
 mod canonical;
 pub mod codes;
@@ -37,10 +38,11 @@ pub mod text;
 pub mod truth;
 pub mod verdict;
 
+pub use archive::{SetPart, restore};
 pub use compiled::{Miss, Mode, Policy, PolicyHash, Role};
 pub use diagnostic::{Diagnostic, Diagnostics, SourceFile};
 pub use facts::{AccountFacts, AccountStatus, Balance, Facts, Loaded, Need, Stage};
 pub use load::{LoadContext, load};
 pub use set::{Asked, PolicySet};
 pub use truth::Truth;
-pub use verdict::{CriterionTrace, Evaluation, PolicyRef, Trace, TraceResult, Verdict};
+pub use verdict::{CriterionTrace, Evaluation, PolicyRef, Said, Trace, TraceResult, Verdict};

@@ -80,13 +80,6 @@ impl PolicySet {
         old.collect()
     }
 
-    /// The text of each policy, to be archived under its hash.
-    pub fn sources(&self) -> impl Iterator<Item = (PolicyHash, &str)> {
-        self.policies
-            .iter()
-            .map(|policy| (policy.hash, policy.source.text.as_str()))
-    }
-
     /// Decides, or says which facts are missing. Guardrails that match are all asked; of the other
     /// policies that match, the one with the highest priority, then the closest match, decides.
     pub fn evaluate(&self, facts: &Facts) -> Evaluation {

@@ -59,6 +59,38 @@ pub struct Verdict {
     pub codes: Vec<String>,
 }
 
+/// What a verdict says, without what is stored of it elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// As [`Verdict::outcome`].
+    pub outcome: Outcome,
+    /// As [`Verdict::message`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// As [`Verdict::note`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// As [`Verdict::failed`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<String>,
+    /// As [`Verdict::hold_expiry_ms`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_expiry_ms: Option<i64>,
+}
+
+impl Verdict {
+    /// What it says, to be stored beside its policy, its terms and its trace.
+    pub fn said(&self) -> Said {
+        Said {
+            outcome: self.outcome,
+            message: self.message.clone(),
+            note: self.note.clone(),
+            failed: self.failed.clone(),
+            hold_expiry_ms: self.hold_expiry_ms,
+        }
+    }
+}
+
 /// How a verdict came about: every criterion of every policy that was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,27 +1,22 @@
-//! Decisions, one for each revision and round, and the policies they were made by.
+//! Decisions, one for each revision and round.
 
 use super::backend::{Row, Sql, Tx};
 use super::error::StorageError;
 use super::records::{Decision, DecisionFilter, DecisionRow, DecisionStory, NewDecision, Posted};
 use super::words::{from_json, from_word, json};
-use crate::domain::clock::Timestamp;
 use crate::domain::ids::{DecisionId, UnitKey};
 
 const INSERT: Sql = Sql::same(
     "INSERT INTO decision (chain_id, source, uid, seat, start_at, end_at, round, outcome, decided_by,
          policy_id, policy_hash, message, note, unit, cost, terms, facts, trace, decided_at,
-         engine)
+         engine, set_hash, verdict)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-         $20)
+         $20, $21, $22)
      ON CONFLICT (source, uid, seat, start_at, end_at, round) DO NOTHING RETURNING id",
 ).in_sets();
-const ARCHIVE: Sql = Sql::same(
-    "INSERT INTO policy_text (hash, name, text, first_used_at) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (hash) DO NOTHING",
-)
-.in_sets();
 const STORY: Sql = Sql::same(
-    "SELECT policy_id, policy_hash, note, facts, trace, engine FROM decision WHERE id = $1",
+    "SELECT policy_id, policy_hash, note, facts, trace, engine, set_hash, verdict
+     FROM decision WHERE id = $1",
 );
 pub(super) const OF_CHAIN: Sql = Sql::same(
     "SELECT id, uid, seat, start_at, end_at, round, outcome, decided_by, message, terms, decided_at
@@ -89,25 +84,11 @@ impl Tx {
         let insert = insert.bind(json(&new.terms)?);
         let insert = insert.bind(&new.facts).bind(&new.trace);
         let insert = insert.bind(new.decided_at).bind(env!("CARGO_PKG_VERSION"));
+        let insert = insert.bind(&new.set_hash).bind(&new.verdict);
         match insert.optional().await? {
             Some(row) => Ok(Posted::New(row.get("id")?)),
             None => Ok(Posted::Duplicate),
         }
-    }
-
-    /// Keeps the text of a policy that decides, once for each hash.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn archive_policy(
-        &mut self,
-        hash: &str,
-        name: &str,
-        text: &str,
-        now: Timestamp,
-    ) -> Result<(), StorageError> {
-        let insert = self.query(ARCHIVE).bind(hash).bind(name).bind(text);
-        insert.bind(now).run().await.map(drop)
     }
 
     /// How a decision came about.
@@ -127,6 +108,8 @@ impl Tx {
                 facts: row.get("facts")?,
                 trace: row.get("trace")?,
                 engine: row.get("engine")?,
+                set_hash: row.get("set_hash")?,
+                verdict: row.get("verdict")?,
             })
         })
         .transpose()

@@ -17,6 +17,7 @@
 //! and one statement for what many of them ask (`backend::desk`, `backend::sets`).
 
 mod accounts;
+mod archive;
 mod audit;
 mod backend;
 mod backup;

@@ -199,6 +199,10 @@ pub struct NewDecision {
     pub facts: String,
     /// How the decision came about, as JSON.
     pub trace: String,
+    /// The hash of the set of policies that was in force; `None` if none was asked.
+    pub set_hash: Option<String>,
+    /// What they said, as JSON, before price, host and series had their word; `None` as before.
+    pub verdict: Option<String>,
     /// When, by our clock.
     pub decided_at: Timestamp,
 }
@@ -278,6 +282,11 @@ pub struct DecisionStory {
     pub trace: String,
     /// The version of bookgate that decided.
     pub engine: String,
+    /// The hash of the set of policies that was in force; `None` if none was asked, or if it was decided
+    /// before such was kept.
+    pub set_hash: Option<String>,
+    /// What they said, as JSON; `None` as before.
+    pub verdict: Option<String>,
 }
 
 /// A worker's right to a chain. Nothing about a chain is changed without one.

@@ -2,8 +2,9 @@
 //! it. Found and removed are two questions, because the search goes through a table and must not hold
 //! up those who write; removing asks again whether the row may go.
 //!
-//! Kept for ever: the ledger, decisions with their facts and traces, policies, the line of each
-//! booking, chains and their keys. What the webhooks said of a chain and the calls made for it may go
+//! Kept for ever: the ledger, decisions with their facts and traces, and with that all that they were made
+//! from and what shadows said (policies, their sets and lists), the line of each booking, chains and their
+//! keys. What the webhooks said of a chain and the calls made for it may go
 //! once all its bookings are long over and settled; in their place stays how each of them stood
 //! ([`Closed`]), so that an old webhook that comes again finds them closed.
 

@@ -50,11 +50,13 @@ macro_rules! table {
 
 /// All of them, each after those it refers to. `instance` and `job` stay behind: they are about daemons
 /// on this very database.
-pub(super) const TABLES: [Table; 21] = [
+pub(super) const TABLES: [Table; 24] = [
     table!("unit" by "code", numbers "scale", texts "code", blobs),
     table!("source" by "name", numbers "first_seen_at" "surveyed_at" "failing_since",
         texts "name" "reread_after", blobs),
     table!("policy_text" by "hash", numbers "first_used_at", texts "hash" "name" "text", blobs),
+    table!("policy_set" by "hash", numbers "first_used_at", texts "hash" "parts", blobs),
+    table!("policy_list" by "digest", numbers "first_used_at", texts "digest" "entries", blobs),
     table!("chain" by "id",
         numbers "id" "merged_into" "version" "due_at" "lease_fence" "lease_until" "created_at"
             "updated_at",
@@ -67,8 +69,10 @@ pub(super) const TABLES: [Table; 21] = [
     table!("decision" by "id",
         numbers "id" "chain_id" "start_at" "end_at" "round" "cost" "decided_at",
         texts "source" "uid" "seat" "outcome" "decided_by" "policy_id" "policy_hash" "message"
-            "note" "unit" "terms" "facts" "trace" "engine",
+            "note" "unit" "terms" "facts" "trace" "engine" "set_hash" "verdict",
         blobs),
+    table!("shadow_verdict" by "decision_id, policy_id", numbers "decision_id" "cost",
+        texts "policy_id" "policy_hash" "outcome" "failed" "message" "note" "unit" "trace", blobs),
     table!("command" by "id",
         numbers "id" "chain_id" "decision_id" "number" "tries" "due_at" "created_at"
             "finished_at" "purged_at",

@@ -10,6 +10,7 @@ mod clock_steps;
 mod demo;
 mod disk_full;
 mod down;
+mod explaining;
 mod faults;
 mod harness;
 mod instances;

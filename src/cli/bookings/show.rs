@@ -27,7 +27,7 @@ pub(super) fn print(view: &BookingView, out: &mut dyn Write) -> anyhow::Result<(
         )?;
     }
     for decision in &view.decisions {
-        print_decision(decision, out)?;
+        print_decision(decision, true, out)?;
     }
     for hold in &view.holds {
         print_hold(hold, out)?;
@@ -60,7 +60,12 @@ fn booking(line: &BookingLine, out: &mut dyn Write) -> io::Result<()> {
     field(out, 2, "end", &at(line.end))
 }
 
-fn print_decision(decision: &DecisionView, out: &mut dyn Write) -> anyhow::Result<()> {
+/// Writes a decision, and if wanted what each criterion said.
+pub(super) fn print_decision(
+    decision: &DecisionView,
+    with_trace: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let by = match &decision.policy {
         Some(policy) => format!("{} `{policy}`", decision.decided_by),
         None => decision.decided_by.clone(),
@@ -81,6 +86,9 @@ fn print_decision(decision: &DecisionView, out: &mut dyn Write) -> anyhow::Resul
         if let Some(text) = text {
             field(out, 2, label, text)?;
         }
+    }
+    if !with_trace {
+        return Ok(());
     }
     let trace: Trace = serde_json::from_str(decision.trace.get())
         .with_context(|| format!("the trace of decision {} cannot be read", decision.id))?;

@@ -1,7 +1,7 @@
 //! `policy explain`: what the policies say of a webhook, step by step, for people who do not program.
 //! Nothing is stored, decided or told.
 
-mod print;
+pub(in crate::cli) mod print;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -13,6 +13,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
+use self::print::{Subject, print};
 use crate::app::{check_policies, storage_settings};
 use crate::cli::{Context, UsageError, print_json, reach};
 use crate::domain::account::AccountStatus;
@@ -20,9 +21,8 @@ use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::clock::{Clock, Timestamp, plus_ms};
 use crate::domain::event::BookingEvent;
 use crate::domain::ids::SourceName;
-use crate::gate::{Explained, explain};
+use crate::gate::{Explained, PolicyAsked, asked, explain};
 use crate::policy::facts::{AccountFacts, Balance, Facts, Loaded, Need};
-use crate::policy::{Miss, Mode, Policy, PolicySet};
 use crate::provider::registry::{self, Calling, PROVIDERS, Setup};
 use crate::provider::{Parsed, Provider, RawDelivery};
 use crate::settings::{Extent, Settings};
@@ -74,20 +74,7 @@ struct Story<'a> {
     time_from: &'static str,
     /// Where the account comes from.
     account_from: String,
-    policies: Vec<Asked<'a>>,
-}
-
-/// A policy, and whether it was asked.
-#[derive(Serialize)]
-struct Asked<'a> {
-    id: &'a str,
-    title: &'a str,
-    /// Whether it has a word.
-    asked: bool,
-    /// Why (not).
-    why: String,
-    #[serde(skip)]
-    policy: &'a Policy,
+    policies: Vec<PolicyAsked>,
 }
 
 /// Explains.
@@ -141,7 +128,14 @@ pub(super) fn run(args: &ExplainArgs, json: bool, context: &mut Context<'_>) -> 
     if json {
         return print_json(&as_json(&story, &explained), context);
     }
-    print::print(&story, &explained, &settings.units, &mut *context.out)
+    let subject = Subject {
+        happened: Some(format!("{} ({provider})", event.kind.as_str())),
+        time_from,
+        account_from: &story.account_from,
+        asked: &story.policies,
+        set: Some(&set),
+    };
+    print(&subject, &explained, &settings.units, &mut *context.out)
 }
 
 fn as_json(story: &Story<'_>, explained: &Explained) -> serde_json::Value {
@@ -326,63 +320,4 @@ fn balances(
         Ok((unit.code.clone(), balance))
     };
     given.iter().map(one).collect()
-}
-
-/// All policies, and which of them have a word.
-fn asked<'p>(set: &'p PolicySet, facts: &Facts) -> Vec<Asked<'p>> {
-    let chosen = set.asked(facts);
-    let is = |policy: &Policy, other: Option<&Policy>| other.is_some_and(|one| one.id == policy.id);
-    let line = |policy: &'p Policy| {
-        let guards = chosen.guardrails.iter().any(|one| one.id == policy.id);
-        let (decides, ties) = (is(policy, chosen.deciding), is(policy, chosen.tied));
-        let (asked, why) = match (policy.mode, policy.matching.miss(facts)) {
-            (Mode::Off, _) => (false, "is switched off (mode = \"off\")".to_owned()),
-            (Mode::Shadow, _) => (false, "is only tried out (mode = \"shadow\")".to_owned()),
-            (Mode::Enforce, Some(miss)) => {
-                (false, format!("does not apply: {}", missed(policy, miss)))
-            }
-            (Mode::Enforce, None) if guards => (
-                true,
-                "applies, as a guardrail: it can only refuse".to_owned(),
-            ),
-            (Mode::Enforce, None) if ties || (decides && chosen.tied.is_some()) => (
-                false,
-                "applies, but another one does with the same rank".to_owned(),
-            ),
-            (Mode::Enforce, None) if decides => (true, "applies, and decides".to_owned()),
-            (Mode::Enforce, None) => (false, "applies, but a higher one decides".to_owned()),
-        };
-        Asked {
-            id: &policy.id,
-            title: &policy.title,
-            asked,
-            why,
-            policy,
-        }
-    };
-    set.policies().map(line).collect()
-}
-
-fn missed(policy: &Policy, miss: Miss) -> String {
-    let matching = &policy.matching;
-    match miss {
-        Miss::Source => format!("it is for the source {}", matching.sources.join(", ")),
-        Miss::EventType => {
-            let ids = matching.event_type_ids.iter().map(ToString::to_string);
-            let all: Vec<_> = matching
-                .event_type_slugs
-                .iter()
-                .cloned()
-                .chain(ids)
-                .collect();
-            format!("it is for the event type {}", all.join(", "))
-        }
-        Miss::Metadata => {
-            let pairs = matching.metadata.iter();
-            let all: Vec<_> = pairs
-                .map(|(key, value)| format!("{key} = {value}"))
-                .collect();
-            format!("it is for bookings with {}", all.join(", "))
-        }
-    }
 }

@@ -23,7 +23,6 @@ fn text() -> String {
     let decided = Decided {
         outcome: Decision::Accept,
         policy: None,
-        policy_hash: None,
     };
     metrics.decided(&source, &decided);
     metrics.circuit(&source, true);

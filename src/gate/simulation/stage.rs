@@ -12,6 +12,7 @@ use crate::domain::booking::Party;
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
+use crate::gate::archive::Archive;
 use crate::gate::give_way::GiveWay;
 use crate::gate::metrics::{CallMeter, Metrics, Scrapes};
 use crate::gate::notices::Notices;
@@ -129,7 +130,7 @@ pub(super) fn gate(
             StartingPolicies::unchanging(Arc::clone(&stage.policies)),
             clock.now(),
         ),
-        archive: super::super::archive::Archive::default(),
+        archive: Archive::with(stage.policies.hash()),
         sources: [(SOURCE.to_owned(), source)].into(),
         clock: Arc::clone(clock),
         metrics: Metrics::new(&CallMeter::default()),

@@ -98,6 +98,11 @@ fn bookings() -> Vec<Entry> {
             .path("source", source()).path("reference", reference())
             .takes("DecisionOrder", &json!({ "accept": false, "reason": "We are closed that week." }))
             .missing().conflicts().answers("Booking")),
+        at("/v1/bookings/{source}/{reference}/explanation",
+            get("explainBooking", "bookings", "What was decided on a booking, and that it comes out the same")
+            .about("Told from what was kept with each decision, and decided again from that: `remade` says \
+                    whether verdict and trace are the same, and if not, what differs.")
+            .path("source", source()).path("reference", reference()).missing().answers("Explanation")),
         at("/v1/decisions", get("listDecisions", "bookings", "Decisions, newest first")
             .query("source", text("Of this source", "club"))
             .query("outcome", outcomes())

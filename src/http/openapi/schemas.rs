@@ -35,6 +35,9 @@ const WORDS: &[(&str, &[&str])] = &[
 const BOOKING_LINE: &str = "source text, uid text, seat text?, booking_id whole?, status Standing,
     outcome Outcome?, settled switch, booker text?, event_type text?, start time?, end time?,
     updated_at time";
+const DECISION: &str = "id whole, unit text, round whole, outcome Outcome, decided_by text,
+    policy text?, policy_hash text?, message text?, note text?, cost amount?, unit_of_cost text?,
+    decided_at time, engine text, trace [Criterion], facts any";
 const DELIVERY: &str =
     "id whole, source text, received_at time, state DeliveryState, trigger text?,
     note text?, filed_at time?, replayed_at time?, body_bytes whole?";
@@ -74,13 +77,25 @@ const SHAPES: &[(&str, &[&str])] = &[
         by booker|host?, reason text?",
         ],
     ),
+    ("Decision", &[DECISION]),
     (
-        "Decision",
+        "Explanation",
+        &[BOOKING_LINE, "decisions [DecisionExplained]"],
+    ),
+    (
+        "DecisionExplained",
         &[
-            "id whole, unit text, round whole, outcome Outcome, decided_by text, policy text?,
-        policy_hash text?, message text?, note text?, cost amount?, unit_of_cost text?,
-        decided_at time, engine text, trace [Criterion], facts any",
+            DECISION,
+            "set_hash text?, policies [PolicyAsked], remade Remade",
         ],
+    ),
+    (
+        "PolicyAsked",
+        &["id text, title text, asked switch, why text"],
+    ),
+    (
+        "Remade",
+        &["result same|differs|impossible|not_by_policy, engine text, why [text]"],
     ),
     (
         "DecisionLine",
@@ -313,6 +328,16 @@ const SAID: &[(&str, &str, &str)] = &[
         "Decision",
         "trace",
         "What the policies said, criterion by criterion",
+    ),
+    (
+        "DecisionExplained",
+        "set_hash",
+        "All policies that were in force, by their meaning",
+    ),
+    (
+        "Remade",
+        "why",
+        "What differs, or why it cannot be made again",
     ),
     ("Job", "report", "What the last run did"),
 ];

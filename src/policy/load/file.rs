@@ -95,6 +95,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
     file.finish();
     shelf.report_unused();
     let header = header.filter(|_| !sink.has_errors())?;
+    let lists = shelf.files();
     let policy = Policy {
         id: header.id.value.into(),
         title: header.title,
@@ -115,7 +116,8 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
         groups: conditions.groups,
         order: conditions.order,
         tests: tests.len(),
-        hash: canonical::hash(root, &shelf.digests()),
+        hash: canonical::hash(root, &lists),
+        lists,
         source: Arc::clone(sink.source()),
         id_span: header.id.span,
     };

@@ -21,6 +21,8 @@ use super::lists::ReadList;
 use super::set::PolicySet;
 use crate::domain::amount::{Unit, UnitCode};
 
+use join::Draft;
+
 /// The largest policy file, in bytes.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// The most policy files.
@@ -52,6 +54,26 @@ pub fn load(
     files: Vec<SourceFile>,
     context: &LoadContext<'_>,
 ) -> Result<(PolicySet, Diagnostics), Diagnostics> {
+    read_and_join(files, context, true)
+}
+
+/// As [`load`], for policies that were in force once: what their tests say of the program that reads them
+/// today does not matter.
+///
+/// # Errors
+/// All diagnostics, if any of them is an error.
+pub fn load_untested(
+    files: Vec<SourceFile>,
+    context: &LoadContext<'_>,
+) -> Result<PolicySet, Diagnostics> {
+    read_and_join(files, context, false).map(|(set, _)| set)
+}
+
+fn read_and_join(
+    files: Vec<SourceFile>,
+    context: &LoadContext<'_>,
+    tested: bool,
+) -> Result<(PolicySet, Diagnostics), Diagnostics> {
     let (mut drafts, mut diagnostics) = (Vec::new(), Vec::new());
     for (index, file) in files.into_iter().enumerate() {
         let source = Arc::new(file);
@@ -63,6 +85,11 @@ pub fn load(
         let (draft, found) = file::read(&source, context);
         drafts.extend(draft);
         diagnostics.extend(found);
+    }
+    if !tested {
+        drafts
+            .iter_mut()
+            .for_each(|draft: &mut Draft| draft.tests.clear());
     }
     let complete = !diagnostics.iter().any(Diagnostic::is_error);
     let (policies, found) = join::join(drafts, complete);

@@ -63,10 +63,5 @@ fn the_set_has_a_hash_of_its_own_that_does_not_depend_on_the_order_of_files() {
     let (one, two) = (policies(&[TEXT, &other]), policies(&[&other, TEXT]));
     assert_eq!(one.hash(), two.hash());
     assert_ne!(one.hash(), policies(&[TEXT]).hash());
-    let archived: Vec<_> = one
-        .sources()
-        .map(|(hash, text)| (hash, text.len()))
-        .collect();
-    assert_eq!(archived.len(), 2);
     assert!(load_texts(&[]).is_ok());
 }

@@ -1,5 +1,6 @@
 //! Tests of the room as a whole: from text to verdict.
 
+mod archive;
 mod borrowing;
 mod composition;
 mod evaluation;

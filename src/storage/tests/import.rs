@@ -39,6 +39,8 @@ async fn fill(folder: &std::path::Path) -> StorageSettings {
             tx.put_bookings(request.chain, &[line]).await?;
         }
         tx.archive_policy("h1", "members.toml", "schema = 1\n", at(1)).await?;
+        tx.archive_list("l1", Some("ada@example.org\n"), at(1)).await?;
+        tx.archive_set("s1", "[]", at(1)).await?;
     })
     .unwrap();
     // The last id of all is taken and gone: it must not come again.

@@ -201,6 +201,8 @@ fn decision(chain: ChainId, uid: &str, cost: i64) -> NewDecision {
         },
         facts: r#"{"now":1}"#.to_owned(),
         trace: r#"["passed"]"#.to_owned(),
+        set_hash: Some("s1".to_owned()),
+        verdict: Some(r#"{"outcome":"accept"}"#.to_owned()),
         decided_at: at(5),
     }
 }

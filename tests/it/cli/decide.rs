@@ -47,6 +47,18 @@ async fn what_is_left_to_a_person_is_listed_and_decided() {
     );
     let told = decide(&uids[1], &[&refuse[..], &["--json"]].concat()).json();
     assert_eq!(told["outcome"], "reject");
+    let told = home
+        .run(&["bookings", "explain", "calcom", &uids[0]])
+        .done();
+    for part in [
+        "Policy executive-book-club (Executive Book Club sessions)",
+        "does not apply: it is for the event type",
+        "DEFER: a person decides",
+        "Made again from what was kept: the same, bit for bit",
+        "by            person:token:",
+    ] {
+        assert!(told.contains(part), "{part} is missing:\n{told}");
+    }
     let show = ["bookings", "show", "calcom", &uids[1], "--json"];
     home.wait_for(&show, |seen| seen["calls"][0]["state"] == "done");
     let text = home.run(&show[..4]).done();

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::{Asked, Story};
 use crate::cli::text::{field, or_dash, plain, second};
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::decision::Outcome;
-use crate::gate::Explained;
+use crate::gate::{Explained, PolicyAsked};
 use crate::policy::facts::{AccountFacts, Loaded};
-use crate::policy::{CriterionTrace, Policy, TraceResult};
+use crate::policy::{CriterionTrace, Policy, PolicySet, TraceResult};
 
 /// Keys of a criterion in its file that are not what it asks.
 const NOT_ASKED: [&str; 7] = [
@@ -24,37 +23,49 @@ const NOT_ASKED: [&str; 7] = [
 
 type Units = BTreeMap<UnitCode, Unit>;
 
-pub(super) fn print(
-    story: &Story<'_>,
+/// What is explained, and where its parts come from.
+pub(in crate::cli) struct Subject<'a> {
+    /// What happened, and at which provider, if that is still known.
+    pub(in crate::cli) happened: Option<String>,
+    /// Where the time comes from that rules about time go by.
+    pub(in crate::cli) time_from: &'a str,
+    /// Where the account comes from.
+    pub(in crate::cli) account_from: &'a str,
+    /// All policies, and which of them have a word.
+    pub(in crate::cli) asked: &'a [PolicyAsked],
+    /// The policies themselves, if they are to be had.
+    pub(in crate::cli) set: Option<&'a PolicySet>,
+}
+
+/// Writes it all.
+pub(in crate::cli) fn print(
+    subject: &Subject<'_>,
     explained: &Explained,
     units: &Units,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    booking(story, explained, units, out)?;
-    for asked in &story.policies {
-        policy(asked, explained, out)?;
+    booking(subject, explained, units, out)?;
+    for asked in subject.asked {
+        policy(asked, subject.set, explained, out)?;
     }
-    if story.policies.is_empty() {
+    if subject.set.is_some() && subject.asked.is_empty() {
         writeln!(out, "\nThere is no policy.")?;
     }
     outcome(explained, units, out)
 }
 
 fn booking(
-    story: &Story<'_>,
+    subject: &Subject<'_>,
     explained: &Explained,
     units: &Units,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let (facts, event) = (&explained.facts, story.event);
+    let facts = &explained.facts;
     let details = &facts.details;
     writeln!(out, "{}", plain(&format!("{}/{}", facts.source, facts.uid)))?;
-    field(
-        out,
-        2,
-        "happened",
-        &format!("{} ({})", event.kind.as_str(), story.provider),
-    )?;
+    if let Some(happened) = &subject.happened {
+        field(out, 2, "happened", happened)?;
+    }
     let slug = details.event_type_slug.iter();
     let mut names: Vec<_> = slug.chain(&details.event_type_aliases).cloned().collect();
     names.extend(details.event_type_id.map(|id| format!("number {id}")));
@@ -76,13 +87,13 @@ fn booking(
         out,
         2,
         "booked at",
-        &format!("{} ({})", second(facts.now), story.time_from),
+        &format!("{} ({})", second(facts.now), subject.time_from),
     )?;
     let account = match &facts.account {
         Loaded::Not => "not looked at: no policy asks for it".to_owned(),
-        Loaded::Known(None) => format!("none ({})", story.account_from),
+        Loaded::Known(None) => format!("none ({})", subject.account_from),
         Loaded::Known(Some(account)) => {
-            format!("{} ({})", has(account, units), story.account_from)
+            format!("{} ({})", has(account, units), subject.account_from)
         }
         Loaded::Failed(why) => format!("not known: {why}"),
     };
@@ -106,7 +117,12 @@ fn has(account: &AccountFacts, units: &Units) -> String {
     format!("{}, {balances}", account.status.as_str())
 }
 
-fn policy(asked: &Asked<'_>, explained: &Explained, out: &mut dyn Write) -> anyhow::Result<()> {
+fn policy(
+    asked: &PolicyAsked,
+    set: Option<&PolicySet>,
+    explained: &Explained,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     writeln!(
         out,
         "\n{}",
@@ -121,13 +137,19 @@ fn policy(asked: &Asked<'_>, explained: &Explained, out: &mut dyn Write) -> anyh
     if mine.peek().is_none() {
         field(out, 2, "", "It asks nothing.")?;
     }
+    let mut policies = set.into_iter().flat_map(PolicySet::policies);
+    let policy = policies.find(|policy| *policy.id == *asked.id);
     for one in mine {
-        criterion(one, asked.policy, out)?;
+        criterion(one, policy, out)?;
     }
     Ok(())
 }
 
-fn criterion(one: &CriterionTrace, policy: &Policy, out: &mut dyn Write) -> anyhow::Result<()> {
+fn criterion(
+    one: &CriterionTrace,
+    policy: Option<&Policy>,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let result = match one.result {
         TraceResult::Pass => "passed",
         TraceResult::Fail => "NOT PASSED",
@@ -145,7 +167,7 @@ fn criterion(one: &CriterionTrace, policy: &Policy, out: &mut dyn Write) -> anyh
         (false, false) => "",
     };
     field(out, 2, result, &format!("{title}{rests}"))?;
-    if let Some(wanted) = wanted(policy, &one.id) {
+    if let Some(wanted) = policy.and_then(|policy| wanted(policy, &one.id)) {
         field(out, 16, "asks", &wanted)?;
     }
     if one.result == TraceResult::NotEvaluated {
