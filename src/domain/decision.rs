@@ -17,6 +17,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Accept, Self::Reject, Self::Defer];
+
     /// The outcome as it is written in answers and in the database.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -9,6 +9,7 @@ use super::metrics::Decided;
 use super::notices::Watched;
 use super::others::{self, Around};
 use super::payer::{Payer, Spare, account, has_price, payer, payer_with, returning, unpaid};
+use super::shadows;
 use super::written::Written;
 use crate::domain::booking::Details;
 use crate::domain::chain::{ChainRecord, Decider, Hold};
@@ -19,7 +20,7 @@ use crate::domain::plan::{Deciding, How};
 use crate::domain::timeline::{Timeline, Unit};
 use crate::policy::facts::{Facts, Loaded, Need};
 use crate::policy::{Evaluation, PolicySet, Verdict};
-use crate::storage::records::{HoldRequest, NewDecision, Posted};
+use crate::storage::records::{HoldRequest, NewDecision, Posted, ShadowVerdict};
 use crate::storage::{LedgerError, StorageError, Tx};
 
 const BY_HOST: &str = "the host confirmed it, and the booker's credit did not suffice";
@@ -35,6 +36,8 @@ pub(super) struct Judgement {
     pub(super) terms: Terms,
     pub(super) facts: String,
     pub(super) payer: Option<Payer>,
+    /// What policies that are only watched would have made of it.
+    pub(super) shadows: Vec<ShadowVerdict>,
 }
 
 /// Makes one decision, of one unit or of a whole series: all or none. Returns what was decided, to be
@@ -95,9 +98,16 @@ pub(super) async fn decide(
         let Posted::New(id) = tx.insert_decision(&decision).await? else {
             continue;
         };
+        for shadow in &judgement.shadows {
+            tx.insert_shadow_verdict(id, shadow).await?;
+        }
+        let shadows = judgement.shadows.iter();
         decided.push(Decided {
             outcome: judgement.outcome,
             policy: decision.policy_id.clone(),
+            shadows: shadows
+                .map(|shadow| (shadow.policy.clone(), shadow.outcome))
+                .collect(),
         });
         tracing::info!(
             booking.r#ref = %format_args!("{}/{}", record.source, unit.key),
@@ -154,6 +164,21 @@ fn asked(
     }
 }
 
+/// Loads what a policy asks for, as far as it is to be had here.
+pub(super) async fn load(
+    tx: &mut Tx,
+    (around, spare): (&Around<'_>, &Spare),
+    need: &Need,
+    facts: &mut Facts,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    if *need == Need::Account {
+        let owner = facts.details.booker.email.clone();
+        facts.account = Loaded::Known(account(tx, owner.as_ref(), spare).await?);
+    }
+    others::load(tx, around, need, facts, now).await
+}
+
 async fn judge(
     tx: &mut Tx,
     policies: &PolicySet,
@@ -168,10 +193,7 @@ async fn judge(
             Evaluation::Decided(verdict) => break verdict,
             Evaluation::Needs(needs) => {
                 for need in &needs {
-                    if *need == Need::Account {
-                        facts.account = Loaded::Known(account(tx, owner.as_ref(), spare).await?);
-                    }
-                    others::load(tx, around, need, &mut facts, now).await?;
+                    load(tx, (around, spare), need, &mut facts, now).await?;
                 }
             }
         }
@@ -186,6 +208,14 @@ async fn judge(
             facts.account = Loaded::Known(known);
             payer
         }
+    };
+    let shadows = match deciding.how {
+        How::Policy => {
+            let about = (around, spare, deciding.refusal_defers);
+            shadows::watch(tx, policies, &mut facts, about, now).await?
+        }
+        // Whatever policies say, it makes no difference.
+        How::HostConfirm | How::Defer(_) | How::Carry(_) => Vec::new(),
     };
     let by_host = deciding.how == How::HostConfirm;
     let (outcome, message, note) = match by_host {
@@ -204,6 +234,7 @@ async fn judge(
         facts: to_json(&facts),
         payer,
         verdict: Some(verdict),
+        shadows,
     };
     if unit.ask.is_some_and(|ask| ask.provider_time.is_none()) {
         let note = "the provider gave no time; rules about time used ours";
@@ -263,6 +294,7 @@ async fn carried(
         terms,
         facts: "{}".to_owned(),
         payer,
+        shadows: Vec::new(),
     })
 }
 

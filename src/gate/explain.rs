@@ -87,7 +87,7 @@ pub fn asked(set: &PolicySet, facts: &Facts) -> Vec<PolicyAsked> {
         let (decides, ties) = (is(policy, chosen.deciding), is(policy, chosen.tied));
         let (asked, why) = match (policy.mode, policy.matching.miss(facts)) {
             (Mode::Off, _) => (false, "is switched off (mode = \"off\")".to_owned()),
-            (Mode::Shadow, _) => (false, "is only tried out (mode = \"shadow\")".to_owned()),
+            (Mode::Shadow, _) => (false, "is only watched (mode = \"shadow\")".to_owned()),
             (Mode::Enforce, Some(miss)) => {
                 (false, format!("does not apply: {}", missed(policy, miss)))
             }

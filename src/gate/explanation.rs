@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::decide::to_json;
 use super::explain::{Explained, PolicyAsked, asked};
-use super::query::{line, no_booking, story};
+use super::query::{Told, line, no_booking, story};
 use super::views::{BookingLine, DecisionView};
 use super::{Desk, GateError};
 use crate::domain::chain::{Decider, Decision};
@@ -118,13 +118,13 @@ impl Desk {
                 let record = tx.load_chain(row.chain).await?;
                 let (mut stories, mut sets) = (Vec::new(), BTreeMap::new());
                 for decision in record.map(|record| record.decisions).unwrap_or_default() {
-                    let story = story(tx, &decision).await?;
-                    if let Some(hash) = &story.set_hash
+                    let told = story(tx, &decision).await?;
+                    if let Some(hash) = &told.0.set_hash
                         && !sets.contains_key(hash)
                     {
                         sets.insert(hash.clone(), kept_set(tx, hash).await?);
                     }
-                    stories.push((decision, story));
+                    stories.push((decision, told));
                 }
                 Ok((line(row), stories, sets))
             })
@@ -137,7 +137,7 @@ impl Desk {
                 .into_iter()
                 .map(|(hash, kept)| (hash, kept.restore(&desk)))
                 .collect();
-            let of = |(decision, story)| desk.decision_explained(&decision, story, &sets);
+            let of = |(decision, told)| desk.decision_explained(&decision, told, &sets);
             stories.into_iter().map(of).collect()
         });
         let decisions: Result<_, GateError> = match explaining.await {
@@ -151,17 +151,18 @@ impl Desk {
     fn decision_explained(
         &self,
         decision: &Decision,
-        story: DecisionStory,
+        told: Told,
         sets: &BTreeMap<String, Restored>,
     ) -> Result<DecisionExplained, GateError> {
+        let story = &told.0;
         let restored = story.set_hash.as_ref().and_then(|hash| sets.get(hash));
-        let explained = stored(decision, &story);
+        let explained = stored(decision, story);
         let remade = match (&decision.decider, &explained) {
             (Decider::Carried | Decider::Person(_), _) => {
                 Remade::of(Recomputed::NotByPolicy, Vec::new())
             }
             (_, Err(why)) => Remade::of(Recomputed::Impossible, vec![why.clone()]),
-            (_, Ok(before)) => remake(before, &story, restored),
+            (_, Ok(before)) => remake(before, story, restored),
         };
         let (set, explained) = (restored.and_then(|set| set.as_ref().ok()), explained.ok());
         let policies = match (set, &explained) {
@@ -174,7 +175,7 @@ impl Desk {
             policies,
             remade,
             explained,
-            decision: self.decision_view(decision, story)?,
+            decision: self.decision_view(decision, told)?,
         })
     }
 }

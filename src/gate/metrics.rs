@@ -56,6 +56,16 @@ pub(super) struct Decided {
     pub(super) outcome: Decision,
     /// The policy's id; `None` if none spoke.
     pub(super) policy: Option<String>,
+    /// What policies that are only watched would have decided, by their ids.
+    pub(super) shadows: Vec<(String, Decision)>,
+}
+
+/// What a policy in shadow would have decided, and what was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Watched {
+    policy: String,
+    enforced: &'static str,
+    shadow: &'static str,
 }
 
 /// A source, and the kind of event that it told of.
@@ -96,6 +106,7 @@ pub(super) struct Metrics {
     filed: Family<Told, Counter>,
     filed_seconds: Times,
     decided: Family<DecidedBy, Counter>,
+    shadow_decisions: Family<Watched, Counter>,
     attempts: Family<Outcome, Counter>,
     retries: Family<Of, Counter>,
     dead_letters: Family<Of, Counter>,
@@ -116,6 +127,14 @@ pub(super) struct Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn watched(policy: &str, enforced: Decision, shadow: Decision) -> Watched {
+    Watched {
+        policy: policy.to_owned(),
+        enforced: enforced.as_str(),
+        shadow: shadow.as_str(),
     }
 }
 
@@ -157,6 +176,7 @@ impl Metrics {
             filed: Family::default(),
             filed_seconds: Family::new_with_constructor(long_times),
             decided: Family::default(),
+            shadow_decisions: Family::default(),
             attempts: Family::default(),
             retries: Family::default(),
             dead_letters: Family::default(),
@@ -199,6 +219,8 @@ impl Metrics {
         );
         let help = "Decisions by outcome (accept, reject, defer) and policy, - where none spoke";
         to.register("decisions", help, self.decided.clone());
+        let help = "What policies in shadow would have decided, beside what was decided";
+        to.register("shadow_decisions", help, self.shadow_decisions.clone());
         let help = "Attempts to tell the provider, by how they ended";
         to.register("attempts", help, self.attempts.clone());
         let help = "Attempts that were not the first of their command";
@@ -303,12 +325,21 @@ impl Metrics {
         for source in sources {
             let ids = set.policies().map(|policy| Some(policy.id.to_string()));
             for policy in ids.chain([None]) {
-                for outcome in [Decision::Accept, Decision::Reject, Decision::Defer] {
+                for outcome in Decision::ALL {
                     let decided = Decided {
                         outcome,
                         policy: policy.clone(),
+                        shadows: Vec::new(),
                     };
                     self.of_decision(source, &decided);
+                }
+            }
+        }
+        for policy in set.shadows() {
+            for enforced in Decision::ALL {
+                for shadow in Decision::ALL {
+                    let watched = watched(&policy.id, enforced, shadow);
+                    expect(&self.shadow_decisions, &watched);
                 }
             }
         }
@@ -367,6 +398,10 @@ impl Metrics {
     /// Something was decided, and that is committed.
     pub(super) fn decided(&self, source: &SourceName, decided: &Decided) {
         self.of_decision(source, decided).inc();
+        for (policy, shadow) in &decided.shadows {
+            let watched = watched(policy, decided.outcome, *shadow);
+            self.shadow_decisions.get_or_create(&watched).inc();
+        }
     }
 
     /// An attempt, the `number`th of its command, came to an end.

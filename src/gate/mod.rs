@@ -37,6 +37,7 @@ mod reconcile;
 mod report;
 mod retention;
 mod schedule;
+mod shadows;
 #[cfg(test)]
 mod simulation;
 mod source;
@@ -96,6 +97,7 @@ pub use receive::{Received, Refused};
 pub use reconcile::ReconcileSettings;
 pub use retention::{RetentionLine, RetentionSettings};
 pub use schedule::JobView;
+pub use shadows::ShadowView;
 pub use source::Source;
 pub use status::Overview;
 pub use subscriptions::Keeping;

@@ -127,6 +127,7 @@ pub(super) async fn decide_booking(
         let one = Decided {
             outcome,
             policy: None,
+            shadows: Vec::new(),
         };
         (0..decided).for_each(|_| gate.metrics.decided(&source, &one));
         gate.storage.ring();
@@ -295,6 +296,7 @@ fn judgement(deferred: &Decision, order: &PersonDecides, payer: Option<Payer>) -
         terms: deferred.terms.clone(),
         facts: decide::to_json(&json!({"deferred_by": deferred.id, "price_waived": waived})),
         payer,
+        shadows: Vec::new(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::domain::timeline::Standing;
 use crate::storage::Tx;
 use crate::storage::records::{
     AccountRows, BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DecisionStory,
-    EntryCursor, EntryRow, Violation,
+    EntryCursor, EntryRow, ShadowVerdict, Violation,
 };
 
 /// Rows on a page, if the request does not say.
@@ -198,8 +198,8 @@ impl Desk {
         };
         let mut decisions = Vec::with_capacity(record.decisions.len());
         for decision in &record.decisions {
-            let story = story(tx, decision).await?;
-            decisions.push(self.decision_view(decision, story)?);
+            let told = story(tx, decision).await?;
+            decisions.push(self.decision_view(decision, told)?);
         }
         let rows = tx.bookings_of_chain(chain).await?;
         let entries = tx.entries_of_chain(chain, ENTRIES_MAX).await?;
@@ -218,7 +218,7 @@ impl Desk {
     pub(super) fn decision_view(
         &self,
         decision: &Decision,
-        story: DecisionStory,
+        (story, shadows): Told,
     ) -> Result<DecisionView, GateError> {
         let cost = decision.terms.cost.as_ref();
         Ok(DecisionView {
@@ -236,6 +236,10 @@ impl Desk {
             decided_at: decision.decided_at,
             engine: story.engine,
             trace: RawValue::from_string(story.trace)?,
+            shadows: shadows
+                .into_iter()
+                .map(|shadow| self.shadow_view(shadow))
+                .collect::<Result<_, _>>()?,
             facts: RawValue::from_string(story.facts)?,
         })
     }
@@ -270,10 +274,15 @@ impl Desk {
     }
 }
 
-/// How a decision came about.
-pub(super) async fn story(tx: &mut Tx, decision: &Decision) -> Result<DecisionStory, GateError> {
+/// How a decision came about, and what policies that are only watched would have decided.
+pub(super) type Told = (DecisionStory, Vec<ShadowVerdict>);
+
+/// Reads it.
+pub(super) async fn story(tx: &mut Tx, decision: &Decision) -> Result<Told, GateError> {
     let story = tx.decision_story(decision.id).await?;
-    story.ok_or_else(|| GateError::NotFound(format!("decision {} is gone", decision.id)))
+    let story =
+        story.ok_or_else(|| GateError::NotFound(format!("decision {} is gone", decision.id)))?;
+    Ok((story, tx.shadow_verdicts(decision.id).await?))
 }
 
 fn known_booker(text: &str) -> Result<Owner, GateError> {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::accounts::BalanceView;
+use super::shadows::ShadowView;
 use crate::domain::booking::Party;
 use crate::domain::chain::{AttemptResult, CommandState, HoldState, Purpose};
 use crate::domain::clock::Timestamp;
@@ -182,6 +183,8 @@ pub struct DecisionView {
     pub trace: Box<RawValue>,
     /// What they looked at.
     pub facts: Box<RawValue>,
+    /// What policies that are only watched would have decided.
+    pub shadows: Vec<ShadowView>,
 }
 
 /// A command with its attempts.

@@ -85,7 +85,7 @@ codes! {
     BadTemplate = "BG0210", Error, "Braces in a message belong to a placeholder, or are doubled.";
     AcceptsAll = "BG0211", Warning, "A policy has at least one criterion.";
     Tie = "BG0212", Error, "No two enforced policies of equal rank match the same booking.";
-    ShadowNotYet = "BG0213", Warning, "A shadow policy is checked and tested, but not evaluated yet.";
+    ShadowOfNobody = "BG0213", Error, "`shadow_of` names another policy of the same kind.";
     UnreachableRefund = "BG0214", Warning, "Refund lines go from the longest notice to the shortest.";
     NoPrice = "BG0215", Error, "A credit criterion has a price, its own or the policy's.";
     GuardrailPrice = "BG0216", Error, "A guardrail only refuses, so it has no price.";

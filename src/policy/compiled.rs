@@ -71,7 +71,7 @@ pub enum Role {
 pub enum Mode {
     /// It counts.
     Enforce,
-    /// It is checked and tested, and does not count.
+    /// It is asked, and what it says is kept, but it does not count.
     Shadow,
     /// It is checked and tested, and otherwise ignored.
     Off,
@@ -111,6 +111,8 @@ pub struct Policy {
     pub show: Show,
     /// Since when it is only watched, if it says so.
     pub shadow_since: Option<At<Date>>,
+    /// Whose place it would take, while it is only watched.
+    pub shadow_of: Option<At<String>>,
     /// Which bookings it is for.
     pub matching: Matching,
     /// What they cost.

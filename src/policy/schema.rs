@@ -83,6 +83,11 @@ const POLICY: &[Key] = &[
         "Since when it is only watched; a warning after 60 days",
     ),
     Key::new(
+        "shadow_of",
+        Id,
+        "While it is only watched: the policy whose place it would take",
+    ),
+    Key::new(
         "timezone",
         Text,
         "The IANA zone of its days and times of day, such as Europe/London; UTC if left out",

@@ -83,11 +83,28 @@ impl PolicySet {
     /// Decides, or says which facts are missing. Guardrails that match are all asked; of the other
     /// policies that match, the one with the highest priority, then the closest match, decides.
     pub fn evaluate(&self, facts: &Facts) -> Evaluation {
+        self.judge(self.asked(facts), facts)
+    }
+
+    /// As [`PolicySet::evaluate`], as if this policy, which is only watched, were in force. `None` where
+    /// that would change nothing: the booking would not be put to it, nor taken from the policy whose place
+    /// it has.
+    pub fn evaluate_if(&self, shadow: &Policy, facts: &Facts) -> Option<Evaluation> {
+        let asked = self.asked_if(shadow, facts)?;
+        Some(self.judge(asked, facts))
+    }
+
+    /// The policies that are only watched.
+    pub fn shadows(&self) -> impl Iterator<Item = &Policy> {
+        self.policies().filter(|policy| policy.mode == Mode::Shadow)
+    }
+
+    fn judge(&self, asked: Asked<'_>, facts: &Facts) -> Evaluation {
         let Asked {
             guardrails: mut asked,
             deciding,
             tied,
-        } = self.asked(facts);
+        } = asked;
         let note = match (deciding, tied) {
             (Some(first), Some(second)) => format!(
                 "the policies {} and {} claim this booking with the same rank; give one a higher priority",
@@ -105,10 +122,14 @@ impl PolicySet {
 
     /// Whom a booking is put to.
     pub fn asked(&self, facts: &Facts) -> Asked<'_> {
+        self.asked_without(None, facts)
+    }
+
+    fn asked_without(&self, left_out: Option<&str>, facts: &Facts) -> Asked<'_> {
         let mut asked = Asked::default();
         for policy in self
             .policies()
-            .filter(|policy| policy.mode == Mode::Enforce)
+            .filter(|policy| policy.mode == Mode::Enforce && left_out != Some(&*policy.id))
         {
             if asked.tied.is_some() || !policy.matching.covers(facts) {
                 continue;
@@ -125,6 +146,33 @@ impl PolicySet {
         }
         asked
     }
+
+    /// Whom a booking would be put to if a policy that is only watched were in force: without the one
+    /// whose place it takes, and before those of its own rank.
+    fn asked_if<'p>(&'p self, shadow: &'p Policy, facts: &Facts) -> Option<Asked<'p>> {
+        let replaced = shadow.shadow_of.as_ref().map(|of| of.value.as_str());
+        let mut asked = self.asked_without(replaced, facts);
+        let covers = shadow.matching.covers(facts);
+        match shadow.role {
+            Role::Guardrail if covers => {
+                asked.guardrails.push(shadow);
+                asked.guardrails.sort_by(|one, other| one.id.cmp(&other.id));
+            }
+            Role::Deciding
+                if covers
+                    && asked
+                        .deciding
+                        .is_none_or(|first| shadow.rank() >= first.rank()) =>
+            {
+                asked.deciding = Some(shadow);
+                asked.tied = None;
+            }
+            // It is not asked; but who has its place now may be, and would not be any more.
+            _ if !self.asked(facts).has(replaced?) => return None,
+            _ => {}
+        }
+        Some(asked)
+    }
 }
 
 /// The policies that a booking is put to.
@@ -136,4 +184,12 @@ pub struct Asked<'p> {
     pub deciding: Option<&'p Policy>,
     /// Another one of the same rank: then neither decides.
     pub tied: Option<&'p Policy>,
+}
+
+impl Asked<'_> {
+    fn has(&self, id: &str) -> bool {
+        let deciding = self.deciding.iter().chain(&self.tied);
+        let mut all = self.guardrails.iter().chain(deciding);
+        all.any(|policy| *policy.id == *id)
+    }
 }

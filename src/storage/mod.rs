@@ -50,6 +50,7 @@ mod posting;
 pub mod records;
 mod retention;
 mod settings;
+mod shadows;
 #[cfg(test)]
 pub(crate) mod simulated;
 mod sources;

@@ -7,6 +7,7 @@ mod lists;
 mod moving;
 mod notices;
 mod retention;
+mod shadows;
 mod sources;
 mod waiting;
 
@@ -16,6 +17,7 @@ pub use lists::*;
 pub use moving::*;
 pub use notices::*;
 pub use retention::*;
+pub use shadows::*;
 pub use sources::*;
 pub use waiting::*;
 

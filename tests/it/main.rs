@@ -25,6 +25,7 @@ mod reloading;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod secrecy;
+mod shadows;
 mod stories;
 mod survival;
 mod traces;

@@ -87,6 +87,15 @@ pub(super) fn print_decision(
             field(out, 2, label, text)?;
         }
     }
+    for shadow in &decision.shadows {
+        let failed = shadow.failed.join(", ");
+        let because = match failed.is_empty() {
+            true => String::new(),
+            false => format!(" because of {failed}"),
+        };
+        let text = format!("`{}`: {}{because}", shadow.policy, shadow.outcome.as_str());
+        field(out, 2, "in shadow", &text)?;
+    }
     if !with_trace {
         return Ok(());
     }

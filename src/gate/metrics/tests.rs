@@ -23,6 +23,7 @@ fn text() -> String {
     let decided = Decided {
         outcome: Decision::Accept,
         policy: None,
+        shadows: vec![("next".to_owned(), Decision::Accept)],
     };
     metrics.decided(&source, &decided);
     metrics.circuit(&source, true);

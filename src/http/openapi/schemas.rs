@@ -37,7 +37,7 @@ const BOOKING_LINE: &str = "source text, uid text, seat text?, booking_id whole?
     updated_at time";
 const DECISION: &str = "id whole, unit text, round whole, outcome Outcome, decided_by text,
     policy text?, policy_hash text?, message text?, note text?, cost amount?, unit_of_cost text?,
-    decided_at time, engine text, trace [Criterion], facts any";
+    decided_at time, engine text, trace [Criterion], facts any, shadows [ShadowVerdict]";
 const DELIVERY: &str =
     "id whole, source text, received_at time, state DeliveryState, trigger text?,
     note text?, filed_at time?, replayed_at time?, body_bytes whole?";
@@ -87,6 +87,13 @@ const SHAPES: &[(&str, &[&str])] = &[
         &[
             DECISION,
             "set_hash text?, policies [PolicyAsked], remade Remade",
+        ],
+    ),
+    (
+        "ShadowVerdict",
+        &[
+            "policy text, policy_hash text, outcome Outcome, failed [text], message text?,
+        note text?, cost amount?, unit_of_cost text?, trace [Criterion]",
         ],
     ),
     (
@@ -324,6 +331,11 @@ const SAID: &[(&str, &str, &str)] = &[
     ),
     ("RetryOrder", "force", "Also where the booking has begun"),
     ("Decision", "facts", "What the policies looked at"),
+    (
+        "Decision",
+        "shadows",
+        "What policies with `mode = \"shadow\"` would have decided",
+    ),
     (
         "Decision",
         "trace",

@@ -108,6 +108,15 @@ fn decided(decision: &DecisionView, about: &Markup) -> Moment {
             @if let (Some(cost), Some(unit)) = (&decision.cost, &decision.unit_of_cost) {
                 p { "Price: " (cost) " " (unit) "." }
             }
+            @for shadow in &decision.shadows {
+                p {
+                    "Only watched: the policy " strong { (stranger(&shadow.policy)) } " would have said "
+                    (outcome(Some(shadow.outcome)))
+                    @if !shadow.failed.is_empty() {
+                        " because of " (stranger(&shadow.failed.join(", ")))
+                    } "."
+                }
+            }
             (trace(decision))
             p.fine {
                 "Decision " (decision.id) ", round " (decision.round) ", bookgate " (decision.engine)

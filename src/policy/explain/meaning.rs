@@ -66,10 +66,10 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "schema = 1\n[policy]\nid = \"club\"\n[match]\nevent_types = [\"session\"]\n# --- another file ---\nschema = 1\n[policy]\nid = \"clinic\"\n[match]\nevent_types = [\"session\"]\n",
             "schema = 1\n[policy]\nid = \"club\"\n[match]\nevent_types = [\"session\"]\n# --- another file ---\nschema = 1\n[policy]\nid = \"clinic\"\npriority = 10\n[match]\nevent_types = [\"session\"]\n",
         ),
-        Code::ShadowNotYet => toml(
-            "A shadow policy is to be watched beside those that count. This version checks and tests it, and does not ask it about bookings.",
-            "schema = 1\n[policy]\nid = \"club\"\nmode = \"shadow\"\n",
-            "schema = 1\n[policy]\nid = \"club\"\nmode = \"off\"\n",
+        Code::ShadowOfNobody => toml(
+            "A shadow policy is asked as if it stood where the policy in `shadow_of` stands. That has to be another one, and a guardrail only takes a guardrail's place.",
+            "schema = 1\n[policy]\nid = \"club\"\n# --- another file ---\nschema = 1\n[policy]\nid = \"club-next\"\nmode = \"shadow\"\nshadow_of = \"clubb\"\n",
+            "schema = 1\n[policy]\nid = \"club\"\n# --- another file ---\nschema = 1\n[policy]\nid = \"club-next\"\nmode = \"shadow\"\nshadow_of = \"club\"\n",
         ),
         Code::UnreachableRefund => toml(
             "The first line whose notice is met counts. Behind a line that is met earlier, a longer notice is never looked at.",

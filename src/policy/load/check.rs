@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::codes::Code;
 use super::super::compiled::{Mode, Policy, Role};
 use super::super::diagnostic::Diagnostic;
+use super::super::text::{nearest, quote, quote_all};
 
 /// Policies with the same id, and policies that claim the same bookings with the same rank.
 pub(super) fn across(policies: &[Arc<Policy>]) -> Vec<Diagnostic> {
@@ -29,6 +30,48 @@ pub(super) fn across(policies: &[Arc<Policy>]) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+/// Policies in shadow that would take a place that there is not. `policies` are all there are.
+pub(super) fn shadows(policies: &[Arc<Policy>]) -> Vec<Diagnostic> {
+    let watched = policies.iter();
+    let watched = watched.filter(|policy| policy.mode == Mode::Shadow);
+    let wrong = watched.filter_map(|policy| {
+        let of = policy.shadow_of.as_ref()?;
+        let name = quote(&of.value);
+        let found = policies.iter().find(|other| *other.id == *of.value);
+        let wrong = |message: String| {
+            let span = of.span.clone();
+            Diagnostic::new(&policy.source, Code::ShadowOfNobody, span, message)
+        };
+        match found {
+            Some(other) if other.id == policy.id => {
+                let help = "name the policy whose place it would take, or leave `shadow_of` out";
+                Some(wrong(format!("`{}` cannot take its own place", policy.id)).help(help))
+            }
+            Some(other) if other.role != policy.role => {
+                let message = format!("{name} is of another kind");
+                let help =
+                    "a guardrail takes a guardrail's place, a deciding policy a deciding one's";
+                Some(wrong(message).help(help))
+            }
+            Some(_) => None,
+            None => {
+                let names = policies.iter().map(|other| &*other.id);
+                let names: Vec<&str> = names.filter(|name| **name != *policy.id).collect();
+                let known = format!("known: {}", quote_all(names.iter().copied()));
+                let diagnostic = wrong(format!("there is no policy {name}")).help(known);
+                Some(match nearest(&of.value, names.iter().copied()) {
+                    Some(meant) => {
+                        let text = format!("did you mean `{meant}`?");
+                        diagnostic.suggest(of.span.clone(), text, format!("\"{meant}\""))
+                    }
+                    None => diagnostic,
+                })
+            }
+        }
+    });
+    wrong.collect()
 }
 
 fn ties(first: &Policy, second: &Policy) -> bool {

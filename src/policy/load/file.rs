@@ -108,6 +108,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
         priority: header.priority,
         show: header.show,
         shadow_since: header.shadow_since,
+        shadow_of: header.shadow_of,
         matching,
         credits,
         waive_if: conditions.waive_if,

@@ -27,6 +27,7 @@ pub(super) struct Header {
     pub(super) priority: i64,
     pub(super) show: Show,
     pub(super) shadow_since: Option<At<Date>>,
+    pub(super) shadow_of: Option<At<String>>,
 }
 
 /// Reads `[policy]`; `None` without an id.
@@ -45,15 +46,6 @@ pub(super) fn read(table: &Table<'_>) -> Option<Header> {
         ("off", Mode::Off),
     ];
     let mode = table.choice("mode", &modes);
-    if let Some(at) = mode.as_ref().filter(|at| at.value == Mode::Shadow) {
-        let message = "this shadow policy is checked and tested, but not evaluated yet";
-        table.report(
-            Code::ShadowNotYet,
-            at.span.clone(),
-            message,
-            "until it is, `shadow` means the same as `off`",
-        );
-    }
     let zone = table.zone("timezone");
     let on_unknown = table.choice(
         "on_unknown",
@@ -62,6 +54,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Header> {
     let priority = table.integer("priority", -PRIORITY_MAX..=PRIORITY_MAX);
     let show = table.choice("show", &[("first", Show::First), ("all", Show::All)]);
     let shadow_since = table.date("shadow_since");
+    let shadow_of = read_id(table, "shadow_of");
     let id = id?;
     Some(Header {
         title: title.unwrap_or_else(|| id.value.clone()),
@@ -75,6 +68,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Header> {
         priority: priority.map_or(0, |at| at.value),
         show: show.map_or(Show::First, |at| at.value),
         shadow_since,
+        shadow_of,
     })
 }
 

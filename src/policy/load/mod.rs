@@ -95,6 +95,9 @@ fn read_and_join(
     let (policies, found) = join::join(drafts, complete);
     diagnostics.extend(found);
     diagnostics.extend(check::across(&policies));
+    if !diagnostics.iter().any(Diagnostic::is_error) {
+        diagnostics.extend(check::shadows(&policies));
+    }
     let diagnostics = Diagnostics::new(diagnostics);
     if diagnostics.has_errors() {
         return Err(diagnostics);

@@ -429,7 +429,6 @@ any = ["a"]
     assert!(diagnostics.iter().all(|d| d.severity != Severity::Error));
     expect![[r#"
         BG0402 a.toml:3:6 `x` has no tests
-        BG0213 a.toml:4:8 this shadow policy is checked and tested, but not evaluated yet
         BG0214 a.toml:6:44 this line is never reached
         BG0305 a.toml:7:8 the list `idle` is not used
         BG0203 a.toml:14:6 the criterion `b` is not used in `[require]`

@@ -11,6 +11,7 @@ mod hashes;
 mod languages;
 mod loader;
 mod schema;
+mod shadows;
 mod support;
 
 pub(super) use support::{booking, decide, facts, load_texts, policies};

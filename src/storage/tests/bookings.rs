@@ -312,33 +312,6 @@ async fn a_revision_is_decided_once_in_each_round() {
     assert_eq!(ids, expected);
 }
 
-async fn what_a_set_is_made_of_is_kept_once() {
-    let place = Place::new().await;
-    let found = store!(place.storage, tx => {
-        for (word, then) in [("first", at(0)), ("second", at(1))] {
-            tx.archive_policy("h1", "members", word, then).await?;
-            tx.archive_list("l1", Some(word), then).await?;
-            tx.archive_list("l2", None, then).await?;
-            tx.archive_set("s1", word, then).await?;
-        }
-        let lists = (tx.has_archived_list("l2").await?, tx.has_archived_list("l3").await?);
-        assert_eq!(lists, (true, false));
-        [
-            tx.archived_policy("h1").await?,
-            tx.archived_set("s1").await?,
-            tx.archived_list("l1").await?,
-            tx.archived_list("l2").await?,
-            tx.archived_list("l3").await?,
-            tx.archived_policy("h2").await?,
-            tx.archived_set("s2").await?,
-        ]
-    })
-    .unwrap();
-    let first = Some("first".to_owned());
-    let expected = [first.clone(), first.clone(), first, None, None, None, None];
-    assert_eq!(found, expected);
-}
-
 async fn the_first_answer_to_a_key_stays() {
     let place = Place::new().await;
     let answer = |body: &str| StoredAnswer {
@@ -428,6 +401,5 @@ on_both! {
     putting_a_line_changes_it_and_leaves_the_others,
     a_list_is_filtered_and_goes_on_where_it_stopped,
     a_revision_is_decided_once_in_each_round,
-    what_a_set_is_made_of_is_kept_once,
     the_first_answer_to_a_key_stays,
 }

@@ -180,6 +180,7 @@ async fn every_statement_runs_on_both() {
         sources::STORIES,
         retention::STORIES,
         rivals::STORIES,
+        shadows::STORIES,
         together::STORIES,
         verify::STORIES,
         waiting::STORIES,

@@ -20,6 +20,7 @@ mod open;
 mod others;
 mod retention;
 mod rivals;
+mod shadows;
 mod sources;
 mod together;
 mod verify;

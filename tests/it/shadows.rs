@@ -1,0 +1,109 @@
+//! Policies that are only watched, told from the outside: their word is kept and shown, and changes nothing.
+
+use serde_json::{Value, json};
+
+use crate::harness::{CREDIT_POLICY, Installation, Setup, run_test};
+
+/// As the policy in force, dearer.
+fn dearer() -> String {
+    let header = "id = \"dearer\"\nmode = \"shadow\"\nshadow_of = \"credits\"";
+    let text = CREDIT_POLICY.replace("id = \"credits\"", header);
+    text.replace("base = \"2\"", "base = \"3\"")
+}
+
+/// Looks at other facts than the policy in force.
+const EARLIER: &str = r#"
+schema = 1
+[policy]
+id = "earlier"
+kind = "guardrail"
+mode = "shadow"
+[[criterion]]
+id = "notice"
+kind = "notice"
+min = "100h"
+[[criterion]]
+id = "one-at-a-time"
+kind = "concurrent"
+max = 1
+"#;
+
+fn setup() -> Setup {
+    Setup {
+        policies: vec![
+            ("credits.toml", CREDIT_POLICY.to_owned()),
+            ("dearer.toml", dearer()),
+            ("earlier.toml", EARLIER.to_owned()),
+        ],
+        ..Setup::default()
+    }
+}
+
+async fn decision(it: &Installation, uid: &str) -> Value {
+    let (_, booking) = it.get(&format!("/v1/bookings/calcom/{uid}")).await;
+    booking["decisions"][0].clone()
+}
+
+/// What each shadow would have said: policy, outcome, criteria, price.
+fn shadows(decision: &Value) -> Vec<Value> {
+    let all = decision["shadows"].as_array().unwrap().iter();
+    let line = |one: &Value| json!([one["policy"], one["outcome"], one["failed"], one["cost"]]);
+    all.map(line).collect()
+}
+
+#[tokio::test]
+async fn a_shadow_s_word_is_kept_beside_the_verdict_and_changes_nothing() {
+    run_test(setup(), async |it: &mut Installation| {
+        it.top_up("4").await;
+        let first = it.book(120).await.uid.to_string();
+        it.settle().await;
+        let second = it.book(72).await.uid.to_string();
+        it.settle().await;
+
+        let told = decision(it, &first).await;
+        assert_eq!((&told["outcome"], &told["cost"]), (&json!("accept"), &json!("2")));
+        assert_eq!(
+            shadows(&told),
+            [
+                json!(["dearer", "accept", [], "3"]),
+                json!(["earlier", "accept", [], "2"])
+            ]
+        );
+        let told = decision(it, &second).await;
+        assert_eq!((&told["outcome"], &told["policy"]), (&json!("accept"), &json!("credits")));
+        // Two of four credits were left: enough for one, not for the other.
+        assert_eq!(
+            shadows(&told),
+            [
+                json!(["dearer", "reject", ["has-credit"], "3"]),
+                json!(["earlier", "reject", ["notice"], "2"])
+            ]
+        );
+        let message = &told["shadows"][0]["message"];
+        assert_eq!(message, "This costs 3 credits and you have 2.");
+        let (_, account) = it.get("/v1/accounts/ada@reader.example").await;
+        assert_eq!(account["balances"][0]["available"], "0", "{account}");
+
+        // What was looked at for them does not keep it from coming out the same.
+        let (_, told) = it.get(&format!("/v1/bookings/calcom/{second}/explanation")).await;
+        assert_eq!(told["decisions"][0]["remade"]["result"], "same", "{told}");
+
+        let text = it.metrics_text().await;
+        for line in [
+            r#"bookgate_shadow_decisions_total{policy="dearer",enforced="accept",shadow="accept"} 1"#,
+            r#"bookgate_shadow_decisions_total{policy="dearer",enforced="accept",shadow="reject"} 1"#,
+            r#"bookgate_shadow_decisions_total{policy="earlier",enforced="accept",shadow="defer"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line} is missing:\n{text}");
+        }
+    })
+    .await;
+}
+
+impl Installation {
+    async fn metrics_text(&self) -> String {
+        let request = self.raw_admin(reqwest::Method::GET, "/metrics");
+        let request = request.bearer_auth(crate::harness::READ_TOKEN);
+        request.send().await.unwrap().text().await.unwrap()
+    }
+}
