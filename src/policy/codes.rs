@@ -72,6 +72,8 @@ codes! {
     UnknownUnit = "BG0116", Error, "A unit of credits is one that the settings define.";
     Nothing = "BG0117", Error, "A criterion says what it checks.";
     NotALanguage = "BG0118", Error, "A message's language is a tag such as \"de\" or \"pt-BR\".";
+    BadExpression = "BG0119", Error, "An expression is written in that part of CEL that policies use.";
+    ExpressionTooLarge = "BG0120", Error, "An expression is short, and so is the work that it makes.";
     // Meaning.
     UnknownKind = "BG0201", Error, "A criterion's kind is one of the known kinds.";
     UnknownCriterion = "BG0202", Error, "Conditions name criteria and groups of the same file.";
@@ -94,6 +96,8 @@ codes! {
     UnknownGroup = "BG0219", Error, "`use` names a group of another policy.";
     AlwaysMet = "BG0220", Warning, "A criterion can refuse somebody.";
     OldShadow = "BG0221", Warning, "A shadow policy is watched for 60 days at the most.";
+    UnknownName = "BG0222", Error, "An expression looks at what is known of a booking.";
+    NotAnAnswer = "BG0223", Error, "An expression says true or false.";
     // Lists.
     UnknownList = "BG0301", Error, "A list that is named is defined under `[lists]`.";
     UnreadableList = "BG0302", Error, "A list's file can be read.";

@@ -9,11 +9,12 @@
 //! From outside in: `load/` reads the sections of a file with [`reader::Table`] and gathers
 //! [`diagnostic`]s; `kinds/` has one file per kind of criterion; [`require`] is the tree of
 //! conditions over three-valued [`truth`]; `evaluate` walks it stage by stage; [`verdict`] is what
-//! comes out.
+//! comes out. Expressions in CEL are read, bounded and evaluated in `cel/`.
 
 mod archive;
 pub mod borrowed;
 mod canonical;
+mod cel;
 pub mod codes;
 pub mod compiled;
 pub mod criterion;
@@ -27,6 +28,7 @@ pub mod kinds;
 pub mod lists;
 pub mod load;
 pub mod messages;
+mod pattern;
 pub mod reader;
 pub mod require;
 pub mod schema;

@@ -121,6 +121,16 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\nmessage = { default = \"Please book a day ahead.\", \"in German\" = \"Bitte buchen Sie einen Tag vorher.\" }\n",
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\nmessage = { default = \"Please book a day ahead.\", de = \"Bitte buchen Sie einen Tag vorher.\" }\n",
         ),
+        Code::BadExpression => toml(
+            "The language is CEL, as many know it from Kubernetes, without messages, bytes and optional values. policies/README.md lists the names and functions there are.",
+            "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.notes) => 20\"\n",
+            "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.notes) >= 20\"\n",
+        ),
+        Code::ExpressionTooLarge => toml(
+            "An expression is evaluated while bookings wait, so what it may cost is worked out from its text: its length, its nesting, and how often its loops go round if every list has 64 items. Several criteria say more clearly which of them was not met.",
+            "[[criterion]]\nid = \"no-twins\"\nkind = \"expr\"\ncel = \"booking.guests.all(a, booking.guests.all(b, booking.guests.all(c, a != b || b != c)))\"\n",
+            "[[criterion]]\nid = \"no-booker\"\nkind = \"expr\"\ncel = \"booking.guests.all(guest, guest != booker.email)\"\n",
+        ),
         _ => return None,
     })
 }

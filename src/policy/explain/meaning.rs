@@ -156,6 +156,16 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\n\n[[test]]\nname = \"in an hour\"\nnow = 2027-03-01T09:00:00Z\nbooking = { start = 2027-03-01T10:00:00Z }\nexpect = { decision = \"reject\" }\n",
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\n\n[[test]]\nname = \"in a week\"\nexpect = { decision = \"accept\" }\n",
         ),
+        Code::UnknownName => toml(
+            "An expression that looks at something nobody knows would never have an answer. All names are always there: what the provider does not tell is an empty text, an empty list or 0. Only whether a question was answered has to be asked: has(booking.answers.topic).",
+            "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.note) >= 20\"\n",
+            "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.notes) >= 20\"\n",
+        ),
+        Code::NotAnAnswer => toml(
+            "A criterion is met or not, so its expression says true or false. It is tried on a few imagined bookings when the file is read.",
+            "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.notes)\"\n",
+            "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.notes) >= 20\"\n",
+        ),
         _ => return None,
     })
 }

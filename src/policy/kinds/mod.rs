@@ -10,6 +10,7 @@ mod counting;
 mod credit;
 mod duplicate;
 mod email_domain;
+mod expr;
 mod history;
 mod hours;
 pub(super) mod invite_code;
@@ -47,6 +48,7 @@ pub const KINDS: &[&dyn CriterionKind] = &[
     &duplicate::Kind,
     &quota::TIME,
     &email_domain::Kind,
+    &expr::Kind,
     &history::Kind,
     &invite_code::Kind,
     &length::Kind,

@@ -1,17 +1,11 @@
 //! What a text of a stranger has to be: shared by the kinds that look at one.
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use crate::policy::codes::Code;
+use crate::policy::pattern;
 use crate::policy::reader::{At, Table};
-use crate::policy::text::clean;
 
-/// The longest pattern, in bytes.
-const PATTERN_BYTES_MAX: usize = 1_024;
-/// The largest compiled pattern, in bytes; bounds what `(a{1000}){1000}` may cost.
-const PATTERN_COMPILED_BYTES_MAX: usize = 256 * 1_024;
-/// How deep a pattern may nest.
-const PATTERN_DEPTH_MAX: u32 = 32;
 /// The longest text a pattern is tried on, in bytes; a longer one makes the criterion unknown.
 const MATCHED_BYTES_MAX: usize = 10_000;
 
@@ -62,32 +56,18 @@ impl Wording {
     }
 }
 
-fn compile(table: &Table<'_>, pattern: &At<&str>) -> Option<Regex> {
-    let regex = (pattern.value.len() <= PATTERN_BYTES_MAX).then(|| {
-        RegexBuilder::new(pattern.value)
-            .size_limit(PATTERN_COMPILED_BYTES_MAX)
-            .nest_limit(PATTERN_DEPTH_MAX)
-            .build()
-    });
-    let why = match regex {
-        Some(Ok(regex)) => return Some(regex),
-        Some(Err(regex::Error::CompiledTooBig(_))) => "it grows too large".to_owned(),
-        Some(Err(error)) => {
-            // The crate draws its own picture of the place; its last line is the reason.
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default();
-            clean(reason.trim_start_matches("error: "), 200)
-        }
-        None => format!("it is longer than {PATTERN_BYTES_MAX} bytes"),
-    };
-    let help = "single quotes keep backslashes as they are: '^[0-9]{4}$'";
-    table.report(
-        Code::BadPattern,
-        pattern.span.clone(),
-        format!("this pattern cannot be used: {why}"),
-        help,
-    );
-    None
+fn compile(table: &Table<'_>, written: &At<&str>) -> Option<Regex> {
+    let regex = pattern::compile(written.value);
+    if let Err(why) = &regex {
+        let help = "single quotes keep backslashes as they are: '^[0-9]{4}$'";
+        table.report(
+            Code::BadPattern,
+            written.span.clone(),
+            format!("this pattern cannot be used: {why}"),
+            help,
+        );
+    }
+    regex.ok()
 }
 
 /// A text as it is compared: without blanks around it, in lower case.

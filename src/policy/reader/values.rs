@@ -1,6 +1,6 @@
 //! The values a key may have, each with its own complaint and, where it is plain, its own patch.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -266,6 +266,23 @@ impl<'a> Table<'a> {
         }
         self.sink.add(diagnostic);
         None
+    }
+
+    /// Where a part of a text stands in the file; `None` where the text is not written as it is read,
+    /// because something in it is escaped.
+    pub fn within(&self, text: &At<&str>, part: Range<usize>) -> Option<Span> {
+        let written = self.source_of(&text.span);
+        let quotes = ["\"\"\"", "\'\'\'", "\"", "\'"];
+        let quote = quotes.iter().find(|quote| written.starts_with(**quote))?;
+        let inside = written.strip_prefix(quote)?.strip_suffix(quote)?;
+        // A line break behind three quotes is not part of the text.
+        let inside = match quote.len() {
+            3 => inside.trim_start_matches(['\r', '\n']),
+            _ => inside,
+        };
+        let same = inside == text.value && part.end <= inside.len();
+        let start = text.span.end - quote.len() - inside.len();
+        same.then_some(start + part.start..start + part.end)
     }
 
     fn source_of(&self, span: &Span) -> &str {

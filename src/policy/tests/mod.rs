@@ -6,6 +6,7 @@ mod composition;
 mod evaluation;
 mod examples;
 mod explanations;
+mod expressions;
 mod fuzz;
 mod hashes;
 mod languages;
@@ -14,4 +15,4 @@ mod schema;
 mod shadows;
 mod support;
 
-pub(super) use support::{booking, decide, facts, load_texts, policies};
+pub(super) use support::{booking, decide, facts, load_texts, policies, units};

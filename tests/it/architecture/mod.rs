@@ -56,6 +56,8 @@ const ROOMS: &[Room] = &[
         &["domain"],
         &[
             "annotate_snippets",
+            "cel",
+            "chrono",
             "hex",
             "jiff",
             "regex",

@@ -1,6 +1,7 @@
 //! Every kind, through a policy file of its own.
 
 mod booking;
+mod expr;
 mod others;
 mod window;
 
