@@ -265,6 +265,7 @@ fn stored(decision: &Decision, story: &DecisionStory) -> Result<Explained, Strin
             terms: decision.terms.clone(),
             hold_expiry_ms: said.hold_expiry_ms,
             trace,
+            codes: said.codes,
         },
         facts,
     })

@@ -76,6 +76,9 @@ pub struct Said {
     /// As [`Verdict::hold_expiry_ms`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_expiry_ms: Option<i64>,
+    /// As [`Verdict::codes`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<String>,
 }
 
 impl Verdict {
@@ -87,6 +90,7 @@ impl Verdict {
             note: self.note.clone(),
             failed: self.failed.clone(),
             hold_expiry_ms: self.hold_expiry_ms,
+            codes: self.codes.clone(),
         }
     }
 }
