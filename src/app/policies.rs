@@ -39,6 +39,19 @@ pub fn check_policies(
     folder::read(dir, units).result.map_err(PolicyError)
 }
 
+/// As [`check_policies`], with a policy file from elsewhere: in the place of the one with its id, or beside
+/// them all. Also gives its id. Its list files are looked for beside it.
+///
+/// # Errors
+/// As [`check_policies`].
+pub fn check_policies_with(
+    dir: &Path,
+    file: &Path,
+    units: &BTreeMap<UnitCode, Unit>,
+) -> Result<(PolicySet, Arc<str>), PolicyError> {
+    folder::read_with(dir, file, units).map_err(PolicyError)
+}
+
 /// A daemon's folder of policies, and what it last saw there.
 pub(super) struct PolicyFolder {
     dir: PathBuf,

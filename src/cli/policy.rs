@@ -5,6 +5,7 @@ mod code;
 pub(in crate::cli) mod explain;
 mod reload;
 mod report;
+mod trial;
 
 use std::path::{Path, PathBuf};
 
@@ -66,6 +67,36 @@ Nothing is stored, decided or told, and no API is called. Reads the policies and
 the units of the settings, no secrets. An event type of Calendly's is known by
 its name and id here; its slug is asked for when a daemon decides.")]
     Explain(explain::ExplainArgs),
+    /// Tell what policies in shadow would have decided otherwise: how many bookings, which, and why
+    #[command(after_help = "\
+Examples:
+  bookgate policy diff
+  bookgate policy diff --since 14d --policy club-next
+  bookgate policy diff --since 2027-03-01T00:00:00Z --limit 500
+  bookgate policy diff --format json | jq '.policies[].changes[].booking'
+
+A policy with `mode = \"shadow\"` is asked about every booking, and its word is kept
+beside the verdict; this reads that. Each booking is judged by itself: that its
+booker would have more or less credit by then is not played through.
+
+Also beside a running daemon. Nothing is changed.")]
+    Diff(trial::DiffArgs),
+    /// Tell what a changed policy would have made of past bookings: how many, which, and why
+    #[command(after_help = "\
+Examples:
+  bookgate policy replay --file club-next.toml
+  bookgate policy replay --file policies/club.toml --since 90d
+  bookgate policy replay --dir next/ --since 30d --format json | jq .trial.turns
+
+The file takes the place of the policy with its id, among the others as they are
+now; its list files are looked for beside it. With `mode = \"shadow\"` it is asked as
+if it were in force. It judges each past decision by what was looked at then: where
+it asks for more, it cannot tell, and that is counted apart. What persons, hosts
+and moves decided is left out.
+
+Also beside a running daemon: the database is read in small pages, and nothing is
+changed, decided, told or called.")]
+    Replay(trial::ReplayArgs),
     /// Explain a code such as BG0103: the rule, why it is there, what breaks it, what would be right
     #[command(after_help = "\
 Examples:
@@ -141,6 +172,8 @@ pub(super) fn run(
         PolicyCommand::Check(args) => check(args, json, context),
         PolicyCommand::Test(args) => test(args, json, context),
         PolicyCommand::Explain(args) => explain::run(args, json, context),
+        PolicyCommand::Diff(args) => trial::diff(args, json, context),
+        PolicyCommand::Replay(args) => trial::replay(args, json, context),
         PolicyCommand::ExplainCode(args) => code::run(args, json, context),
         PolicyCommand::Schema => print_json(&schema::schema(), context),
         PolicyCommand::Reload(place) => reload::run(place, json, context),

@@ -45,6 +45,7 @@ mod spans;
 mod status;
 mod subscriptions;
 mod tags;
+mod trial;
 mod verification;
 mod views;
 mod worker;
@@ -102,6 +103,7 @@ pub use source::Source;
 pub use status::Overview;
 pub use subscriptions::Keeping;
 pub use tags::{TagsChange, TagsView};
+pub use trial::{CHANGES_MAX, Candidate, ChangedDecision, CreditTotals, Trial};
 pub use views::{
     AccountView, AttemptView, BookingLine, BookingView, CommandView, DeadLetterView, DecisionView,
     EntryView, FactView, HoldView, Page,

@@ -1,5 +1,10 @@
 //! Policies that are only watched, told from the outside: their word is kept and shown, and changes nothing.
 
+use std::collections::BTreeMap;
+
+use bookgate::app::{check_policies, check_policies_with};
+use bookgate::domain::clock::{Clock, plus_ms};
+use bookgate::gate::{Candidate, Trial};
 use serde_json::{Value, json};
 
 use crate::harness::{CREDIT_POLICY, Installation, Setup, run_test};
@@ -96,6 +101,80 @@ async fn a_shadow_s_word_is_kept_beside_the_verdict_and_changes_nothing() {
         ] {
             assert!(text.contains(line), "{line} is missing:\n{text}");
         }
+    })
+    .await;
+}
+
+/// Turns, credits, and what cannot be told.
+fn told(trial: &Trial) -> Value {
+    let credits = trial.credits.get("CREDIT");
+    let credits = credits.map(|totals| [&totals.was, &totals.would, &totals.more]);
+    json!([
+        trial.compared,
+        trial.turns,
+        credits,
+        trial.cannot_tell,
+        trial.skipped
+    ])
+}
+
+#[tokio::test]
+async fn what_would_have_gone_otherwise_is_counted_and_told() {
+    run_test(setup(), async |it: &mut Installation| {
+        it.top_up("4").await;
+        let mut uids = Vec::new();
+        for hours in [120, 72] {
+            uids.push(it.book(hours).await.uid.to_string());
+            it.settle().await;
+        }
+        let desk = it.gate().desk();
+        let since = plus_ms(it.clock.now(), -3_600_000);
+        let diff = desk.diff_shadows(None, since, |_| ()).await.unwrap();
+        let all: BTreeMap<_, _> = diff.iter().map(|(id, one)| (id.as_str(), told(one))).collect();
+        let turned = json!({"accept to reject": 1, "another price": 1});
+        let expected = json!([2, turned, ["4", "3", "-1"], {}, {}]);
+        assert_eq!(all["dearer"], expected);
+        let expected = json!([2, {"accept to reject": 1}, ["4", "2", "-2"], {}, {}]);
+        assert_eq!(all["earlier"], expected);
+        let changed = &diff["dearer"].changes[0];
+        assert_eq!(changed.booking, format!("calcom/{}", uids[1]));
+        assert_eq!(changed.why, "has-credit: This costs 3 credits and you have 2.");
+        let of_one = Some("earlier".to_owned());
+        let of_one = desk.diff_shadows(of_one, since, |_| ()).await.unwrap();
+        assert_eq!(of_one.keys().collect::<Vec<_>>(), ["earlier"]);
+        let later = plus_ms(it.clock.now(), 1);
+        assert!(desk.diff_shadows(None, later, |_| ()).await.unwrap().is_empty());
+
+        // A file in the place of the one in force says the same as the shadow did.
+        let (folder, units) = (it.folder().join("policies"), &it.settings().units);
+        let file = it.folder().join("next.toml");
+        let text = CREDIT_POLICY.replace("base = \"2\"", "base = \"3\"");
+        std::fs::write(&file, &text).unwrap();
+        let (set, _) = check_policies_with(&folder, &file, units).unwrap();
+        assert_eq!(set.policies().count(), 3);
+        let candidate = Candidate { set, shadow: None };
+        let trial = desk.try_out(&candidate, since, |_| ()).await.unwrap();
+        assert_eq!(told(&trial), told(&diff["dearer"]));
+        // So does the shadow itself.
+        let file = folder.join("dearer.toml");
+        let (set, id) = check_policies_with(&folder, &file, units).unwrap();
+        let candidate = Candidate { set, shadow: Some(id) };
+        let trial = desk.try_out(&candidate, since, |_| ()).await.unwrap();
+        assert_eq!(told(&trial), told(&diff["dearer"]));
+        // What nobody looked at then cannot be told; what is in force comes out the same.
+        let longer = "\n[[criterion]]\nid = \"seldom\"\nkind = \"quota\"\nlimit = 3\nper = \"calendar-year\"\n";
+        let text = CREDIT_POLICY.replace("all = [\"has-credit\"]", "all = [\"has-credit\", \"seldom\"]");
+        let file = it.folder().join("next.toml");
+        std::fs::write(&file, text + longer).unwrap();
+        let (set, _) = check_policies_with(&folder, &file, units).unwrap();
+        let candidate = Candidate { set, shadow: None };
+        let trial = desk.try_out(&candidate, since, |_| ()).await.unwrap();
+        let expected = json!([0, {}, null, {"not looked at then: other bookings": 2}, {}]);
+        assert_eq!(told(&trial), expected);
+        let (set, _) = check_policies(&folder, units).unwrap();
+        let candidate = Candidate { set, shadow: None };
+        let trial = desk.try_out(&candidate, since, |_| ()).await.unwrap();
+        assert_eq!(told(&trial), json!([2, {}, ["4", "4", "0"], {}, {}]));
     })
     .await;
 }

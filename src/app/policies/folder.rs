@@ -121,6 +121,59 @@ pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>) -> Reading {
     }
 }
 
+/// Reads a folder with one policy file from elsewhere; gives the set, and that policy's id.
+pub(super) fn read_with(
+    dir: &Path,
+    file: &Path,
+    units: &BTreeMap<UnitCode, Unit>,
+) -> Result<(PolicySet, Arc<str>), Diagnostics> {
+    let (mut added, mut wrong) = read_policies(vec![file.to_owned()]);
+    let paths = policy_paths(dir).unwrap_or_default();
+    // The file itself may be one of the folder.
+    let same = |path: &Path| fs::canonicalize(path).ok() == fs::canonicalize(file).ok();
+    let paths = paths.into_iter().filter(|path| !same(path)).collect();
+    let (mut files, unread) = read_policies(paths);
+    wrong.extend(unread);
+    if let Some(added) = added.first_mut() {
+        let id = id_of(&added.text);
+        files.retain(|other| id.is_none() || id_of(&other.text) != id);
+        // Names tell files apart.
+        if files.iter().any(|other| other.name == added.name) {
+            added.name = file.display().to_string();
+        }
+    }
+    let name = added.first().map(|added| added.name.clone());
+    files.extend(added);
+    let beside = file.parent().unwrap_or(dir);
+    let read_list = |policy: &str, list: &str| {
+        let is_added = Some(policy) == name.as_deref();
+        let folder = if is_added { beside } else { dir };
+        read_limited(&folder.join(list), LIST_BYTES_MAX)
+    };
+    let context = LoadContext {
+        units,
+        read_list: &read_list,
+    };
+    let (set, found) = policy::load(files, &context).map_err(|found| {
+        let wrong = std::mem::take(&mut wrong);
+        found.and(wrong)
+    })?;
+    let added = set
+        .policies()
+        .find(|policy| Some(&policy.source.name) == name.as_ref());
+    match added.map(|policy| Arc::clone(&policy.id)) {
+        Some(id) if wrong.is_empty() => Ok((set, id)),
+        _ => Err(found.and(wrong)),
+    }
+}
+
+/// The id of a policy, as far as it can be told.
+fn id_of(text: &str) -> Option<String> {
+    let file: toml::Table = text.parse().ok()?;
+    let id = file.get("policy")?.get("id")?.as_str()?;
+    Some(id.to_owned())
+}
+
 /// The policy files of a folder, in order. Not those whose names begin with a dot: editors and Kubernetes
 /// have such for themselves.
 fn policy_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {

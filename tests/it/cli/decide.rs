@@ -59,6 +59,32 @@ async fn what_is_left_to_a_person_is_listed_and_decided() {
     ] {
         assert!(told.contains(part), "{part} is missing:\n{told}");
     }
+    // What a policy would have made of them, also beside the daemon.
+    home.write(
+        "chats.toml",
+        "schema = 1\n[policy]\nid = \"chats\"\nmode = \"shadow\"\n[match]\nevent_types = [\"chat\"]\n\
+         [[criterion]]\nid = \"notice\"\nkind = \"notice\"\nmin = \"80h\"\n",
+    );
+    let replay = ["policy", "replay", "--file", "chats.toml", "--since", "1h"];
+    let told = home.run(&replay).done();
+    for part in [
+        "Policy chats, since ",
+        "compared      2",
+        "otherwise     2 (1 defer to accept, 1 defer to reject)",
+        "left out      2 (decided by a person, by the host, or with a move)",
+        "because       notice: ",
+    ] {
+        assert!(told.contains(part), "{part} is missing:\n{told}");
+    }
+    let told = home.run(&[&replay[..], &["--format", "json", "--limit", "1"]].concat());
+    let told = told.json();
+    assert_eq!(told["trial"]["changed"], 2, "{told}");
+    assert_eq!(told["trial"]["changes"].as_array().unwrap().len(), 1);
+    let told = home.run(&["policy", "diff"]).done();
+    assert!(told.starts_with("no policy in shadow was asked"), "{told}");
+    home.run(&["policy", "diff", "--since", "soon"]).failed(2);
+    home.run(&["policy", "replay"]).failed(2);
+
     let show = ["bookings", "show", "calcom", &uids[1], "--json"];
     home.wait_for(&show, |seen| seen["calls"][0]["state"] == "done");
     let text = home.run(&show[..4]).done();
