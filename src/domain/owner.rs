@@ -35,7 +35,12 @@ impl Owner {
         }
         let domain = idna::domain_to_ascii(domain).map_err(|_| NotAnAddress)?;
         let address = format!("{}@{domain}", local.to_lowercase());
-        if domain.is_empty() || address.len() > OWNER_BYTES_MAX {
+        // Some signs become a blank and another one.
+        if domain.is_empty()
+            || domain.contains(odd)
+            || domain.contains('@')
+            || address.len() > OWNER_BYTES_MAX
+        {
             return Err(NotAnAddress);
         }
         Ok(Self(address))
@@ -97,6 +102,8 @@ mod tests {
             "a da@x.org",
             "a@b@c",
             "a@b\u{0}c",
+            "a@b\u{fe72}.org",
+            "a@b\u{fe6b}c.org",
         ] {
             assert!(Owner::parse(text).is_err(), "{text:?}");
         }

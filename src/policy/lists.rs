@@ -1,6 +1,10 @@
 //! Lists of addresses, domains, names and phone numbers: written in the policy or kept in a file beside it. They
 //! are compiled into hash sets once, so that a list of a million lines costs an evaluation nothing.
 
+mod domains;
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
@@ -38,6 +42,9 @@ const ENTRY_KEYS: [Entry; 4] = [
     ("phones", List::add_phone),
 ];
 
+pub use domains::Domains;
+use domains::has_domain;
+
 /// Reads a list file: the policy file's name and the path as it is written there.
 pub type ReadList<'a> = dyn Fn(&str, &str) -> io::Result<String> + 'a;
 
@@ -54,52 +61,6 @@ pub struct List {
     pub phones: HashSet<Box<str>>,
 }
 
-/// Domains, some with everything below them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Domains {
-    exact: HashSet<Box<str>>,
-    below: HashSet<Box<str>>,
-}
-
-impl Domains {
-    /// Adds `example.org` or `*.example.org`; the latter means every sub-domain but not
-    /// `example.org` itself. Returns whether the text is a domain.
-    pub fn add(&mut self, text: &str) -> bool {
-        let (bare, set) = match text.trim().strip_prefix("*.") {
-            Some(bare) => (bare, &mut self.below),
-            None => (text.trim(), &mut self.exact),
-        };
-        let odd = bare.contains(['@', '*', '/']) || !bare.contains('.');
-        match Owner::parse(&format!("x@{bare}")) {
-            Ok(owner) if !odd => {
-                set.insert(owner.domain().into());
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether a domain (in ASCII, lower case) is in the set.
-    pub fn contains(&self, domain: &str) -> bool {
-        if self.exact.contains(domain) {
-            return true;
-        }
-        let mut rest = domain;
-        while let Some((_, parent)) = rest.split_once('.') {
-            if self.below.contains(parent) {
-                return true;
-            }
-            rest = parent;
-        }
-        false
-    }
-
-    /// Whether nothing is in the set.
-    pub fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.below.is_empty()
-    }
-}
-
 /// A name as it is compared: lower case, one blank between words.
 pub fn fold_name(name: &str) -> String {
     clean(name, NAME_CHARS_MAX).to_lowercase()
@@ -114,8 +75,11 @@ impl List {
     fn add_email(&mut self, text: &str) -> bool {
         let owner = Owner::parse(text);
         owner.is_ok_and(|owner| {
-            self.emails.insert(owner.as_str().into());
-            true
+            let right = has_domain(&owner);
+            if right {
+                self.emails.insert(owner.as_str().into());
+            }
+            right
         })
     }
 
@@ -152,14 +116,12 @@ impl List {
     /// Its entries in order, a line each, as a file would have them: read back, it is the same list.
     pub fn text(&self) -> String {
         let plain = |set: &HashSet<Box<str>>| set.iter().map(ToString::to_string).collect();
-        let below = self
-            .domains
-            .below
-            .iter()
-            .map(|domain| format!("*.{domain}"));
+        // Behind an @ a line is a domain, however odd.
+        let exact = self.domains.exact.iter();
+        let below = self.domains.below.iter();
         let mut lines: Vec<String> = plain(&self.emails);
-        lines.extend(plain(&self.domains.exact));
-        lines.extend(below);
+        lines.extend(exact.map(|domain| format!("@{domain}")));
+        lines.extend(below.map(|domain| format!("@*.{domain}")));
         lines.extend(plain(&self.names));
         lines.extend(plain(&self.phones));
         lines.sort_unstable();
@@ -494,6 +456,3 @@ fn entries_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let entries = entries.map(|(index, entry)| (index, entry.trim()));
     entries.filter(|(_, entry)| !entry.is_empty())
 }
-
-#[cfg(test)]
-mod tests;

@@ -36,7 +36,7 @@ const OF_EVENT_TYPE: Sql = Sql::same(
      ORDER BY start_at DESC, source, uid, seat LIMIT $8",
 )
 .in_sets();
-// Held until the transaction ends. A file has one writer, who needs no lock.
+// Held until the transaction ends. A file has one writer: there it only answers.
 const LOCK: Sql = Sql::each(
     "SELECT $1 AS locked",
     "SELECT CAST(pg_advisory_xact_lock(HASHTEXTEXTENDED($1, 0)) AS TEXT) AS locked",
@@ -64,10 +64,7 @@ impl Tx {
     /// [`StorageError::Conflict`] if another transaction counts it for too long.
     pub async fn lock_count(&mut self, what: &str) -> Result<(), StorageError> {
         self.alone_with(|| Key::Count(what.to_owned())).await?;
-        if self.has_rivals() {
-            self.query(LOCK).bind(what).all().await?;
-        }
-        Ok(())
+        self.query(LOCK).bind(what).all().await.map(drop)
     }
 
     /// Bookings of other chains that may count, those that start last first: one more than

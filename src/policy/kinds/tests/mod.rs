@@ -3,6 +3,7 @@
 mod booking;
 mod expr;
 mod others;
+mod people;
 mod window;
 
 use crate::domain::booking::{Answer, Host};

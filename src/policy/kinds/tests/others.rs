@@ -4,7 +4,7 @@ use crate::policy::tests::{facts, load_texts, policies};
 use crate::policy::{Evaluation, Facts, Loaded, Need, PolicySet};
 
 /// Loads a policy with one criterion; its tests have to pass.
-fn holds(zone: &str, criterion: &str, tests: &str) -> PolicySet {
+pub(super) fn holds(zone: &str, criterion: &str, tests: &str) -> PolicySet {
     policies(&[&text(zone, criterion, tests)])
 }
 
@@ -24,8 +24,8 @@ fn case(name: &str, start: &str, given: &str, expect: &str) -> String {
     )
 }
 
-const ACCEPT: &str = "decision = \"accept\"";
-const REJECT: &str = "decision = \"reject\"";
+pub(super) const ACCEPT: &str = "decision = \"accept\"";
+pub(super) const REJECT: &str = "decision = \"reject\"";
 
 fn refused(message: &str) -> String {
     format!("decision = \"reject\", failed = [\"c\"], message = \"{message}\"")
@@ -446,70 +446,5 @@ fn a_period_is_one_and_not_two() {
             .map(|one| one.code.as_str())
             .collect();
         assert_eq!(codes, [code], "{keys}");
-    }
-}
-
-fn invited(extra: &str, code: &str, given: &str, expect: &str) {
-    let criterion = format!(
-        "kind = \"invite-code\"\nfield = \"invite\"\ncodes = [\"Spring-Tea\", \"moss\"]\n{extra}"
-    );
-    let test = format!(
-        "[[test]]\nname = \"{code}\"\nnow = 2026-05-20T06:00:00Z\n\
-         booking = {{ answers = {{ invite = \"{code}\" }} }}\n\
-         given = {{ code_uses = {{ {given} }} }}\nexpect = {{ {expect} }}\n"
-    );
-    holds("UTC", &criterion, &test);
-}
-
-#[test]
-fn an_invitation_counts_while_it_is_not_used_up() {
-    invited("", "spring-tea ", "", ACCEPT);
-    invited("", "Summer-Tea", "", REJECT);
-    invited("", "", "", REJECT);
-    invited("uses = 1", "SPRING-TEA", "", ACCEPT);
-    invited("uses = 1", "SPRING-TEA", "spring-tea = 1", REJECT);
-    invited("uses = 2", "SPRING-TEA", "spring-tea = 1", ACCEPT);
-    invited("uses = 1", "spring-tea", "moss = 1", ACCEPT);
-    invited("expires = 2026-05-20", "moss", "", ACCEPT);
-    invited("expires = 2026-05-19", "moss", "", REJECT);
-}
-
-#[test]
-fn only_what_may_stand_uses_a_code_up() {
-    let criterion =
-        "kind = \"invite-code\"\nfield = \"invite\"\ncodes = { file = \"blocked.txt\" }\nuses = 1";
-    let late = "[[criterion]]\nid = \"early\"\nkind = \"notice\"\nmin = \"4d\"\n";
-    let mut facts = facts();
-    facts.details.event_type_slug = Some("mentoring".to_owned());
-    let invite = crate::domain::booking::Answer::Text("Spam.Example".to_owned());
-    facts.details.answers.insert("invite".to_owned(), invite);
-    let verdict = crate::policy::tests::decide(&holds("UTC", criterion, ""), &facts);
-    let [code] = &verdict.codes[..] else {
-        panic!("{:?}", verdict.codes)
-    };
-    assert_eq!(code.len(), 64, "a digest, and not the code");
-    let verdict = crate::policy::tests::decide(&holds("UTC", criterion, late), &facts);
-    assert_eq!(verdict.codes, [""; 0], "it is refused");
-    facts.details.answers.clear();
-    let verdict = crate::policy::tests::decide(&holds("UTC", criterion, ""), &facts);
-    assert_eq!(verdict.codes, [""; 0], "there is none");
-}
-
-#[test]
-fn tags_are_asked_for_one_all_or_none() {
-    for (keys, tags, expect) in [
-        ("any = [\"vip\", \"board\"]", "\"board\"", ACCEPT),
-        ("any = [\"vip\", \"board\"]", "\"staff\"", REJECT),
-        ("all = [\"vip\", \"board\"]", "\"board\", \"vip\"", ACCEPT),
-        ("all = [\"vip\", \"board\"]", "\"board\"", REJECT),
-        ("none = [\"vip\"]", "", ACCEPT),
-        ("none = [\"vip\"]", "\"vip\"", REJECT),
-        ("any = [\"a\"]\nnone = [\"b\"]", "\"a\", \"b\"", REJECT),
-    ] {
-        let criterion = format!("kind = \"tag\"\n{keys}");
-        let test = format!(
-            "[[test]]\nname = \"t\"\ngiven = {{ tags = [{tags}] }}\nexpect = {{ {expect} }}\n"
-        );
-        holds("UTC", &criterion, &test);
     }
 }

@@ -1,0 +1,70 @@
+//! Kinds that ask who somebody is to the house: invitations and tags.
+
+use super::others::{ACCEPT, REJECT, holds};
+use crate::domain::booking::Answer;
+use crate::policy::tests::{decide, facts};
+
+fn invited(extra: &str, code: &str, given: &str, expect: &str) {
+    let criterion = format!(
+        "kind = \"invite-code\"\nfield = \"invite\"\ncodes = [\"Spring-Tea\", \"moss\"]\n{extra}"
+    );
+    let test = format!(
+        "[[test]]\nname = \"{code}\"\nnow = 2026-05-20T06:00:00Z\n\
+         booking = {{ answers = {{ invite = \"{code}\" }} }}\n\
+         given = {{ code_uses = {{ {given} }} }}\nexpect = {{ {expect} }}\n"
+    );
+    holds("UTC", &criterion, &test);
+}
+
+#[test]
+fn an_invitation_counts_while_it_is_not_used_up() {
+    invited("", "spring-tea ", "", ACCEPT);
+    invited("", "Summer-Tea", "", REJECT);
+    invited("", "", "", REJECT);
+    invited("uses = 1", "SPRING-TEA", "", ACCEPT);
+    invited("uses = 1", "SPRING-TEA", "spring-tea = 1", REJECT);
+    invited("uses = 2", "SPRING-TEA", "spring-tea = 1", ACCEPT);
+    invited("uses = 1", "spring-tea", "moss = 1", ACCEPT);
+    invited("expires = 2026-05-20", "moss", "", ACCEPT);
+    invited("expires = 2026-05-19", "moss", "", REJECT);
+}
+
+#[test]
+fn only_what_may_stand_uses_a_code_up() {
+    let criterion =
+        "kind = \"invite-code\"\nfield = \"invite\"\ncodes = { file = \"blocked.txt\" }\nuses = 1";
+    let late = "[[criterion]]\nid = \"early\"\nkind = \"notice\"\nmin = \"4d\"\n";
+    let mut facts = facts();
+    facts.details.event_type_slug = Some("mentoring".to_owned());
+    let invite = Answer::Text("Spam.Example".to_owned());
+    facts.details.answers.insert("invite".to_owned(), invite);
+    let verdict = decide(&holds("UTC", criterion, ""), &facts);
+    let [code] = &verdict.codes[..] else {
+        panic!("{:?}", verdict.codes)
+    };
+    assert_eq!(code.len(), 64, "a digest, and not the code");
+    let verdict = decide(&holds("UTC", criterion, late), &facts);
+    assert_eq!(verdict.codes, [""; 0], "it is refused");
+    facts.details.answers.clear();
+    let verdict = decide(&holds("UTC", criterion, ""), &facts);
+    assert_eq!(verdict.codes, [""; 0], "there is none");
+}
+
+#[test]
+fn tags_are_asked_for_one_all_or_none() {
+    for (keys, tags, expect) in [
+        ("any = [\"vip\", \"board\"]", "\"board\"", ACCEPT),
+        ("any = [\"vip\", \"board\"]", "\"staff\"", REJECT),
+        ("all = [\"vip\", \"board\"]", "\"board\", \"vip\"", ACCEPT),
+        ("all = [\"vip\", \"board\"]", "\"board\"", REJECT),
+        ("none = [\"vip\"]", "", ACCEPT),
+        ("none = [\"vip\"]", "\"vip\"", REJECT),
+        ("any = [\"a\"]\nnone = [\"b\"]", "\"a\", \"b\"", REJECT),
+    ] {
+        let criterion = format!("kind = \"tag\"\n{keys}");
+        let test = format!(
+            "[[test]]\nname = \"t\"\ngiven = {{ tags = [{tags}] }}\nexpect = {{ {expect} }}\n"
+        );
+        holds("UTC", &criterion, &test);
+    }
+}
