@@ -59,6 +59,11 @@
 //! 5. When nothing is left to do, the lease is given back in the same transaction that wrote the last
 //!    bookkeeping.
 //!
+//! What a policy counts (quotas, capacity, uses of a code) is read in the transaction that decides, under a
+//! lock for what is counted (`gate::others`): from the bookings' own lines, so that a place is free again
+//! when its booking goes. Policies in shadow are asked there, too, and change nothing (`gate::shadows`). The
+//! whole set is kept before it decides (`gate::archive`), so that any decision can be made again.
+//!
 //! What is deferred waits for a person (`gate::person`). A person's word is one more round of decision: it
 //! is written under the chain's lock together with its hold, and makes the chain due; a worker finds a
 //! decision without a call, and goes on at 3.
