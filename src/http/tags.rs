@@ -14,9 +14,9 @@ use crate::gate::{Actor, TagsChange, TagsView};
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeBody {
     #[serde(default)]
-    add: Vec<String>,
+    add: Option<Vec<String>>,
     #[serde(default)]
-    remove: Vec<String>,
+    remove: Option<Vec<String>>,
 }
 
 pub(super) async fn show(
@@ -34,8 +34,8 @@ pub(super) async fn change(
 ) -> Result<Json<TagsView>, Problem> {
     let change = TagsChange {
         owner,
-        add: body.add,
-        remove: body.remove,
+        add: body.add.unwrap_or_default(),
+        remove: body.remove.unwrap_or_default(),
         actor,
     };
     Ok(Json(app.gate.desk().change_tags(change).await?))

@@ -200,6 +200,9 @@ fn by_schema(schema: &Value) -> BoxedStrategy<Value> {
         "string" if schema["format"] == "date-time" => times(),
         "string" => texts(),
         "object" => objects(schema),
+        "array" => prop::collection::vec(by_schema(&schema["items"]), 0..4)
+            .prop_map(Value::from)
+            .boxed(),
         other => panic!("nobody makes a value of type {other}"),
     });
     let kinds: Vec<_> = kinds.collect();
