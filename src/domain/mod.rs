@@ -4,6 +4,7 @@
 pub mod account;
 pub mod amount;
 pub mod booking;
+pub mod callout;
 pub mod chain;
 pub mod clock;
 pub mod decision;

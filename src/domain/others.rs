@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::Timestamp;
+use super::clock::{Timestamp, ms_between};
 use super::ids::{SourceName, Uid};
 use super::owner::Owner;
 
@@ -95,7 +95,29 @@ pub enum Fate {
     Refused,
 }
 
+impl OtherBooking {
+    /// Whether nobody else can have its place: it stands, stood until it was over, or waits for a person.
+    pub fn takes_a_place(&self) -> bool {
+        matches!(self.fate, Fate::Waiting | Fate::Standing)
+    }
+
+    /// Whether its booker called it off with less notice than this, in milliseconds.
+    pub fn called_off_within(&self, notice_ms: i64) -> bool {
+        let had_ms = self.ended_at.map(|ended| ms_between(ended, self.start));
+        self.fate == Fate::CalledOff && had_ms.is_some_and(|had_ms| had_ms < notice_ms)
+    }
+}
+
 impl Of {
+    /// Whether a booking by this booker and for this event type is one of them.
+    pub fn means(&self, booker: Option<&Owner>, event_type: Option<&str>) -> bool {
+        match self {
+            Self::Booker(owner) => booker == Some(owner),
+            Self::Domain(domain) => booker.is_some_and(|booker| booker.domain() == domain),
+            Self::EventType(name) => event_type == Some(name),
+        }
+    }
+
     /// A word for it by which whoever counts these bookings keeps others from counting them at the same
     /// time.
     pub fn lock(&self) -> String {

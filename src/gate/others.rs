@@ -8,7 +8,7 @@ use crate::domain::chain::ChainRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome;
 use crate::domain::ids::UnitKey;
-use crate::domain::others::{Fate, OTHERS_MAX, Of, OtherBooking, Wanted};
+use crate::domain::others::{Fate, OTHERS_MAX, OtherBooking, Wanted};
 use crate::domain::timeline::{EndedBy, Standing, Timeline};
 use crate::policy::facts::{Facts, Loaded, Need};
 use crate::storage::records::BookingRow;
@@ -88,11 +88,8 @@ fn own(around: &Around<'_>, wanted: &Wanted, now: Timestamp) -> Vec<OtherBooking
         // Nobody has decided it yet: whoever comes first takes the place.
         row.outcome?;
         let other = seen(&row, now)?;
-        let meant = match &wanted.of {
-            Of::Booker(owner) => row.booker.as_ref() == Some(owner),
-            Of::Domain(domain) => row.booker.is_some_and(|booker| booker.domain() == domain),
-            Of::EventType(name) => other.event_type.as_deref() == Some(name),
-        };
+        let event_type = other.event_type.as_deref();
+        let meant = wanted.of.means(row.booker.as_ref(), event_type);
         (meant && wanted.covers(other.start, other.end, other.asked_at)).then_some(other)
     });
     others.collect()

@@ -9,33 +9,26 @@ use crate::domain::ids::{ChainId, SourceName, UnitKey};
 use crate::domain::others::{Measured, OTHERS_MAX, Of, Wanted};
 
 // Each reads an index of its own. What nobody has decided yet counts for nobody.
-const OF_BOOKER: Sql = Sql::same(
-    "SELECT * FROM booking
-     WHERE booker = $1 AND chain_id <> $2 AND start_at >= $3 AND start_at < $4 AND end_at > $5
-         AND COALESCE(asked_at, start_at) >= $6 AND COALESCE(asked_at, start_at) < $7
-         AND (outcome IS NOT NULL OR status = 'accepted')
-         AND status NOT IN ('superseded', 'unknown')
-     ORDER BY start_at DESC, source, uid, seat LIMIT $8",
-)
-.in_sets();
-const OF_DOMAIN: Sql = Sql::same(
-    "SELECT * FROM booking
-     WHERE domain = $1 AND chain_id <> $2 AND start_at >= $3 AND start_at < $4 AND end_at > $5
-         AND COALESCE(asked_at, start_at) >= $6 AND COALESCE(asked_at, start_at) < $7
-         AND (outcome IS NOT NULL OR status = 'accepted')
-         AND status NOT IN ('superseded', 'unknown')
-     ORDER BY start_at DESC, source, uid, seat LIMIT $8",
-)
-.in_sets();
-const OF_EVENT_TYPE: Sql = Sql::same(
-    "SELECT * FROM booking
-     WHERE event_type = $1 AND chain_id <> $2 AND start_at >= $3 AND start_at < $4 AND end_at > $5
-         AND COALESCE(asked_at, start_at) >= $6 AND COALESCE(asked_at, start_at) < $7
-         AND (outcome IS NOT NULL OR status = 'accepted')
-         AND status NOT IN ('superseded', 'unknown')
-     ORDER BY start_at DESC, source, uid, seat LIMIT $8",
-)
-.in_sets();
+macro_rules! others_by {
+    ($column:literal) => {
+        Sql::same(concat!(
+            "SELECT * FROM booking
+             WHERE ",
+            $column,
+            " = $1 AND chain_id <> $2
+                 AND start_at >= $3 AND start_at < $4 AND end_at > $5
+                 AND COALESCE(asked_at, start_at) >= $6 AND COALESCE(asked_at, start_at) < $7
+                 AND (outcome IS NOT NULL OR status = 'accepted')
+                 AND status NOT IN ('superseded', 'unknown')
+             ORDER BY start_at DESC, source, uid, seat LIMIT $8"
+        ))
+        .in_sets()
+    };
+}
+
+const OF_BOOKER: Sql = others_by!("booker");
+const OF_DOMAIN: Sql = others_by!("domain");
+const OF_EVENT_TYPE: Sql = others_by!("event_type");
 // Held until the transaction ends. A file has one writer: there it only answers.
 const LOCK: Sql = Sql::each(
     "SELECT $1 AS locked",

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::counting::{By, others};
+use super::counting::{By, Counting, Looking};
 use super::period::{Period, Unit};
-use crate::domain::others::{Fate, Measured, OTHERS_MAX, OtherBooking, Wanted};
-use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
-use crate::policy::facts::{Facts, Need, Stage};
+use crate::domain::others::{Measured, OTHERS_MAX, OtherBooking, Wanted};
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
+use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
@@ -72,25 +72,10 @@ impl CriterionKind for Kind {
             ("total", Per::Total),
         ];
         let per = table.choice("per", &words);
-        Some(Box::new(Capacity {
+        Some(Box::new(Looking(Capacity {
             max: max?.value,
             per: per.map_or(Per::Slot, |at| at.value),
-        }))
-    }
-}
-
-impl Capacity {
-    fn wanted(&self, facts: &Facts, zone: &TimeZone) -> Option<Wanted> {
-        let details = &facts.details;
-        let (measured, times) = match self.per {
-            Per::Slot => (Measured::Part, (details.start, details.end)),
-            Per::Day => {
-                let day = Period::Calendar(Unit::Day).around(details.start, zone);
-                (Measured::Start, day)
-            }
-            Per::Total => (Measured::Start, (Timestamp::MIN, Timestamp::MAX)),
-        };
-        By::EventType.wanted(details, measured, times)
+        })))
     }
 }
 
@@ -106,30 +91,25 @@ fn at_once(others: &[&OtherBooking], start: Timestamp) -> usize {
     begins.map(at).max().unwrap_or(0)
 }
 
-impl Criterion for Capacity {
-    fn stage(&self) -> Stage {
-        Stage::LocalRead
-    }
-
-    fn counts(&self) -> bool {
-        true
-    }
-
-    fn needs(&self, facts: &Facts, zone: &TimeZone) -> Vec<Need> {
-        let wanted = self.wanted(facts, zone);
-        wanted.into_iter().map(Need::Others).collect()
-    }
-
-    fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
-        let others = match others(facts, self.wanted(facts, context.zone).as_ref()) {
-            Ok(others) => others,
-            Err(unknown) => return unknown,
+impl Counting for Capacity {
+    fn wanted(&self, facts: &Facts, zone: &TimeZone) -> Option<Wanted> {
+        let details = &facts.details;
+        let (measured, times) = match self.per {
+            Per::Slot => (Measured::Part, (details.start, details.end)),
+            Per::Day => {
+                let day = Period::Calendar(Unit::Day).around(details.start, zone);
+                (Measured::Start, day)
+            }
+            Per::Total => (Measured::Start, (Timestamp::MIN, Timestamp::MAX)),
         };
-        let takes = |fate| matches!(fate, Fate::Waiting | Fate::Standing);
+        By::EventType.wanted(details, measured, times)
+    }
+
+    fn judge(&self, others: &[OtherBooking], facts: &Facts, _zone: &TimeZone) -> Finding {
         // Event types of two sources may have the same name.
         let others: Vec<_> = others
             .iter()
-            .filter(|other| takes(other.fate) && other.source == facts.source)
+            .filter(|other| other.takes_a_place() && other.source == facts.source)
             .collect();
         let used = match self.per {
             Per::Slot => at_once(&others, facts.details.start),

@@ -2,11 +2,11 @@
 
 use jiff::tz::TimeZone;
 
-use super::counting::{BY_KEY, By, Counted, EVENT_TYPES_KEY, others};
+use super::counting::{BY_KEY, By, Counted, Counting, EVENT_TYPES_KEY, Looking};
 use crate::domain::clock::Timestamp;
-use crate::domain::others::{Fate, Measured, OTHERS_MAX, Wanted};
-use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
-use crate::policy::facts::{Facts, Need, Stage};
+use crate::domain::others::{Measured, OTHERS_MAX, OtherBooking, Wanted};
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
+use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
@@ -56,44 +56,25 @@ impl CriterionKind for Kind {
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
         let max = table.required("max", |table, key| table.integer(key, 1..=MAX_MAX));
         let (by, counted) = (By::read(table), Counted::read(table, scope));
-        Some(Box::new(Concurrent {
+        Some(Box::new(Looking(Concurrent {
             max: max?.value,
             by,
             counted,
-        }))
+        })))
     }
 }
 
-impl Concurrent {
+impl Counting for Concurrent {
     /// What is not over when this booking is made.
-    fn wanted(&self, facts: &Facts) -> Option<Wanted> {
+    fn wanted(&self, facts: &Facts, _zone: &TimeZone) -> Option<Wanted> {
         let times = (facts.now, Timestamp::MAX);
         self.by.wanted(&facts.details, Measured::Part, times)
     }
-}
 
-impl Criterion for Concurrent {
-    fn stage(&self) -> Stage {
-        Stage::LocalRead
-    }
-
-    fn counts(&self) -> bool {
-        true
-    }
-
-    fn needs(&self, facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
-        self.wanted(facts).into_iter().map(Need::Others).collect()
-    }
-
-    fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
-        let others = match others(facts, self.wanted(facts).as_ref()) {
-            Ok(others) => others,
-            Err(unknown) => return unknown,
-        };
-        let is_open = |fate| matches!(fate, Fate::Waiting | Fate::Standing);
+    fn judge(&self, others: &[OtherBooking], _facts: &Facts, _zone: &TimeZone) -> Finding {
         let open = others
             .iter()
-            .filter(|other| is_open(other.fate) && self.counted.has(other));
+            .filter(|other| other.takes_a_place() && self.counted.has(other));
         let open = i64::try_from(open.count()).unwrap_or(i64::MAX);
         Finding::of(open < self.max)
             .with("open", open.to_string())

@@ -1,11 +1,15 @@
 //! What the kinds that count other bookings share: whose they count, and of which event types.
 
+use std::fmt;
+
+use jiff::tz::TimeZone;
+
 use crate::domain::booking::Details;
 use crate::domain::clock::Timestamp;
 use crate::domain::others::{Measured, Of, OtherBooking, Wanted};
 use crate::policy::compiled::Matching;
-use crate::policy::criterion::{Finding, Scope};
-use crate::policy::facts::Facts;
+use crate::policy::criterion::{Criterion, Finding, PolicyContext, Scope};
+use crate::policy::facts::{Facts, Need, Stage};
 use crate::policy::keys::{Key, Shape};
 use crate::policy::load::header::counted_event_types;
 use crate::policy::reader::Table;
@@ -107,15 +111,52 @@ impl Counted {
     }
 }
 
-/// The other bookings, or the finding that they are not known.
-pub(super) fn others<'f>(
-    facts: &'f Facts,
-    wanted: Option<&Wanted>,
-) -> Result<&'f [OtherBooking], Finding> {
-    let Some(wanted) = wanted else {
-        return Err(Finding::error(
-            "the booking does not say whose bookings to count",
-        ));
-    };
-    facts.others(wanted).map_err(Finding::error)
+/// A criterion that looks at other bookings, and at nothing else that has to be fetched.
+pub(super) trait Counting: Send + Sync + fmt::Debug {
+    /// What it says without a look, where it needs none.
+    fn without_a_look(&self, _facts: &Facts, _zone: &TimeZone) -> Option<Finding> {
+        None
+    }
+
+    /// Which bookings it looks at; `None` if this one does not say whose.
+    fn wanted(&self, facts: &Facts, zone: &TimeZone) -> Option<Wanted>;
+
+    /// What it says of them.
+    fn judge(&self, others: &[OtherBooking], facts: &Facts, zone: &TimeZone) -> Finding;
+}
+
+/// Such a criterion as any other.
+#[derive(Debug)]
+pub(super) struct Looking<C>(pub(super) C);
+
+impl<C: Counting> Criterion for Looking<C> {
+    fn stage(&self) -> Stage {
+        Stage::LocalRead
+    }
+
+    fn counts(&self) -> bool {
+        true
+    }
+
+    fn needs(&self, facts: &Facts, zone: &TimeZone) -> Vec<Need> {
+        if self.0.without_a_look(facts, zone).is_some() {
+            return Vec::new();
+        }
+        let wanted = self.0.wanted(facts, zone);
+        wanted.into_iter().map(Need::Others).collect()
+    }
+
+    fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
+        let zone = context.zone;
+        if let Some(finding) = self.0.without_a_look(facts, zone) {
+            return finding;
+        }
+        let Some(wanted) = self.0.wanted(facts, zone) else {
+            return Finding::error("the booking does not say whose bookings to count");
+        };
+        match facts.others(&wanted) {
+            Ok(others) => self.0.judge(others, facts, zone),
+            Err(why) => Finding::error(why),
+        }
+    }
 }

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::counting::{By, others};
-use crate::domain::others::{Fate, Measured, OtherBooking, Wanted};
-use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
-use crate::policy::facts::{Facts, Need, Stage};
+use super::counting::{By, Counting, Looking};
+use super::period::moment_in_words;
+use crate::domain::others::{Measured, OtherBooking, Wanted};
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
+use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
@@ -54,22 +55,13 @@ impl CriterionKind for Kind {
         let words = [("time", Alike::Time), ("event-type", Alike::EventType)];
         let same = table.choices("same", &words);
         table.refuse_empty("same", "nothing would be a duplicate");
-        Some(Box::new(Duplicate {
+        Some(Box::new(Looking(Duplicate {
             alike: same.map_or_else(|| vec![Alike::Time], |at| at.value),
-        }))
+        })))
     }
 }
 
 impl Duplicate {
-    fn wanted(&self, facts: &Facts) -> Option<Wanted> {
-        let details = &facts.details;
-        let times = match self.alike.contains(&Alike::EventType) {
-            true => (facts.now.min(details.start), Timestamp::MAX),
-            false => (details.start, details.end),
-        };
-        By::Booker.wanted(details, Measured::Part, times)
-    }
-
     fn is_one(&self, other: &OtherBooking, facts: &Facts) -> bool {
         let details = &facts.details;
         let time = other.start < details.end && details.start < other.end;
@@ -79,35 +71,28 @@ impl Duplicate {
             Alike::Time => time,
             Alike::EventType => event_type,
         };
-        matches!(other.fate, Fate::Waiting | Fate::Standing) && self.alike.iter().any(is)
+        other.takes_a_place() && self.alike.iter().any(is)
     }
 }
 
-impl Criterion for Duplicate {
-    fn stage(&self) -> Stage {
-        Stage::LocalRead
-    }
-
-    fn counts(&self) -> bool {
-        true
-    }
-
-    fn needs(&self, facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
-        self.wanted(facts).into_iter().map(Need::Others).collect()
-    }
-
-    fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
-        let others = match others(facts, self.wanted(facts).as_ref()) {
-            Ok(others) => others,
-            Err(unknown) => return unknown,
+impl Counting for Duplicate {
+    fn wanted(&self, facts: &Facts, _zone: &TimeZone) -> Option<Wanted> {
+        let details = &facts.details;
+        let times = match self.alike.contains(&Alike::EventType) {
+            true => (facts.now.min(details.start), Timestamp::MAX),
+            false => (details.start, details.end),
         };
+        By::Booker.wanted(details, Measured::Part, times)
+    }
+
+    fn judge(&self, others: &[OtherBooking], facts: &Facts, zone: &TimeZone) -> Finding {
         let same = others.iter().filter(|other| self.is_one(other, facts));
         let first = same.min_by_key(|other| other.start);
         let finding = Finding::of(first.is_none());
         match first {
             Some(other) => {
-                let local = context.zone.to_datetime(other.start);
-                finding.with("other", local.strftime("%-d %B %Y %H:%M").to_string())
+                let local = zone.to_datetime(other.start);
+                finding.with("other", moment_in_words(local))
             }
             None => finding,
         }

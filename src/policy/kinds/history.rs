@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::counting::{By, Counted, EVENT_TYPES_KEY, others};
-use crate::domain::clock::{ms_between, plus_ms};
+use super::counting::{By, Counted, Counting, EVENT_TYPES_KEY, Looking};
+use crate::domain::clock::plus_ms;
 use crate::domain::others::{Fate, Measured, OTHERS_MAX, OtherBooking, Wanted};
-use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
 use crate::policy::duration::{DURATION_MS_MAX, Duration};
-use crate::policy::facts::{Facts, Need, Stage};
+use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
@@ -89,55 +89,32 @@ impl CriterionKind for Kind {
         let help = "add `no_shows_max`, `late_cancels_max` or `completed_min`";
         table.refuse_nothing(&keys, help);
         let ms = |duration: Duration| duration.ms;
-        Some(Box::new(History {
+        Some(Box::new(Looking(History {
             no_shows_max: no_shows_max.map(|at| at.value),
             late_cancels_max: late_cancels_max.map(|at| at.value),
             completed_min: completed_min.map(|at| at.value),
             late_ms: late.map_or(LATE_MS, |at| ms(at.value)),
             within_ms: within.map_or(DURATION_MS_MAX, |at| ms(at.value)),
             counted,
-        }))
+        })))
     }
 }
 
-impl History {
-    fn wanted(&self, facts: &Facts) -> Option<Wanted> {
+impl Counting for History {
+    fn wanted(&self, facts: &Facts, _zone: &TimeZone) -> Option<Wanted> {
         // What was called off may lie ahead.
         let times = (plus_ms(facts.now, -self.within_ms), Timestamp::MAX);
         By::Booker.wanted(&facts.details, Measured::Start, times)
     }
 
-    fn is_late_cancel(&self, other: &OtherBooking) -> bool {
-        let notice_ms = other.ended_at.map(|ended| ms_between(ended, other.start));
-        other.fate == Fate::CalledOff && notice_ms.is_some_and(|notice_ms| notice_ms < self.late_ms)
-    }
-}
-
-impl Criterion for History {
-    fn stage(&self) -> Stage {
-        Stage::LocalRead
-    }
-
-    fn counts(&self) -> bool {
-        true
-    }
-
-    fn needs(&self, facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
-        self.wanted(facts).into_iter().map(Need::Others).collect()
-    }
-
-    fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
-        let others = match others(facts, self.wanted(facts).as_ref()) {
-            Ok(others) => others,
-            Err(unknown) => return unknown,
-        };
+    fn judge(&self, others: &[OtherBooking], facts: &Facts, _zone: &TimeZone) -> Finding {
         let count = |is: &dyn Fn(&OtherBooking) -> bool| {
             let all = others.iter().filter(|other| self.counted.has(other));
             i64::try_from(all.filter(|other| is(other)).count()).unwrap_or(i64::MAX)
         };
         let is_over = |other: &OtherBooking| other.fate == Fate::Standing && other.end <= facts.now;
         let no_shows = count(&|other| other.no_show);
-        let late_cancels = count(&|other| self.is_late_cancel(other));
+        let late_cancels = count(&|other| other.called_off_within(self.late_ms));
         let completed = count(&|other| is_over(other) && !other.no_show);
         let met = self.no_shows_max.is_none_or(|max| no_shows <= max)
             && self.late_cancels_max.is_none_or(|max| late_cancels <= max)

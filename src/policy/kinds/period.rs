@@ -1,11 +1,11 @@
 //! The periods of quotas: those of the calendar, which begin at midnight in the policy's zone, and rolling
 //! ones, which begin anywhere.
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use crate::domain::clock::plus_ms;
+use crate::domain::clock::{from_us, plus_ms};
 use crate::policy::codes::Code;
 use crate::policy::duration::Duration;
 use crate::policy::keys::{Key, Shape};
@@ -91,10 +91,7 @@ impl Period {
             // What is as far away as the period is long lies in no period with it.
             Self::Rolling(length) => {
                 let just_after = plus_ms(at, -length.ms).as_microsecond().saturating_add(1);
-                (
-                    crate::domain::clock::from_us(just_after),
-                    plus_ms(at, length.ms),
-                )
+                (from_us(just_after), plus_ms(at, length.ms))
             }
         }
     }
@@ -162,6 +159,11 @@ pub(super) fn day_in_words(date: Date) -> String {
     date.strftime("%-d %B %Y").to_string()
 }
 
+/// `1 June 2026 09:30`.
+pub(super) fn moment_in_words(local: DateTime) -> String {
+    local.strftime("%-d %B %Y %H:%M").to_string()
+}
+
 impl Unit {
     /// The first day of the period that holds a date, and that of the next.
     fn dates(self, date: Date) -> (Date, Date) {
@@ -191,6 +193,6 @@ impl Unit {
 
 /// When a day begins: where the clocks skip midnight, when they go on.
 fn midnight(date: Date, zone: &TimeZone) -> Timestamp {
-    let begins = zone.to_ambiguous_timestamp(date.to_datetime(jiff::civil::Time::midnight()));
+    let begins = zone.to_ambiguous_timestamp(date.to_datetime(Time::midnight()));
     begins.compatible().unwrap_or(Timestamp::MAX)
 }

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::counting::{BY_KEY, By, Counted, EVENT_TYPES_KEY, others};
+use super::counting::{BY_KEY, By, Counted, Counting, EVENT_TYPES_KEY, Looking};
 use super::period::{PER_KEY, Period, ROLLING_KEY, day_in_words};
 use crate::domain::clock::ms_between;
 use crate::domain::others::{Fate, Measured, OTHERS_MAX, OtherBooking, Wanted};
 use crate::policy::codes::Code;
-use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
 use crate::policy::duration::{Duration, in_hours_and_minutes};
-use crate::policy::facts::{Facts, Need, Stage};
+use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
 use crate::policy::lists::List;
 use crate::policy::reader::Table;
@@ -105,7 +105,7 @@ impl CriterionKind for Kind {
             let counts = counts.as_ref();
             counts.is_none_or(|counts| counts.value.contains(&pending))
         };
-        Some(Box::new(Quota {
+        Some(Box::new(Looking(Quota {
             what: self.0,
             limit: limit?,
             period: period?,
@@ -116,7 +116,7 @@ impl CriterionKind for Kind {
             accepted: has(false),
             late_cancel: late_cancel.map(|at| at.value),
             exceptions: exceptions.into_iter().flatten().collect(),
-        }))
+        })))
     }
 }
 
@@ -233,11 +233,6 @@ impl Quota {
         }
     }
 
-    fn wanted(&self, facts: &Facts, zone: &TimeZone) -> Option<Wanted> {
-        let times = self.period.around(self.at(facts), zone);
-        self.by.wanted(&facts.details, self.measured, times)
-    }
-
     /// The limit for this booker; `None` if there is none.
     fn limit(&self, facts: &Facts, zone: &TimeZone) -> Option<i64> {
         let today = zone.to_datetime(facts.now).date();
@@ -250,10 +245,7 @@ impl Quota {
     }
 
     fn counts(&self, other: &OtherBooking) -> bool {
-        let late = |late: &Duration| {
-            let notice_ms = other.ended_at.map(|ended| ms_between(ended, other.start));
-            notice_ms.is_some_and(|notice_ms| notice_ms < late.ms)
-        };
+        let late = |late: &Duration| other.called_off_within(late.ms);
         let counts = match other.fate {
             Fate::Waiting => self.pending,
             Fate::Standing => self.accepted,
@@ -264,32 +256,23 @@ impl Quota {
     }
 }
 
-impl Criterion for Quota {
-    fn stage(&self) -> Stage {
-        Stage::LocalRead
-    }
-
-    fn counts(&self) -> bool {
-        true
-    }
-
-    fn needs(&self, facts: &Facts, zone: &TimeZone) -> Vec<Need> {
-        if self.limit(facts, zone).is_none() {
-            return Vec::new();
+impl Counting for Quota {
+    fn without_a_look(&self, facts: &Facts, zone: &TimeZone) -> Option<Finding> {
+        match self.limit(facts, zone) {
+            Some(_) => None,
+            None => Some(Finding::of(true).with("limit", "unlimited")),
         }
-        let wanted = self.wanted(facts, zone);
-        wanted.into_iter().map(Need::Others).collect()
     }
 
-    fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
-        let (zone, at) = (context.zone, self.at(facts));
-        let Some(limit) = self.limit(facts, zone) else {
-            return Finding::of(true).with("limit", "unlimited");
-        };
-        let others = match others(facts, self.wanted(facts, zone).as_ref()) {
-            Ok(others) => others,
-            Err(unknown) => return unknown,
-        };
+    fn wanted(&self, facts: &Facts, zone: &TimeZone) -> Option<Wanted> {
+        let times = self.period.around(self.at(facts), zone);
+        self.by.wanted(&facts.details, self.measured, times)
+    }
+
+    fn judge(&self, others: &[OtherBooking], facts: &Facts, zone: &TimeZone) -> Finding {
+        let at = self.at(facts);
+        // Who has none needs no look.
+        let limit = self.limit(facts, zone).unwrap_or(i64::MAX);
         let counted = others.iter().filter(|other| self.counts(other));
         let mut used: Vec<_> = counted
             .map(|other| {

@@ -4,12 +4,13 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::counting::{By, Counted, EVENT_TYPES_KEY, others};
+use super::counting::{By, Counted, Counting, EVENT_TYPES_KEY, Looking};
+use super::period::moment_in_words;
 use crate::domain::clock::plus_ms;
-use crate::domain::others::{Fate, Measured, Wanted};
-use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
+use crate::domain::others::{Fate, Measured, OtherBooking, Wanted};
+use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
 use crate::policy::duration::Duration;
-use crate::policy::facts::{Facts, Need, Stage};
+use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
@@ -70,24 +71,16 @@ impl CriterionKind for Kind {
         let within = table.required("within", Table::duration);
         let cool_down = table.required("cool_down", Table::duration);
         let counted = Counted::read(table, scope);
-        Some(Box::new(Reputation {
+        Some(Box::new(Looking(Reputation {
             refusals: usize::try_from(refusals?.value).unwrap_or(usize::MAX),
             within: within?.value,
             cool_down: cool_down?.value,
             counted,
-        }))
+        })))
     }
 }
 
 impl Reputation {
-    /// As far back as a refusal can still matter: it may be the first of those that began a wait, which
-    /// keeps the refusals during it from beginning another.
-    fn wanted(&self, facts: &Facts) -> Option<Wanted> {
-        let back_ms = (self.within.ms + self.cool_down.ms).saturating_mul(2);
-        let times = (plus_ms(facts.now, -back_ms), Timestamp::MAX);
-        By::Booker.wanted(&facts.details, Measured::Asked, times)
-    }
-
     /// Until when there is to wait, by the refusals so far; how many have come together since.
     fn waits(&self, refused: &[Timestamp]) -> (Option<Timestamp>, usize) {
         let (mut until, mut together): (Option<Timestamp>, Vec<Timestamp>) = (None, Vec::new());
@@ -106,24 +99,16 @@ impl Reputation {
     }
 }
 
-impl Criterion for Reputation {
-    fn stage(&self) -> Stage {
-        Stage::LocalRead
+impl Counting for Reputation {
+    /// As far back as a refusal can still matter: it may be the first of those that began a wait, which
+    /// keeps the refusals during it from beginning another.
+    fn wanted(&self, facts: &Facts, _zone: &TimeZone) -> Option<Wanted> {
+        let back_ms = (self.within.ms + self.cool_down.ms).saturating_mul(2);
+        let times = (plus_ms(facts.now, -back_ms), Timestamp::MAX);
+        By::Booker.wanted(&facts.details, Measured::Asked, times)
     }
 
-    fn counts(&self) -> bool {
-        true
-    }
-
-    fn needs(&self, facts: &Facts, _zone: &TimeZone) -> Vec<Need> {
-        self.wanted(facts).into_iter().map(Need::Others).collect()
-    }
-
-    fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
-        let others = match others(facts, self.wanted(facts).as_ref()) {
-            Ok(others) => others,
-            Err(unknown) => return unknown,
-        };
+    fn judge(&self, others: &[OtherBooking], facts: &Facts, zone: &TimeZone) -> Finding {
         let refused = others
             .iter()
             .filter(|other| other.fate == Fate::Refused && self.counted.has(other));
@@ -135,10 +120,10 @@ impl Criterion for Reputation {
         let (until, together) = self.waits(&refused);
         match until.filter(|until| facts.now < *until) {
             Some(until) => {
-                let local = context.zone.to_datetime(until);
+                let local = zone.to_datetime(until);
                 Finding::of(false)
                     .with("refused", refused.len().to_string())
-                    .with("retry_at", local.strftime("%-d %B %Y %H:%M").to_string())
+                    .with("retry_at", moment_in_words(local))
             }
             None => Finding::of(true).with("refused", together.to_string()),
         }

@@ -49,7 +49,7 @@ const ROOMS: &[Room] = &[
     pure(
         "domain",
         &[],
-        &["idna", "jiff", "rust_decimal", "serde", "thiserror"],
+        &["idna", "jiff", "rust_decimal", "serde", "serde_json", "thiserror"],
     ),
     pure(
         "policy",

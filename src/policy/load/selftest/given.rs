@@ -9,7 +9,7 @@ use super::super::header::{EventType, event_type, read_ids};
 use super::read::{LENGTH_MIN, LENGTH_MIN_MAX, MINUTE_MS, read_address};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::Uid;
-use crate::domain::others::{Fate, OTHERS_MAX, Of, OtherBooking, Wanted};
+use crate::domain::others::{Fate, OTHERS_MAX, OtherBooking, Wanted};
 use crate::domain::owner::Owner;
 
 /// The most uses of a code that a test speaks of.
@@ -123,11 +123,7 @@ impl GivenBooking {
             None => (details.event_type_id, details.event_type_name()),
         };
         let booker = self.booker.as_ref().or(details.booker.email.as_ref());
-        let meant = match &wanted.of {
-            Of::Booker(owner) => booker == Some(owner),
-            Of::Domain(domain) => booker.is_some_and(|booker| booker.domain() == domain),
-            Of::EventType(name) => event_type.as_deref() == Some(name),
-        };
+        let meant = wanted.of.means(booker, event_type.as_deref());
         let covered = wanted.covers(self.start, self.end, self.asked_at);
         (meant && covered).then(|| OtherBooking {
             source: facts.source.clone(),
