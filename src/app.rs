@@ -35,7 +35,9 @@ use crate::telemetry::otlp::{Exporter, OtlpTarget};
 
 use policies::PolicyFolder;
 
-pub use policies::{LastGood, PolicyError, check_policies, check_policies_with};
+pub use policies::{
+    LastGood, PolicyError, check_policies, check_policies_and_secrets, check_policies_with,
+};
 
 /// How long a delivery waits for the store before the journal takes over, in ms.
 const STORE_PATIENCE_MS: u64 = 1_500;

@@ -2,6 +2,7 @@
 
 mod folder;
 mod last_good;
+mod secrets;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::policy::{Diagnostics, PolicySet};
 use crate::settings::Settings;
 
 use folder::{Prints, Reading};
+use secrets::Secrets;
 
 pub use last_good::LastGood;
 pub(super) use watch::watch;
@@ -28,7 +30,7 @@ const LOGGED_MAX: usize = 10;
 pub struct PolicyError(pub Diagnostics);
 
 /// Reads every `*.toml` in a folder of policies, in the order of their names, checks and tests them. Gives
-/// what is worth knowing beside the set.
+/// what is worth knowing beside the set. Secrets that are not at hand here are done without.
 ///
 /// # Errors
 /// Everything that is wrong; also that the folder or a file cannot be read.
@@ -36,7 +38,20 @@ pub fn check_policies(
     dir: &Path,
     units: &BTreeMap<UnitCode, Unit>,
 ) -> Result<(PolicySet, Diagnostics), PolicyError> {
-    folder::read(dir, units).result.map_err(PolicyError)
+    let read = folder::read(dir, units, &Secrets::at_hand());
+    read.result.map_err(PolicyError)
+}
+
+/// As [`check_policies`], as the daemon does it: with all secrets.
+///
+/// # Errors
+/// As [`check_policies`]; also that a secret cannot be had.
+pub fn check_policies_and_secrets(
+    dir: &Path,
+    units: &BTreeMap<UnitCode, Unit>,
+) -> Result<(PolicySet, Diagnostics), PolicyError> {
+    let read = folder::read(dir, units, &Secrets::required());
+    read.result.map_err(PolicyError)
 }
 
 /// As [`check_policies`], with a policy file from elsewhere: in the place of the one with its id, or beside
@@ -49,13 +64,14 @@ pub fn check_policies_with(
     file: &Path,
     units: &BTreeMap<UnitCode, Unit>,
 ) -> Result<(PolicySet, Arc<str>), PolicyError> {
-    folder::read_with(dir, file, units).map_err(PolicyError)
+    folder::read_with(dir, file, units, &Secrets::at_hand()).map_err(PolicyError)
 }
 
 /// A daemon's folder of policies, and what it last saw there.
 pub(super) struct PolicyFolder {
     dir: PathBuf,
     units: BTreeMap<UnitCode, Unit>,
+    secrets: Secrets,
     /// Where the last good set is kept.
     kept_in: PathBuf,
     /// What the last good set was made of, by its digest, once it is kept.
@@ -69,6 +85,7 @@ impl PolicyFolder {
         Arc::new(Self {
             dir: settings.policies.dir.clone(),
             units: settings.units.clone(),
+            secrets: Secrets::required(),
             kept_in: LastGood::path(&settings.journal.dir),
             kept: Mutex::default(),
             seen: Mutex::default(),
@@ -132,7 +149,7 @@ impl PolicyFolder {
             files,
             lists,
             prints,
-        } = folder::read(&self.dir, &self.units);
+        } = folder::read(&self.dir, &self.units, &self.secrets);
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = prints;
         let good = result.as_ref().ok();
         let good = good.map(|(set, _)| LastGood::new(set.hash(), files, lists, now));
@@ -147,7 +164,7 @@ impl PolicyFolder {
                 return None;
             }
         };
-        match kept.load(&self.units) {
+        match kept.load(&self.dir, &self.units, &self.secrets) {
             Ok((set, _)) => Some((kept, set)),
             Err(errors) => {
                 let wrong = errors.places(LOGGED_MAX);

@@ -62,10 +62,7 @@ pub fn restore(
             .cloned()
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it was not kept"))
     };
-    let context = LoadContext {
-        units,
-        read_list: &read_list,
-    };
+    let context = LoadContext::new(units, &read_list);
     let file = |(part, text): (SetPart, String)| SourceFile {
         name: part.name,
         text,

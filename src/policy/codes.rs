@@ -111,6 +111,7 @@ codes! {
     NeverPasses = "BG0404", Note, "Every criterion is seen passing in some test.";
     // Secrets.
     InlineSecret = "BG0501", Error, "A secret is only named, by \"env:NAME\" or \"file:PATH\".";
+    UnreadableSecret = "BG0502", Error, "A secret that is named can be looked up.";
 }
 
 impl fmt::Display for Code {

@@ -14,6 +14,7 @@ use super::lists::Shelf;
 use super::reader::Table;
 use super::template::Values;
 use super::truth::Truth;
+use super::vault::Vault;
 use crate::domain::amount::{Unit, UnitCode};
 
 /// A kind of criterion, such as `notice`: how it is written in a policy file.
@@ -105,6 +106,8 @@ pub struct Scope<'a> {
     pub zone: &'a TimeZone,
     /// The lists of the policy.
     pub lists: &'a Shelf<'a>,
+    /// The secrets that it names.
+    pub vault: &'a Vault<'a>,
     /// The policy's id.
     pub policy: &'a str,
     /// Which bookings the policy is for.

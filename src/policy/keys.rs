@@ -69,3 +69,11 @@ impl Key {
         self
     }
 }
+
+/// The keys of a table that names a secret: `{ secret = "env:NAME" }`.
+pub const SECRET: &[Key] = &[Key::new(
+    "secret",
+    Shape::Text,
+    "Where the secret is: env:NAME or file:PATH",
+)
+.required()];

@@ -250,18 +250,30 @@ impl<'a> Shelf<'a> {
             span: path.span,
         };
         let text = self.text_of(&path)?;
-        let mut names = List::default();
         let lines: Vec<String> = entries_of(&text).map(|(_, line)| line.to_owned()).collect();
         if lines.len() > LIST_LINES_MAX {
             self.report_too_long(&path);
             return None;
         }
-        names
-            .names
-            .extend(lines.iter().map(|line| line.as_str().into()));
-        let mut files = self.files.borrow_mut();
-        files.insert(path.value.to_owned(), Some(Arc::new(names)));
+        self.keep(path.value, &lines);
         Some(lines)
+    }
+
+    /// Has these lines count for the policy's hash, and kept with it, as if a file of that name held them.
+    pub fn keep<'l>(&self, name: &str, lines: impl IntoIterator<Item = &'l String>) {
+        let names = lines.into_iter().map(|line| line.as_str().into()).collect();
+        let list = List {
+            names,
+            ..List::default()
+        };
+        let mut files = self.files.borrow_mut();
+        files.insert(name.to_owned(), Some(Arc::new(list)));
+    }
+
+    /// What was kept under a name that is no file's; nothing where policies are not made again.
+    pub fn kept(&self, name: &str) -> Vec<String> {
+        let text = (self.read)(&self.sink.source().name, name).unwrap_or_default();
+        entries_of(&text).map(|(_, line)| line.to_owned()).collect()
     }
 
     /// As [`Shelf::list`]; a list without domains, which nobody would pass, is reported.

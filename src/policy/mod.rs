@@ -38,6 +38,7 @@ pub mod template;
 mod tests;
 pub mod text;
 pub mod truth;
+pub mod vault;
 pub mod verdict;
 
 pub use archive::{SetPart, restore};

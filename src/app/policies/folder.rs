@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::secrets::Secrets;
 use crate::domain::amount::{Unit, UnitCode};
 use crate::policy::codes::Code;
 use crate::policy::{self, Diagnostic, Diagnostics, LoadContext, PolicySet, SourceFile};
@@ -78,8 +79,8 @@ fn print(path: &Path) -> Print {
     fs::metadata(path).ok().map(seen)
 }
 
-/// Reads all policies of a folder, with their lists.
-pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>) -> Reading {
+/// Reads all policies of a folder, with their lists and secrets.
+pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>, secrets: &Secrets) -> Reading {
     let mut prints = Prints::of(dir, BTreeSet::new());
     let (files, unreadable) = match policy_paths(dir) {
         Ok(paths) => read_policies(paths),
@@ -103,9 +104,18 @@ pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>) -> Reading {
         lists.borrow_mut().insert(list.to_owned(), text.clone());
         Ok(text)
     };
+    // A secret in a file is looked at like a list, and kept nowhere.
+    let read_secret = |_policy: &str, reference: &str| {
+        if let Some(path) = reference.strip_prefix("file:") {
+            let print = print(&dir.join(path));
+            list_prints.borrow_mut().insert(path.to_owned(), print);
+        }
+        secrets.look_up(dir, reference)
+    };
     let context = LoadContext {
         units,
         read_list: &read_list,
+        read_secret: &read_secret,
     };
     let loaded = policy::load(files.clone(), &context);
     let result = match (unreadable.is_empty(), loaded) {
@@ -126,6 +136,7 @@ pub(super) fn read_with(
     dir: &Path,
     file: &Path,
     units: &BTreeMap<UnitCode, Unit>,
+    secrets: &Secrets,
 ) -> Result<(PolicySet, Arc<str>), Diagnostics> {
     let (mut added, mut wrong) = read_policies(vec![file.to_owned()]);
     let paths = policy_paths(dir).unwrap_or_default();
@@ -145,14 +156,16 @@ pub(super) fn read_with(
     let name = added.first().map(|added| added.name.clone());
     files.extend(added);
     let beside = file.parent().unwrap_or(dir);
-    let read_list = |policy: &str, list: &str| {
-        let is_added = Some(policy) == name.as_deref();
-        let folder = if is_added { beside } else { dir };
-        read_limited(&folder.join(list), LIST_BYTES_MAX)
+    let folder_of = |policy: &str| match Some(policy) == name.as_deref() {
+        true => beside,
+        false => dir,
     };
+    let read_list =
+        |policy: &str, list: &str| read_limited(&folder_of(policy).join(list), LIST_BYTES_MAX);
     let context = LoadContext {
         units,
         read_list: &read_list,
+        read_secret: &|policy, reference| secrets.look_up(folder_of(policy), reference),
     };
     let (set, found) = policy::load(files, &context).map_err(|found| {
         let wrong = std::mem::take(&mut wrong);
@@ -241,6 +254,10 @@ mod tests {
         )
     }
 
+    fn read_here(dir: &Path) -> Reading {
+        read(dir, &BTreeMap::new(), &Secrets::required())
+    }
+
     fn fill(dir: &Path) {
         fs::create_dir_all(dir.join("lists")).unwrap();
         fs::write(dir.join("a.toml"), policy("one")).unwrap();
@@ -250,7 +267,7 @@ mod tests {
     /// Whether files look as they did when they were read, after something was done to them.
     #[track_caller]
     fn is_seen(dir: &Path, change: impl FnOnce()) -> bool {
-        let prints = read(dir, &BTreeMap::new()).prints;
+        let prints = read_here(dir).prints;
         assert_eq!(
             prints,
             Prints::of(dir, prints.lists()),
@@ -303,7 +320,7 @@ mod tests {
         symlink("..v1", dir.join("..data")).unwrap();
         symlink("..data/a.toml", dir.join("a.toml")).unwrap();
         symlink("..data/lists", dir.join("lists")).unwrap();
-        let reading = read(dir, &BTreeMap::new());
+        let reading = read_here(dir);
         assert_eq!(reading.result.unwrap().0.policies().count(), 1);
         assert!(is_seen(dir, || {
             symlink("..v2", dir.join("..next")).unwrap();
@@ -316,7 +333,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.toml"), "schema = 2\n").unwrap();
         fs::write(folder.path().join("b.toml"), [0xff]).unwrap();
-        let wrong = read(folder.path(), &BTreeMap::new()).result.unwrap_err();
+        let wrong = read_here(folder.path()).result.unwrap_err();
         let wrong: Vec<_> = wrong
             .iter()
             .map(|one| (one.code.as_str(), one.file.as_str()))
@@ -329,11 +346,34 @@ mod tests {
                 ("BG0004", "b.toml")
             ]
         );
-        let missing = read(&folder.path().join("absent"), &BTreeMap::new());
+        let missing = read_here(&folder.path().join("absent"));
         let wrong = missing.result.unwrap_err().render(false);
         assert!(
             wrong.contains("BG0004") && wrong.contains("policies.dir"),
             "{wrong}"
         );
+    }
+
+    /// Who turns a key gives the daemon another file, and no reason to be started again.
+    #[test]
+    fn a_secret_is_looked_up_by_the_daemon_and_done_without_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        let policy = "schema = 1\n[policy]\nid = \"a\"\n[[criterion]]\nid = \"b\"\nkind = \"invite-code\"\nfield = \"invite\"\ncodes = { secret = \"file:codes\" }\n";
+        fs::write(dir.join("a.toml"), policy).unwrap();
+        let wrong = read_here(dir).result.unwrap_err().render(false);
+        assert!(
+            wrong.contains("BG0502") && wrong.contains("codes"),
+            "{wrong}"
+        );
+        let at_hand = |dir| read(dir, &BTreeMap::new(), &Secrets::at_hand());
+        let without = at_hand(dir).result.unwrap().0.hash();
+        fs::write(dir.join("codes"), "oolong\n").unwrap();
+        let reading = read_here(dir);
+        assert_eq!(reading.lists, BTreeMap::new(), "a secret is not kept");
+        let hash = reading.result.unwrap().0.hash();
+        assert_ne!(hash, without);
+        assert_eq!(at_hand(dir).result.unwrap().0.hash(), hash);
+        assert!(is_seen(dir, || fs::write(dir.join("codes"), "assam\n").unwrap()));
     }
 }

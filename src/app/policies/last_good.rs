@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::folder::Checked;
+use super::secrets::Secrets;
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::clock::Timestamp;
 use crate::policy::{self, LoadContext, PolicyHash, SourceFile};
@@ -104,8 +105,13 @@ impl LastGood {
         File::open(dir)?.sync_all()
     }
 
-    /// Loads it as if its files were still there.
-    pub(super) fn load(&self, units: &BTreeMap<UnitCode, Unit>) -> Checked {
+    /// Loads it as if its files were still there, in this folder.
+    pub(super) fn load(
+        &self,
+        dir: &Path,
+        units: &BTreeMap<UnitCode, Unit>,
+        secrets: &Secrets,
+    ) -> Checked {
         let files = self.files.iter().map(|file| SourceFile {
             name: file.name.clone(),
             text: file.text.clone(),
@@ -117,6 +123,7 @@ impl LastGood {
         let context = LoadContext {
             units,
             read_list: &read_list,
+            read_secret: &|_, reference| secrets.look_up(dir, reference),
         };
         policy::load(files.collect(), &context)
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Findings;
-use crate::app::{LastGood, check_policies};
+use crate::app::{LastGood, check_policies_and_secrets};
 use crate::cli::Context;
 use crate::cli::text::second;
 use crate::settings::{Database, Secret, Settings, Verification, effective};
@@ -116,10 +116,10 @@ fn open_files(context: &Context<'_>) -> Vec<String> {
     files.filter(is_open).map(str::to_owned).collect()
 }
 
-/// Checks the policies as `policy check` does.
+/// Checks the policies as the daemon does, with their secrets.
 pub(super) fn policies(settings: &Settings, found: &mut Findings) {
     let dir = &settings.policies.dir;
-    let (set, hints) = match check_policies(dir, &settings.units) {
+    let (set, hints) = match check_policies_and_secrets(dir, &settings.units) {
         Ok(checked) => checked,
         Err(error) => {
             let mut help =

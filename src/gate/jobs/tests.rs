@@ -61,10 +61,7 @@ impl Place {
     fn parts(&self, name: &str, journal: Journal) -> Parts {
         let units = std::collections::BTreeMap::new();
         let no_lists = |_: &str, _: &str| Ok(String::new());
-        let context = LoadContext {
-            units: &units,
-            read_list: &no_lists,
-        };
+        let context = LoadContext::new(&units, &no_lists);
         let (none, _) = policy::load(Vec::new(), &context).unwrap();
         Parts {
             storage: self.storage.clone(),

@@ -32,10 +32,7 @@ fn text() -> String {
     calls.told(&source, Effect::Read, "ok", 0.1);
     let now = from_us(1_800_000_000_000_000);
     let (units, no_lists) = (BTreeMap::new(), |_: &str, _: &str| Ok(String::new()));
-    let context = LoadContext {
-        units: &units,
-        read_list: &no_lists,
-    };
+    let context = LoadContext::new(&units, &no_lists);
     let (policies, _) = policy::load(Vec::new(), &context).unwrap();
     metrics.policies_loaded(&policies, [&source].into_iter(), now);
     metrics.policies_read(true, now);

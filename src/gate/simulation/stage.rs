@@ -69,10 +69,7 @@ impl Stage {
             text: POLICY.to_owned(),
         };
         let units = units().map(|unit| (unit.code.clone(), unit)).into();
-        let context = LoadContext {
-            units: &units,
-            read_list: &|_, _| Err(std::io::ErrorKind::NotFound.into()),
-        };
+        let context = LoadContext::new(&units, &|_, _| Err(std::io::ErrorKind::NotFound.into()));
         let policies = match policy::load(vec![file], &context) {
             Ok((policies, _)) => Arc::new(policies),
             Err(found) => panic!("{}", found.render(false)),

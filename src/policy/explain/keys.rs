@@ -116,6 +116,11 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\nsecret = \"hunter2\"\n",
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\n",
         ),
+        Code::UnreadableSecret => toml(
+            "The daemon looks a secret up when it loads the policy, and does not put one in force that could not do its work. `policy check`, which runs where no secrets are, does without them; `doctor` looks.",
+            "[[criterion]]\nid = \"invited\"\nkind = \"invite-code\"\nfield = \"invite\"\ncodes = { secret = \"env:COEDS\" }\n",
+            "[[criterion]]\nid = \"invited\"\nkind = \"invite-code\"\nfield = \"invite\"\ncodes = { secret = \"env:CODES\" }\n",
+        ),
         Code::NotALanguage => toml(
             "A text for one language is found by the booker's language, as the provider gives it. Region and all others fall back: `pt-BR`, then `pt`, then `default`.",
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\nmessage = { default = \"Please book a day ahead.\", \"in German\" = \"Bitte buchen Sie einen Tag vorher.\" }\n",

@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 use crate::domain::booking::Answer;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::{Facts, Loaded, Need, Stage};
-use crate::policy::keys::{Key, Shape};
+use crate::policy::keys::{Key, SECRET, Shape};
 use crate::policy::reader::Table;
+use crate::policy::vault::{Named, Vault};
 
 /// The most that one code can be used.
 const USES_MAX: i64 = 1_000_000;
@@ -26,6 +27,8 @@ struct InviteCode {
     field: Box<str>,
     /// As [`code_key`] writes them, so that no code is shown by accident.
     codes: BTreeSet<String>,
+    /// Whether only the daemon knows them.
+    is_secret: bool,
     policy: Box<str>,
     /// How often one may be used; as often as one likes if there is none.
     uses: Option<i64>,
@@ -65,8 +68,9 @@ impl CriterionKind for Kind {
                     Shape::Table(&[
                         Key::new("file", Shape::Text, "A file with one code a line").required()
                     ]),
+                    Shape::Table(SECRET),
                 ]),
-                "The codes, or a file with one a line; upper and lower case do not matter",
+                "The codes, a file or a secret with one a line; upper and lower case do not matter",
             )
             .required(),
             Key::new(
@@ -81,18 +85,40 @@ impl CriterionKind for Kind {
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
         let field = table.required("field", Table::text);
-        let codes = table.required("codes", |table, key| scope.lists.lines(table, key));
+        let codes = table.required("codes", |table, key| codes(table, key, scope));
         let uses = table.integer("uses", 1..=USES_MAX);
         let expires = table.date("expires");
-        let codes = codes?.into_iter().map(|code| code_key(scope.policy, &code));
         Some(Box::new(InviteCode {
             field: field?.value.into(),
-            codes: codes.collect(),
+            codes: codes?,
+            is_secret: Vault::is_named(table, "codes"),
             policy: scope.policy.into(),
             uses: uses.map(|at| at.value),
             expires: expires.map(|at| at.value),
         }))
     }
+}
+
+/// The codes, as [`code_key`] writes them. Of secret ones nothing else is kept with the policy.
+fn codes(table: &Table<'_>, key: &'static str, scope: &Scope<'_>) -> Option<BTreeSet<String>> {
+    let of_policy = |code: &str| code_key(scope.policy, code);
+    if !Vault::is_named(table, key) {
+        let codes = scope.lists.lines(table, key)?;
+        return Some(codes.iter().map(|code| of_policy(code)).collect());
+    }
+    let Named { reference, secret } = scope.vault.secret(table, key)?.value;
+    let codes: BTreeSet<String> = match secret {
+        Some(secret) => {
+            let codes = secret.expose().split(['\n', ',']).map(str::trim);
+            codes
+                .filter(|code| !code.is_empty())
+                .map(of_policy)
+                .collect()
+        }
+        None => scope.lists.kept(reference).into_iter().collect(),
+    };
+    scope.lists.keep(reference, &codes);
+    Some(codes)
 }
 
 /// A code of a policy as it is stored and compared: by its digest, without regard to upper and lower case.
@@ -125,6 +151,10 @@ impl Criterion for InviteCode {
             Some(_) => Stage::LocalRead,
             None => Stage::Pure,
         }
+    }
+
+    fn is_answered(&self) -> bool {
+        !self.is_secret
     }
 
     fn counts(&self) -> bool {

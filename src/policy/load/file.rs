@@ -13,6 +13,7 @@ use super::super::diagnostic::{Diagnostic, Sink, SourceFile};
 use super::super::lists::Shelf;
 use super::super::reader::Table;
 use super::super::text::{clean, quote};
+use super::super::vault::Vault;
 use super::LoadContext;
 use super::join::Draft;
 use super::{FILE_BYTES_MAX, credits, criteria, header, selftest};
@@ -79,6 +80,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
     let zone = header
         .as_ref()
         .map_or(TimeZone::UTC, |header| header.zone.clone());
+    let vault = Vault::new(context.read_secret);
     let scope = Scope {
         units: context.units,
         unit: credits.as_ref().map(|credits| &credits.unit),
@@ -87,6 +89,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
             .is_some_and(|credits| credits.cost.is_some()),
         zone: &zone,
         lists: &shelf,
+        vault: &vault,
         matching: &matching,
         policy: header.as_ref().map_or("", |header| &header.id.value),
     };

@@ -19,6 +19,7 @@ use super::codes::Code;
 use super::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use super::lists::ReadList;
 use super::set::PolicySet;
+use super::vault::{self, ReadSecret};
 use crate::domain::amount::{Unit, UnitCode};
 
 use join::Draft;
@@ -35,6 +36,19 @@ pub struct LoadContext<'a> {
     /// Reads a list file: given the policy file's name and the path written there, which is meant
     /// from the policy file's folder.
     pub read_list: &'a ReadList<'a>,
+    /// Looks up a secret that a policy names.
+    pub read_secret: &'a ReadSecret<'a>,
+}
+
+impl<'a> LoadContext<'a> {
+    /// Units and lists; secrets are done without.
+    pub fn new(units: &'a BTreeMap<UnitCode, Unit>, read_list: &'a ReadList<'a>) -> Self {
+        Self {
+            units,
+            read_list,
+            read_secret: vault::EMPTY,
+        }
+    }
 }
 
 impl std::fmt::Debug for LoadContext<'_> {

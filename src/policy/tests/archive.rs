@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::support::units;
+use super::support::{facts, policies, units};
+use crate::domain::booking::Answer;
 use crate::policy::lists::ListFile;
-use crate::policy::{LoadContext, PolicySet, SetPart, SourceFile, load, restore};
+use crate::policy::{Evaluation, LoadContext, PolicySet, SetPart, SourceFile, load, restore};
 
 const LENDER: &str = r#"
 schema = 1
@@ -53,10 +54,8 @@ fn set(list: &str) -> Option<PolicySet> {
         name: name.to_owned(),
         text: text.to_owned(),
     };
-    let context = LoadContext {
-        units: &units(),
-        read_list: &|_, _| Ok(list.to_owned()),
-    };
+    let (units, read_list) = (units(), |_: &str, _: &str| Ok(list.to_owned()));
+    let context = LoadContext::new(&units, &read_list);
     let files = vec![file("a.toml", LENDER), file("b.toml", BORROWER)];
     load(files, &context).ok().map(|(set, _)| set)
 }
@@ -99,6 +98,30 @@ fn what_was_not_kept_is_told() {
     let wrong = restore(parts, &BTreeMap::new(), &units()).unwrap_err();
     let wrong = wrong.render(false);
     assert!(wrong.contains("cannot be read: it was not kept"), "{wrong}");
+}
+
+#[test]
+fn of_secret_codes_only_digests_are_kept() {
+    const SECRET: &str = "schema = 1\n[policy]\nid = \"a\"\n[[criterion]]\nid = \"b\"\nkind = \"invite-code\"\nfield = \"invite\"\ncodes = { secret = \"env:CODES\" }\nuses = 1\n";
+    let invited = |set: &PolicySet, code: &str| {
+        let mut facts = facts();
+        let code = Answer::Text(code.to_owned());
+        facts.details.answers.insert("invite".to_owned(), code);
+        matches!(set.evaluate(&facts), Evaluation::Needs(_))
+    };
+    let before = policies(&[SECRET]);
+    assert!(invited(&before, "Oolong") && invited(&before, "darjeeling"));
+    assert!(!invited(&before, "oolong, darjeeling") && !invited(&before, ""));
+    let (parts, lists) = kept(&before);
+    let lists = entries(&lists);
+    let texts: String = lists.values().map(|text| text.to_lowercase()).collect();
+    assert_eq!(texts.lines().count(), 2);
+    assert!(!texts.contains("oolong"), "{texts}");
+    let again = restore(parts, &lists, &units()).unwrap();
+    assert_eq!(again.hash(), before.hash());
+    assert!(invited(&again, "oolong") && !invited(&again, "assam"));
+    let absent = policies(&[&SECRET.replace("CODES", "ABSENT")]);
+    assert!(!invited(&absent, "oolong"));
 }
 
 proptest! {

@@ -28,10 +28,7 @@ fn shipped() -> PolicySet {
     let read_list = |file: &str, path: &str| {
         std::fs::read_to_string(Path::new(file).parent().unwrap().join(path))
     };
-    let context = LoadContext {
-        units: &units,
-        read_list: &read_list,
-    };
+    let context = LoadContext::new(&units, &read_list);
     let (set, remarks) = match load(files, &context) {
         Ok(loaded) => loaded,
         Err(diagnostics) => panic!("{}", diagnostics.render(false)),

@@ -79,10 +79,7 @@ fn every_code_has_an_example_that_gives_it_and_one_that_does_not() {
     assert!(found(load_texts(&[&refunds])).contains(&Code::TooMany));
     let units = units();
     let read_list = |_: &str, _: &str| Ok::<_, io::Error>("a.example\n".repeat(LIST_LINES_MAX + 1));
-    let context = LoadContext {
-        units: &units,
-        read_list: &read_list,
-    };
+    let context = LoadContext::new(&units, &read_list);
     let listed = format!(
         "{FRAME}[[criterion]]\nid = \"a\"\nkind = \"deny-list\"\nlist = {{ file = \"long.txt\" }}\n"
     );

@@ -8,6 +8,7 @@ use crate::domain::booking::{Booker, Details};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::{SourceName, Uid};
 use crate::domain::owner::Owner;
+use crate::domain::secret::Secret;
 use crate::policy::{
     Diagnostics, Evaluation, Facts, LoadContext, Loaded, Need, PolicySet, SourceFile, Verdict, load,
 };
@@ -45,13 +46,14 @@ pub(in crate::policy) fn load_files(
         "wrong.txt" => Ok("ada@example.org\nada@@example.org\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
-    load(
-        files,
-        &LoadContext {
-            units: &units,
-            read_list: &read_list,
-        },
-    )
+    let read_secret = |_: &str, reference: &str| match reference {
+        "env:CODES" => Ok(Some(Secret::new("oolong, Darjeeling"))),
+        "env:ABSENT" => Ok(None),
+        _ => Err("it is not set".to_owned()),
+    };
+    let mut context = LoadContext::new(&units, &read_list);
+    context.read_secret = &read_secret;
+    load(files, &context)
 }
 
 /// A set of policies that have no errors.

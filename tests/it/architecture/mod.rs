@@ -49,7 +49,14 @@ const ROOMS: &[Room] = &[
     pure(
         "domain",
         &[],
-        &["idna", "jiff", "rust_decimal", "serde", "serde_json", "thiserror"],
+        &[
+            "idna",
+            "jiff",
+            "rust_decimal",
+            "serde",
+            "serde_json",
+            "thiserror",
+        ],
     ),
     pure(
         "policy",
