@@ -8,9 +8,8 @@ use super::report::{self, Report};
 use super::written::{Written, as_stored};
 use super::{Inner, decide};
 use crate::domain::booking::Details;
-use crate::domain::chain::{Attempt, AttemptResult, ChainRecord, Command, CommandChange, FactBody};
+use crate::domain::chain::{Attempt, AttemptResult, ChainRecord, Command, CommandChange};
 use crate::domain::clock::{Timestamp, plus_ms};
-use crate::domain::event::EventKind;
 use crate::domain::ids::UnitKey;
 use crate::domain::plan::{CreditStep, Plan, decision_of};
 use crate::domain::timeline::{Timeline, with_final_names};
@@ -272,17 +271,6 @@ async fn carry_out(
     Ok(written)
 }
 
-/// Whether the provider says that somebody did not come.
-fn missed(record: &ChainRecord, key: &UnitKey) -> bool {
-    record.facts.iter().any(|fact| match &fact.body {
-        FactBody::Event(event) => {
-            let same_seat = event.seat.is_none() || event.seat == key.seat;
-            event.kind == EventKind::NoShow && event.uid == key.uid && same_seat
-        }
-        _ => false,
-    })
-}
-
 /// The lines that lists show of a chain's bookings.
 pub(super) fn rows(
     record: &ChainRecord,
@@ -314,7 +302,7 @@ pub(super) fn rows(
                 .end
                 .map(|end| end.provider_time.unwrap_or(end.heard_at)),
             ended_by: unit.end.map(|end| end.by),
-            no_show: missed(record, &unit.key),
+            no_show: unit.missed,
         }
     };
     timeline.units.values().map(row).collect()

@@ -71,6 +71,7 @@ pub(super) fn seen(account: AccountRows, spare: &Spare) -> AccountFacts {
             posted: line.posted,
             held: line.held,
             available: line.posted - line.held + line.credit_limit + spare,
+            limit: line.credit_limit,
         };
         (line.unit, balance)
     });

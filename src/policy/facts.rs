@@ -163,6 +163,14 @@ pub struct Balance {
     pub held: i64,
     /// What may still be spent, any credit limit included.
     pub available: i64,
+    /// How far below zero it may go.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub limit: i64,
+}
+
+/// Most accounts have no limit, and facts are stored with every decision.
+fn is_zero(minor: &i64) -> bool {
+    *minor == 0
 }
 
 /// A group of facts that is fetched together.

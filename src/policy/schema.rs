@@ -229,6 +229,11 @@ const TEST: &[Key] = &[
                     Key::new("unit", Text, "The unit of the amounts"),
                     Key::new("available", Amount, "What can be spent"),
                     Key::new("held", Amount, "What is set aside"),
+                    Key::new(
+                        "limit",
+                        Amount,
+                        "How much of what can be spent is the credit limit",
+                    ),
                     Key::new("error", Text, "Why it cannot be read"),
                 ]),
                 "The booker's account",

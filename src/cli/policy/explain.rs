@@ -316,6 +316,7 @@ fn balances(
             posted: amount.minor,
             held: 0,
             available: amount.minor,
+            limit: 0,
         };
         Ok((unit.code.clone(), balance))
     };

@@ -71,6 +71,10 @@ fn next_step(
         Standing::At(Status::Accepted) if hold.state == HoldState::Held => {
             Next::Do(CreditStep::Capture(hold.id))
         }
+        Standing::At(Status::Accepted) if unit.missed => {
+            let percent = percent_for_missing(record, unit);
+            give_back(hold, percent, "nobody came")
+        }
         Standing::At(Status::Rejected | Status::Cancelled) => {
             let Some(end) = unit.end else {
                 return Next::Nothing;
@@ -97,6 +101,17 @@ fn next_step(
         }
         _ => Next::Nothing,
     }
+}
+
+/// Percent that comes back because the booker did not come.
+fn percent_for_missing(record: &ChainRecord, unit: &Unit<'_>) -> u8 {
+    let decision = decision_of(record, &unit.key).filter(|_| unit.missed);
+    decision.map_or(0, |decision| decision.terms.no_show_percent)
+}
+
+/// Whether more came back of what was taken than for not coming: then its booking had ended.
+pub(super) fn was_ended(record: &ChainRecord, unit: &Unit<'_>, hold: &Hold) -> bool {
+    hold.refunded > percent_of(hold.captured, percent_for_missing(record, unit))
 }
 
 /// Whether the booking at the end of the moves can no longer carry this one's credit: it was decided

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::credit::was_ended;
 use super::{Deciding, How, Plan, decision_of};
 use crate::domain::booking::Status;
 use crate::domain::chain::{ChainRecord, HoldState};
@@ -137,18 +138,18 @@ pub(super) fn next_round(record: &ChainRecord, unit: &Unit<'_>, rules: &Rules) -
     // The host let stand by hand what we refused or left open, or brought back what had ended and was
     // paid back.
     let refused = decision.outcome != Outcome::Accept && ask.by != AskedBy::HostMove;
-    let overtaken =
-        refused && rules.host_confirm == HostConfirm::Respect || gave_back(record, decision.id);
+    let overtaken = refused && rules.host_confirm == HostConfirm::Respect
+        || gave_back(record, unit, decision.id);
     overtaken.then_some(decision.round + 1)
 }
 
-/// Whether credit that this decision took was given back, all or in part.
-fn gave_back(record: &ChainRecord, decision: DecisionId) -> bool {
+/// Whether credit that this decision took was given back, all or in part, because its booking ended.
+fn gave_back(record: &ChainRecord, unit: &Unit<'_>, decision: DecisionId) -> bool {
     record.holds.iter().any(|hold| {
         hold.decision == decision
             && match hold.state {
                 HoldState::Held | HoldState::Carried => false,
-                HoldState::Captured => hold.refunded > 0,
+                HoldState::Captured => was_ended(record, unit, hold),
                 HoldState::Released => true,
             }
     })

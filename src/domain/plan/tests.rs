@@ -154,6 +154,47 @@ fn a_cancel_long_after_our_confirm_is_just_a_cancel_and_refunds_by_notice() {
 }
 
 #[test]
+fn what_the_terms_say_comes_back_if_nobody_came_and_once() {
+    for (percent, accepted) in [(0, "policy"), (50, "policy"), (50, "host")] {
+        let mut record = accepted_and_held();
+        record.decisions[0].terms.no_show_percent = percent;
+        record.holds[0].state = HoldState::Captured;
+        record.holds[0].captured = 200;
+        let action = Action::Confirm;
+        match accepted {
+            "host" => {
+                let confirmed = event(EventKind::Created, "a", 5);
+                record.facts.extend(chain([(5, confirmed)]).facts);
+            }
+            _ => {
+                told(&mut record, key("a"), action, Some(AttemptResult::Ok), 5);
+            }
+        }
+        let missed = event(EventKind::NoShow, "a", 104_000);
+        record.facts.extend(chain([(104_000, missed)]).facts);
+        let refund = CreditStep::Refund {
+            hold: HoldId(1),
+            minor: 100,
+            reason: "nobody came",
+        };
+        let owed: &[CreditStep] = if percent == 0 { &[] } else { &[refund] };
+        assert_eq!(plan_at(&record, 104_001).credit, owed, "{accepted}");
+        record.holds[0].refunded = i64::from(percent) * 2;
+        let after = plan_at(&record, 104_002);
+        assert!(after.credit.is_empty() && after.decide.is_empty());
+        // Called off afterwards, it comes back as for any cancel, but for what came back already.
+        let cancelled = event(EventKind::Cancelled, "a", 104_010);
+        record.facts.extend(chain([(104_010, cancelled)]).facts);
+        let refund = CreditStep::Refund {
+            hold: HoldId(1),
+            minor: 200 - record.holds[0].refunded,
+            reason: "cancelled, the provider does not say by whom",
+        };
+        assert_eq!(plan_at(&record, 104_100).credit, [refund]);
+    }
+}
+
+#[test]
 fn the_late_cancel_fee_does_not_depend_on_the_order_of_receiving() {
     let mut cancelled = event(EventKind::Cancelled, "a", 90_000);
     cancelled.cancelled_by = Some(Party::Booker);

@@ -191,6 +191,9 @@ fn fold_unit<'a>(
             .filter(|(_, event)| asks(event))
             .map(|(at, _)| *at)
             .max(),
+        missed: told
+            .iter()
+            .any(|(_, event)| event.kind == EventKind::NoShow),
         lapsed: status.is_some_and(waits) && read_waiting_after_all(&read, &calls),
         closed: false,
     }

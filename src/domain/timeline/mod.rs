@@ -267,6 +267,8 @@ pub struct Unit<'a> {
     pub read_at: Option<Timestamp>,
     /// The latest time we heard of it asking, by our clock.
     pub last_asked_at: Option<Timestamp>,
+    /// Whether the provider says that somebody did not come.
+    pub missed: bool,
     /// Whether a look at it after its end found it waiting still: nobody answers it any more, and nothing
     /// is to be kept for it.
     pub lapsed: bool,

@@ -91,6 +91,7 @@ fn full(text: &str, answer: &Answer, keys: &[String]) -> Facts {
         posted: 500,
         held: 100,
         available: 400,
+        limit: 0,
     };
     let unit = UnitCode::try_from("CREDIT").ok();
     facts.account = Loaded::Known(Some(AccountFacts {

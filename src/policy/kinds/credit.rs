@@ -18,6 +18,8 @@ struct Credit {
     unit: Unit,
     /// Own price in minor units, instead of the policy's.
     cost: Option<i64>,
+    /// Whether the account's credit limit counts.
+    allow_limit: bool,
 }
 
 impl CriterionKind for Kind {
@@ -45,11 +47,17 @@ impl CriterionKind for Kind {
                 "What is needed; the policy's price if left out",
             ),
             Key::new("unit", Shape::Text, "Its unit; the policy's if left out"),
+            Key::new(
+                "allow_limit",
+                Shape::Switch,
+                "Whether the account's credit limit counts (true if left out)",
+            ),
         ];
         KEYS
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
+        let allow_limit = table.boolean("allow_limit");
         let own_unit = read_unit(table, scope.units);
         let unit = if table.contains("unit") {
             own_unit
@@ -82,6 +90,7 @@ impl CriterionKind for Kind {
         }
         Some(Box::new(Credit {
             unit: unit.clone(),
+            allow_limit: allow_limit.is_none_or(|at| at.value),
             cost: cost.map(|at| at.value),
         }))
     }
@@ -111,13 +120,17 @@ impl Criterion for Credit {
         };
         let balance = account.and_then(|account| account.balances.get(&self.unit.code));
         let balance = balance.copied().unwrap_or_default();
+        let available = match self.allow_limit {
+            true => balance.available,
+            false => balance.available.saturating_sub(balance.limit),
+        };
         // The ledger refuses holds on an account that is not open, whatever is on it.
         let usable = account.is_some_and(|account| account.status == AccountStatus::Open);
-        let met = cost == 0 || (usable && balance.available >= cost);
-        let missing = cost.saturating_sub(balance.available).max(0);
+        let met = cost == 0 || (usable && available >= cost);
+        let missing = cost.saturating_sub(available).max(0);
         Finding::of(met)
             .with("cost", self.unit.format(cost))
-            .with("available", self.unit.format(balance.available))
+            .with("available", self.unit.format(available))
             .with("held", self.unit.format(balance.held))
             .with("missing", self.unit.format(missing))
     }

@@ -42,6 +42,7 @@ fn has(credit: i64) -> Loaded<Option<AccountFacts>> {
         posted: credit,
         held: 0,
         available: credit,
+        limit: 0,
     };
     Loaded::Known(Some(AccountFacts {
         status: AccountStatus::Open,

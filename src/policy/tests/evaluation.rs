@@ -39,6 +39,7 @@ fn account(available: i64) -> Loaded<Option<AccountFacts>> {
         posted: available,
         held: 0,
         available,
+        limit: 0,
     };
     let unit = UnitCode::try_from("CREDIT").unwrap();
     Loaded::Known(Some(AccountFacts {

@@ -83,7 +83,7 @@ fn an_unknown_key_is_located_and_guessed() {
             10 | mesage = "No."
                | ^^^^^^
                |
-               = help: known here: `cost`, `id`, `kind`, `message`, `mode`, `note`, `on_error`, `on_error_message`, `unit`, `when`
+               = help: known here: `allow_limit`, `cost`, `id`, `kind`, `message`, `mode`, `note`, `on_error`, `on_error_message`, `unit`, `when`
             help: did you mean `message`?
                |
             10 | message = "No."

@@ -184,6 +184,7 @@ fn the_account_is_asked_for_only_if_it_matters() {
         posted: 300,
         held: 50,
         available,
+        limit: 0,
     };
     let mut account = |status, available| {
         let unit = "CREDIT".try_into().unwrap();

@@ -200,6 +200,7 @@ fn credit_may_have_its_own_price_and_unit() {
             posted: available,
             held: 0,
             available,
+            limit: 0,
         };
         account.balances.insert(unit.try_into().unwrap(), balance);
     }
@@ -207,6 +208,18 @@ fn credit_may_have_its_own_price_and_unit() {
     assert_eq!(
         ask("credit", "", &facts).1,
         "available=1.99 cost=2 held=0 missing=0.01"
+    );
+    let unit = "CREDIT".try_into().unwrap();
+    let mut limited = account.clone();
+    limited.balances.get_mut(&unit).unwrap().limit = 100;
+    let limited = Facts {
+        account: Loaded::Known(Some(limited)),
+        ..facts.clone()
+    };
+    assert!(passes("credit", "cost = \"1.99\"", &limited));
+    assert_eq!(
+        ask("credit", "cost = \"1\"\nallow_limit = false", &limited).1,
+        "available=0.99 cost=1 held=0 missing=0.01"
     );
     for (keys, met) in [
         ("", false),

@@ -147,15 +147,16 @@ impl Reader<'_> {
         let mut balances = BTreeMap::new();
         if let Some(unit) = unit {
             let amount = |key| table.amount(key, unit).map_or(0, |at: At<i64>| at.value);
-            let (available, held) = (amount("available"), amount("held"));
+            let (available, held, limit) = (amount("available"), amount("held"), amount("limit"));
             let balance = Balance {
-                posted: available.saturating_add(held),
+                posted: available.saturating_add(held).saturating_sub(limit),
                 held,
                 available,
+                limit,
             };
             balances.insert(unit.code.clone(), balance);
         } else {
-            for key in ["available", "held"] {
+            for key in ["available", "held", "limit"] {
                 if let Some(value) = table.value(key) {
                     let help = "add `unit`, such as `unit = \"CREDIT\"`";
                     table.report(
