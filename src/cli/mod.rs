@@ -1,5 +1,5 @@
 //! The command line: the tree of commands, and one file for each that does more than print. A
-//! command writes what was asked for to [`Context::out`] and hands errors back; it never touches
+//! command writes what was asked for to [`Context::out`] and hands errors back; only `process` touches
 //! the process, so tests run commands as the shell does.
 
 mod admin_endpoint;
@@ -23,6 +23,7 @@ mod migrate;
 mod notices;
 mod page;
 mod policy;
+mod process;
 mod progress;
 mod reach;
 mod reconcile;
@@ -50,6 +51,8 @@ use crate::app::PolicyError;
 use crate::domain::clock::Clock;
 use crate::gate::GateError;
 use crate::settings::{self, LoadOptions, SettingsError};
+
+pub use process::main;
 
 /// A doorman for calendars: decides signed booking webhooks by policy and credit, once, and can say
 /// why.

@@ -104,6 +104,7 @@ codes! {
     BadListEntry = "BG0303", Error, "A list's file has one address, domain or name a line.";
     ListTooLong = "BG0304", Error, "A list has at most 1,000,000 lines.";
     UnusedList = "BG0305", Warning, "Every list is used by a criterion.";
+    BadCalendar = "BG0306", Error, "A calendar is an iCalendar file with events.";
     // Tests inside the file.
     TestFailed = "BG0401", Error, "A policy passes its own tests.";
     NoTests = "BG0402", Note, "A policy has tests.";

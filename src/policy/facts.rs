@@ -197,11 +197,9 @@ pub enum Stage {
     LocalRead,
     /// A call to somebody else.
     External,
-    /// Takes something that others then cannot have, inside the deciding transaction.
-    Reserve,
 }
 
 impl Stage {
     /// All stages, cheapest first.
-    pub const ALL: [Self; 4] = [Self::Pure, Self::LocalRead, Self::External, Self::Reserve];
+    pub const ALL: [Self; 3] = [Self::Pure, Self::LocalRead, Self::External];
 }

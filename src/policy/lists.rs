@@ -10,9 +10,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use toml::de::DeValue;
 
+use super::calendar::Calendar;
 use super::codes::Code;
 use super::compiled::PolicyHash;
 use super::diagnostic::{Sink, Span};
@@ -257,6 +259,37 @@ impl<'a> Shelf<'a> {
         }
         self.keep(path.value, &lines);
         Some(lines)
+    }
+
+    /// A calendar in a file, with the days of `zone`. What it amounts to counts for the policy's hash like a
+    /// list, and is what is kept.
+    pub(super) fn calendar(&self, path: &At<&str>, zone: &TimeZone) -> Option<Calendar> {
+        let zone_name = zone.iana_name().unwrap_or("UTC");
+        let name = format!("{} in {zone_name}", path.value);
+        let kept = self.kept(&name);
+        let read = match kept.is_empty() {
+            true => Calendar::read(&self.text_of(path)?, zone),
+            false => Calendar::from_lines(&kept).ok_or_else(|| "what was kept is odd".to_owned()),
+        };
+        let read = read.and_then(|calendar| match calendar.is_empty() {
+            true => Err("it has no events".to_owned()),
+            false => Ok(calendar),
+        });
+        match read {
+            Ok(calendar) => {
+                self.keep(&name, &calendar.lines());
+                Some(calendar)
+            }
+            Err(why) => {
+                let file = quote(path.value);
+                let message = format!("the calendar {file} cannot be used: {why}");
+                let help =
+                    "a calendar is an iCalendar file (.ics) with events, as calendars export them";
+                let wrong = self.sink.at(Code::BadCalendar, path.span.clone(), message);
+                self.sink.add(wrong.help(help));
+                None
+            }
+        }
     }
 
     /// Has these lines count for the policy's hash, and kept with it, as if a file of that name held them.

@@ -13,6 +13,7 @@
 
 mod archive;
 pub mod borrowed;
+mod calendar;
 mod canonical;
 mod cel;
 pub mod codes;

@@ -8,7 +8,7 @@ use super::keys::Shape::{
     self, Amount, Date, Duration, Either, Id, List, Many, Moment, Named, Other, Switch, Table,
     Text, TimeOfDay, Whole, Word,
 };
-use super::kinds::KINDS;
+use super::kinds;
 
 /// What an amount looks like.
 const AMOUNT: &str = r"^[0-9]+(\.[0-9]+)?$";
@@ -346,7 +346,7 @@ pub fn schema() -> Value {
     definitions.insert("condition".to_owned(), condition);
     definitions.insert("list".to_owned(), table(LIST.iter()));
     definitions.insert("criterion".to_owned(), criterion());
-    for kind in KINDS {
+    for kind in kinds::all() {
         let keys = OF_EVERY_KIND.iter().chain(kind.keys());
         let mut one = table(keys);
         one["properties"]["kind"] = json!({ "const": kind.name() });
@@ -359,7 +359,7 @@ pub fn schema() -> Value {
 
 /// Any criterion: which keys it may have depends on its kind.
 fn criterion() -> Value {
-    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name()).collect();
+    let names: Vec<&str> = kinds::all().map(|kind| kind.name()).collect();
     let cases = names.iter().map(|name| {
         json!({
             "if": { "properties": { "kind": { "const": name } }, "required": ["kind"] },
@@ -375,7 +375,8 @@ fn criterion() -> Value {
 }
 
 fn definition(kind: &str) -> String {
-    format!("kind-{kind}")
+    // A slash would be a step of the path that refers to it.
+    format!("kind-{}", kind.replace('/', "-"))
 }
 
 fn refer(definition: &str) -> Value {

@@ -5,8 +5,10 @@ use std::fs;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
-use crate::harness::{CREDIT_POLICY, Installation, Setup, run_test};
+use crate::harness::{CREDIT_POLICY, Installation, Setup, run_test, run_test_on_file};
 
 const HOUSE: &str = r#"
 schema = 1
@@ -125,6 +127,35 @@ async fn an_old_decision_comes_out_the_same_without_its_policies() {
         let account = &decision["facts"]["account"]["known"]["balances"]["CREDIT"];
         assert_eq!(account["available"], 0, "{decision}");
         assert_ne!(decision["set_hash"], after["decisions"][0]["set_hash"]);
+    })
+    .await;
+}
+
+/// Somebody has been at the database by hand.
+#[tokio::test]
+async fn what_does_not_come_out_the_same_is_told() {
+    run_test_on_file(setup(), async |it: &mut Installation| {
+        it.top_up("2").await;
+        let uid = it.book(72).await.uid.to_string();
+        it.settle().await;
+        let file = SqliteConnectOptions::new().filename(it.folder().join("bookgate.db"));
+        let mut database = file.connect().await.unwrap();
+        let poorer =
+            "UPDATE decision SET facts = replace(facts, '\"available\":200', '\"available\":100')";
+        let changed = sqlx::query(poorer).execute(&mut database).await.unwrap();
+        assert_eq!(changed.rows_affected(), 1);
+        let remade = &explanation(it, &uid).await["decisions"][0]["remade"];
+        assert_eq!(remade["result"], "differs", "{remade}");
+        let why = remade["why"].to_string();
+        assert!(why.contains("was accept, now reject"), "{why}");
+
+        let lost = sqlx::query("DELETE FROM policy_set")
+            .execute(&mut database)
+            .await;
+        assert_eq!(lost.unwrap().rows_affected(), 1);
+        let decision = &explanation(it, &uid).await["decisions"][0];
+        assert_eq!(decision["outcome"], "accept");
+        assert_eq!(decision["remade"]["result"], "impossible", "{decision}");
     })
     .await;
 }

@@ -116,6 +116,11 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "[[criterion]]\nid = \"clients\"\nkind = \"email-domain\"\nallow = \"clients\"\n",
             "[lists.clients]\ndomains = [\"example.org\"]\n\n[[criterion]]\nid = \"clients\"\nkind = \"email-domain\"\nallow = \"clients\"\n",
         ),
+        Code::BadCalendar => toml(
+            "Holidays and absences are read from the files that calendars export (.ics). One without events would be forgotten rather than meant.",
+            "[[criterion]]\nid = \"no-holiday\"\nkind = \"window\"\ncalendar = { file = \"blocked.txt\" }\n",
+            "[[criterion]]\nid = \"no-holiday\"\nkind = \"window\"\ncalendar = { file = \"holidays.ics\" }\n",
+        ),
         Code::UnreadableList => toml(
             "A list's path starts at the folder of the policies. Look at its spelling, and at who may read the file.",
             "[[criterion]]\nid = \"not-blocked\"\nkind = \"deny-list\"\nlist = { file = \"blockd.txt\" }\n",

@@ -77,7 +77,9 @@ impl Hours {
                 help,
             );
         }
-        if !KEYS.iter().any(|key| table.contains(key)) {
+        // A window's calendar is read by the window.
+        let asks = KEYS.iter().any(|key| table.contains(key)) || table.contains("calendar");
+        if !asks {
             let message = format!("{} checks nothing", table.name());
             let help = "add `days`, `from` and `until`, `except` or `only`";
             table.report(Code::Nothing, table.span(), message, help);

@@ -33,9 +33,13 @@ mod tests;
 mod window;
 mod wording;
 
-use super::criterion::CriterionKind;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
-/// All kinds, by name.
+use super::criterion::CriterionKind;
+use super::text::is_id;
+
+/// The kinds there are in this crate, by name.
 pub const KINDS: &[&dyn CriterionKind] = &[
     &account::Kind,
     &listed::ALLOW,
@@ -67,7 +71,51 @@ pub const KINDS: &[&dyn CriterionKind] = &[
     &window::Kind,
 ];
 
+/// Kinds of others, from outside of this crate.
+static ADDED: OnceLock<Vec<&'static dyn CriterionKind>> = OnceLock::new();
+
+/// A kind cannot be added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddError {
+    /// Kinds are added once, all together: two daemons in one process would have the same.
+    #[error("kinds were added already; add all of them together, once")]
+    Twice,
+    /// Its name could become that of a kind of bookgate's own, or cannot be written.
+    #[error(
+        "a kind of your own is called like `acme/loyalty`: lower-case letters, digits and hyphens on both sides of a slash; not {0:?}"
+    )]
+    BadName(&'static str),
+    /// Two kinds have the same name.
+    #[error("two kinds are called {0:?}")]
+    SameName(&'static str),
+}
+
+/// Adds kinds of your own, for the whole process, before any policy is read. They stand in policies, in the
+/// schema for editors and in diagnostics like all others. `tests/extension.rs` is a daemon with such a kind.
+///
+/// # Errors
+/// They were added before, or one is not called like `acme/loyalty`; then none is added.
+pub fn add(kinds: &[&'static dyn CriterionKind]) -> Result<(), AddError> {
+    let mut names = BTreeSet::new();
+    for kind in kinds.iter().map(|kind| kind.name()) {
+        let parts = kind.split_once('/').map(|(house, name)| [house, name]);
+        if !parts.is_some_and(|parts| parts.iter().all(|part| is_id(part))) {
+            return Err(AddError::BadName(kind));
+        }
+        if !names.insert(kind) {
+            return Err(AddError::SameName(kind));
+        }
+    }
+    ADDED.set(kinds.to_vec()).map_err(|_| AddError::Twice)
+}
+
+/// All kinds: bookgate's own, and those that were added.
+pub fn all() -> impl Iterator<Item = &'static dyn CriterionKind> {
+    let added = ADDED.get().into_iter().flatten();
+    KINDS.iter().chain(added).copied()
+}
+
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static dyn CriterionKind> {
-    KINDS.iter().copied().find(|kind| kind.name() == name)
+    all().find(|kind| kind.name() == name)
 }

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::policy::calendar::Calendar;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
-use crate::policy::reader::Table;
+use crate::policy::reader::{Table, Value};
 
 use super::hours::Hours;
 use super::hours::key::{DAYS, EXCEPT, FROM, ONLY, UNTIL};
@@ -18,9 +19,27 @@ pub(super) struct Kind;
 #[derive(Debug)]
 struct Window {
     hours: Hours,
+    events: Option<Events>,
     /// Instead of the policy's.
     zone: Option<TimeZone>,
     words: String,
+}
+
+/// A calendar, and what its events mean.
+#[derive(Debug)]
+struct Events {
+    calendar: Calendar,
+    /// Whether an appointment has to be in one; else in none.
+    only: bool,
+}
+
+impl Events {
+    fn allow(&self, start: Timestamp, end: Timestamp) -> bool {
+        match self.only {
+            true => self.calendar.covers(start, end),
+            false => !self.calendar.meets(start, end),
+        }
+    }
 }
 
 impl CriterionKind for Kind {
@@ -48,6 +67,23 @@ impl CriterionKind for Kind {
             EXCEPT,
             ONLY,
             Key::new(
+                "calendar",
+                Shape::Table(&[
+                    Key::new(
+                        "file",
+                        Shape::Text,
+                        "An iCalendar file (.ics), from the policies' folder on",
+                    )
+                    .required(),
+                    Key::new(
+                        "only",
+                        Shape::Switch,
+                        "Only during its events, instead of outside of them",
+                    ),
+                ]),
+                "Not during the events of a calendar: holidays, absences",
+            ),
+            Key::new(
                 "timezone",
                 Shape::Text,
                 "The IANA zone of its days and times of day; the policy's if left out",
@@ -59,9 +95,35 @@ impl CriterionKind for Kind {
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
         let hours = Hours::read(table);
         let zone = table.zone("timezone");
-        let words = in_words(&hours, zone.as_ref().unwrap_or(scope.zone));
-        Some(Box::new(Window { hours, zone, words }))
+        let here = zone.as_ref().unwrap_or(scope.zone);
+        let words = in_words(&hours, here);
+        let calendar = match table.value("calendar") {
+            Some(value) => Some(events(table, value, scope, here)?),
+            None => None,
+        };
+        Some(Box::new(Window {
+            hours,
+            events: calendar,
+            zone,
+            words,
+        }))
     }
+}
+
+/// Reads `calendar = { file = "…" }`.
+fn events(
+    table: &Table<'_>,
+    value: Value<'_>,
+    scope: &Scope<'_>,
+    zone: &TimeZone,
+) -> Option<Events> {
+    let (file, only) = table.table_of("calendar", value, |inner| {
+        let file = inner.required("file", Table::text);
+        let only = inner.boolean("only").is_some_and(|at| at.value);
+        Some((file?, only))
+    })??;
+    let calendar = scope.lists.calendar(&file, zone)?;
+    Some(Events { calendar, only })
 }
 
 /// `on mon, tue from 08:00 until 18:00 (Europe/London)`.
@@ -93,7 +155,7 @@ impl Window {
 
 impl Criterion for Window {
     fn is_always_met(&self) -> bool {
-        self.hours.are_all()
+        self.hours.are_all() && self.events.is_none()
     }
 
     fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
@@ -106,6 +168,8 @@ impl Criterion for Window {
             .into_iter()
             .flatten()
             .any(|date| self.holds(date, start, end, zone));
+        let events = self.events.as_ref();
+        let met = met && events.is_none_or(|events| events.allow(start, end));
         Finding::of(met)
             .with("window", self.words.as_str())
             .with("start", local.strftime("%a %Y-%m-%d %H:%M").to_string())

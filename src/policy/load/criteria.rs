@@ -6,7 +6,7 @@ use super::super::codes::Code;
 use super::super::compiled::Rule;
 use super::super::criterion::{CriterionKind, Scope};
 use super::super::facts::Stage;
-use super::super::kinds::{KINDS, kind};
+use super::super::kinds::{self, kind};
 use super::super::messages::Messages;
 use super::super::reader::{At, Table};
 use super::super::require::{Node, Shape};
@@ -251,7 +251,7 @@ fn read_kind(table: &Table<'_>, key: &'static str) -> Option<&'static dyn Criter
     let name = table.text(key)?;
     let found = kind(name.value);
     if found.is_none() {
-        let names = || KINDS.iter().map(|kind| kind.name());
+        let names = || kinds::all().map(|kind| kind.name());
         let message = format!("there is no kind of criterion {}", quote(name.value));
         let help = format!("one of {}", quote_all(names()));
         let mut diagnostic = table

@@ -47,8 +47,10 @@ fn shipped_policies_load_without_a_remark_and_do_not_tie() {
             "house-rules",
             "corporate-advisory",
             "chair-office-hours",
+            "chair-office-hours-next",
             "clinic-intake",
-            "executive-book-club"
+            "executive-book-club",
+            "mentoring"
         ]
     );
 }

@@ -24,6 +24,12 @@ pub(in crate::policy) fn units() -> BTreeMap<UnitCode, Unit> {
     BTreeMap::from([unit("CREDIT", 2), unit("SEAT", 0)])
 }
 
+/// A holiday that comes every year, and an afternoon that comes once.
+pub(in crate::policy) const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//tests//EN\r\n\
+    BEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:20200501\r\nRRULE:FREQ=YEARLY\r\nSUMMARY:May Day, \r\n  a holiday\r\nEND:VEVENT\r\n\
+    BEGIN:VEVENT\r\nUID:2\r\nDTSTART;TZID=Europe/Berlin:20260610T140000\r\nDTEND;TZID=Europe/Berlin:20260610T170000\r\nEND:VEVENT\r\n\
+    END:VCALENDAR\r\n";
+
 /// Loads texts as `a.toml`, `b.toml`, ...; list files are `blocked.txt` and `empty.txt`.
 pub(in crate::policy) fn load_texts(
     texts: &[&str],
@@ -42,6 +48,7 @@ pub(in crate::policy) fn load_files(
     let units = units();
     let read_list = |_: &str, path: &str| match path {
         "blocked.txt" => Ok("spam.example # always\n\nnuisance@example.com\n".to_owned()),
+        "holidays.ics" => Ok(HOLIDAYS.to_owned()),
         "empty.txt" => Ok("# nobody yet\n".to_owned()),
         "wrong.txt" => Ok("ada@example.org\nada@@example.org\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),

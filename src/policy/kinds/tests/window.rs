@@ -137,3 +137,34 @@ fn a_window_may_have_a_zone_of_its_own() {
         "start=Mon 2026-03-02 07:59 window=from 08:00 (America/New_York)"
     );
 }
+
+/// `holidays.ics` has May Day, every year, and an afternoon in June.
+#[test]
+fn a_calendar_is_kept_free_or_kept_to() {
+    let free = "calendar = { file = \"holidays.ics\" }";
+    for (start, met) in [
+        ("2026-04-30T21:00:00Z", true), // until midnight in Berlin
+        ("2026-04-30T21:30:00Z", false),
+        ("2034-05-01T09:00:00Z", false),
+        ("2034-05-02T09:00:00Z", true),
+        ("2026-06-10T11:30:00Z", false),
+        ("2026-06-10T15:00:00Z", true),
+        ("2027-06-10T12:00:00Z", true),
+    ] {
+        assert_eq!(passes("window", free, &booking(start, 60)), met, "{start}");
+    }
+    let kept_to = "from = 08:00:00\ncalendar = { file = \"holidays.ics\", only = true }";
+    for (start, met) in [
+        ("2026-06-10T12:00:00Z", true),
+        ("2026-06-10T14:30:00Z", false),
+        ("2034-05-01T09:00:00Z", true),
+        ("2034-05-01T02:00:00Z", false), // before eight
+        ("2034-05-02T09:00:00Z", false),
+    ] {
+        assert_eq!(
+            passes("window", kept_to, &booking(start, 60)),
+            met,
+            "{start}"
+        );
+    }
+}
