@@ -124,7 +124,8 @@ impl Api {
         let outcome = self.client.send(request, effect, deadline).await;
         permit.end(&outcome);
         if let Some(span) = span {
-            span.end(&outcome, self.clock.now());
+            let status = outcome.as_ref().map(|answer| answer.status);
+            span.end(status, self.clock.now());
         }
         let word = outcome.as_ref().map_or_else(CallError::word, |_| "ok");
         (self.told)(effect, word, began.elapsed().as_secs_f64());

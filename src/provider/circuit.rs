@@ -290,7 +290,7 @@ fn told<T>(outcome: &Result<T, CallError>) -> Told {
 }
 
 /// A wait with up to a fifth added or taken off, by the moment: no two daemons meet the same microsecond.
-fn spread(wait_ms: i64, now: Timestamp) -> i64 {
+pub(super) fn spread(wait_ms: i64, now: Timestamp) -> i64 {
     let mixed = now
         .as_microsecond()
         .wrapping_mul(0x9E37_79B9_7F4A_7C15_u64.cast_signed());

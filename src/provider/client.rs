@@ -7,11 +7,13 @@ mod retry_after;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Once;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use reqwest::dns::Resolve;
 pub use reqwest::{Method, RequestBuilder};
 use reqwest::{Response, StatusCode};
 use serde::de::IgnoredAny;
@@ -71,6 +73,17 @@ pub struct RawAnswer {
 #[error("the HTTP client cannot be set up: are the system's root certificates installed?")]
 pub struct ClientError(#[source] reqwest::Error);
 
+/// What is wrong with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unread {
+    /// The connection ended, or the time was over.
+    #[error("a body that broke off")]
+    BrokenOff,
+    /// It is longer than is read.
+    #[error("a body that is too long")]
+    TooLong,
+}
+
 /// An HTTP client for one source.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
@@ -91,6 +104,18 @@ impl HttpClient {
             false => builder,
         };
         Self::build(builder, connect_timeout_ms)
+    }
+
+    /// A client that finds hosts by `names`, and uses no proxy, which would find them by itself.
+    ///
+    /// # Errors
+    /// As [`HttpClient::new`].
+    pub(super) fn finding(
+        names: impl Resolve + 'static,
+        connect_timeout_ms: u32,
+    ) -> Result<Self, ClientError> {
+        let builder = reqwest::Client::builder().no_proxy();
+        Self::build(builder.dns_resolver(names), connect_timeout_ms)
     }
 
     fn build(
@@ -165,17 +190,19 @@ impl HttpClient {
         }
         if !status.is_success() {
             // The status alone tells the class, so a body that breaks off is only a shorter text.
-            let body = read_limited(response).await.unwrap_or_default();
+            let body = read_limited(response, ANSWER_BYTES_MAX).await;
+            let body = body.unwrap_or_default();
             return Err(outcome::refused(status, effect, &body));
         }
-        let unreadable = |what: &str| {
+        let unreadable = |what: &dyn Display| {
             let detail = format!("HTTP {} with {what}", status.as_u16());
             outcome::unsettled(effect, Some(status), detail)
         };
-        let body = read_limited(response).await.map_err(unreadable)?;
+        let body = read_limited(response, ANSWER_BYTES_MAX).await;
+        let body = body.map_err(|unread| unreadable(&unread))?;
         let empty_as_it_should = status == StatusCode::NO_CONTENT && body.is_empty();
         if !empty_as_it_should && serde_json::from_slice::<IgnoredAny>(&body).is_err() {
-            return Err(unreadable("a body that is not JSON"));
+            return Err(unreadable(&"a body that is not JSON"));
         }
         Ok(HttpAnswer {
             status: status.as_u16(),
@@ -201,7 +228,9 @@ impl HttpClient {
             wait_ms: retry_after::asked_ms(response.headers()),
             date: retry_after::date(response.headers()),
             replayed: replayed.is_some_and(|value| value == "true"),
-            body: read_limited(response).await.unwrap_or_default(),
+            body: read_limited(response, ANSWER_BYTES_MAX)
+                .await
+                .unwrap_or_default(),
         })
     }
 }
@@ -216,20 +245,24 @@ fn is_here(address: &Url) -> bool {
     }
 }
 
-/// Reads a body up to [`ANSWER_BYTES_MAX`]; the error says what is wrong with it.
-async fn read_limited(mut response: Response) -> Result<Bytes, &'static str> {
+/// Reads a body of at most `bytes_max`.
+pub(super) async fn read_limited(
+    mut response: Response,
+    bytes_max: usize,
+) -> Result<Bytes, Unread> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|_| "a body that broke off")?
-    {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err("a body that is too long");
+    while let Some(chunk) = response.chunk().await.map_err(|_| Unread::BrokenOff)? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Unread::TooLong);
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// No answer came to a request that may simply be made again.
+pub(super) fn unanswered(error: &reqwest::Error) -> CallError {
+    outcome::without_answer(error, Effect::Read)
 }
 
 /// Chooses the TLS crypto for the process, once. Someone may have chosen before: that is fine too.

@@ -4,6 +4,7 @@
 mod api;
 pub mod calcom;
 pub mod calendly;
+pub mod callout;
 pub mod circuit;
 pub mod client;
 mod lenient;

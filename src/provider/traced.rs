@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use tokio::sync::mpsc;
 
 use super::CallError;
-use super::client::{HttpAnswer, Method, RequestBuilder};
+use super::client::{Method, RequestBuilder};
 use crate::domain::clock::Timestamp;
 use crate::domain::trace::{Context, Span, SpanId, SpanKind};
 
@@ -108,13 +108,10 @@ impl CallSpan {
         )
     }
 
-    /// The call came to its end.
-    pub(super) fn end(self, outcome: &Result<HttpAnswer, CallError>, now: Timestamp) {
-        let status = match outcome {
-            Ok(answer) => Some(answer.status),
-            Err(error) => error.http_status(),
-        };
-        let result = outcome.as_ref().map_or_else(CallError::word, |_| "ok");
+    /// The call came to its end: with this status, or without an answer to use.
+    pub(super) fn end(self, outcome: Result<u16, &CallError>, now: Timestamp) {
+        let status = outcome.map_or_else(CallError::http_status, Some);
+        let result = outcome.map_or_else(CallError::word, |_| "ok");
         let mut attributes = vec![
             ("http.request.method", self.method.to_owned()),
             ("server.address", self.host),
