@@ -1,5 +1,6 @@
 //! Composition root: from settings to a running daemon, and back down in order.
 
+mod callouts;
 mod policies;
 
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use crate::telemetry::otlp::{Exporter, OtlpTarget};
 
 use policies::PolicyFolder;
 
+pub use callouts::open_caller;
 pub use policies::{
     LastGood, PolicyError, check_policies, check_policies_and_secrets, check_policies_with,
 };

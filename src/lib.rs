@@ -11,7 +11,7 @@
 //! | [`ledger`] | which entries an operation posts. Pure | domain |
 //! | [`journal`] | the append-only files in front of the inbox | domain |
 //! | [`storage`] | remembers: the only room with SQL. One behaviour on two databases: SQLite for one daemon, PostgreSQL for any number | domain, ledger |
-//! | [`provider`] | talks to the outside: trait, signature schemes, one HTTP client, a folder for each provider ([`calcom`](provider::calcom), [`calendly`](provider::calendly)) | domain |
+//! | [`provider`] | talks to the outside: trait, signature schemes, one HTTP client, a folder for each provider ([`calcom`](provider::calcom), [`calendly`](provider::calendly)), and [who asks](provider::callout) others on behalf of policies | domain |
 //! | [`notify`] | tells those outside who asked for it: one attempt to hand over a signed notice | domain, provider |
 //! | [`gate`] | joins them: receive, drain, decide, deliver, and the questions admins ask | all above |
 //! | [`http`] | the doors, thin; [what can be asked](http::openapi) at the admin's, and in `http/page` the page for people | gate, domain |

@@ -27,6 +27,7 @@ pub(super) struct Document {
     pub(super) storage: StorageTable,
     pub(super) journal: JournalSettings,
     pub(super) policies: PoliciesSettings,
+    pub(super) callouts: CalloutsTable,
     pub(super) units: BTreeMap<UnitCode, UnitTable>,
     pub(super) admin: AdminTable,
     #[serde(default)]
@@ -67,6 +68,16 @@ pub(super) struct StorageTable {
     pub(super) statement_timeout_ms: i64,
     pub(super) tls: Tls,
     pub(super) tls_root_certificate: Option<PathBuf>,
+}
+
+/// `[callouts]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CalloutsTable {
+    pub(super) hosts: Vec<String>,
+    pub(super) allow_private: Vec<String>,
+    pub(super) concurrency: u32,
+    pub(super) concurrency_per_host: u32,
 }
 
 /// `[units.CODE]`.

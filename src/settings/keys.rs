@@ -4,7 +4,8 @@
 
 use super::kind::Kind;
 use super::kind::Kind::{
-    Address, Amount, BaseUrl, Choice, HeaderValue, Path, Secret, StorageUrl, Switch, Whole,
+    Address, AddressBlock, Amount, BaseUrl, Choice, HeaderValue, Host, Path, Secret, StorageUrl,
+    Switch, Whole,
 };
 use super::sections as section;
 use crate::domain::amount::{SCALE_MAX, UnitCode};
@@ -95,6 +96,15 @@ pub(super) static KEYS: Node = Table(&[
             ("dir", One(Path)),
             ("look_ms", One(Whole(0, HOUR))),
             ("start_with_last_good", One(Switch)),
+        ]),
+    ),
+    (
+        "callouts",
+        Table(&[
+            ("hosts", Many(Host, 256)),
+            ("allow_private", Many(AddressBlock, 64)),
+            ("concurrency", One(Whole(1, 1_000))),
+            ("concurrency_per_host", One(Whole(1, 1_000))),
         ]),
     ),
     (

@@ -6,6 +6,7 @@ use toml::Value;
 use toml::de::DeValue;
 use url::Url;
 
+use super::callouts;
 use super::keys;
 use super::secret::SecretRef;
 
@@ -24,6 +25,10 @@ pub(super) enum Kind {
     StorageUrl,
     /// Where an API is.
     BaseUrl,
+    /// A host, or all below one.
+    Host,
+    /// An IP address, or a block of them.
+    AddressBlock,
     /// A file or folder.
     Path,
     /// What can stand in a header.
@@ -138,6 +143,13 @@ impl Kind {
                                  \"postgres://bookgate@db.example.org/bookgate\", or a reference to one"
                 .to_owned(),
             Self::BaseUrl => "an http or https URL, such as \"https://api.cal.com\"".to_owned(),
+            Self::Host => {
+                "a host, such as \"crm.example.org\", or \"*.corp.example\" for all below one"
+                    .to_owned()
+            }
+            Self::AddressBlock => {
+                "an IP address or a block of them, such as \"10.1.0.7\" or \"10.1.0.0/16\"".to_owned()
+            }
             Self::Path => "a path".to_owned(),
             Self::HeaderValue => {
                 format!("1 to {HEADER_BYTES_MAX} visible ASCII characters, such as \"2024-08-13\"")
@@ -174,6 +186,8 @@ impl Kind {
                 .then(|| "not an address with a port".to_owned()),
             Self::StorageUrl => return self.storage_url(text),
             Self::BaseUrl => return self.base_url(text),
+            Self::Host => callouts::host(text).err().map(str::to_owned),
+            Self::AddressBlock => callouts::address_block(text).err(),
             Self::Path => text.is_empty().then(|| "this is empty".to_owned()),
             Self::HeaderValue => {
                 let fits = (1..=HEADER_BYTES_MAX).contains(&text.len());

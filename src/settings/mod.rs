@@ -7,6 +7,7 @@
 //! (`keys`) and keep what is right; `document` lays it over the defaults; `resolve` looks
 //! secrets up and joins paths; what comes out are the plain structs of `sections`.
 
+mod callouts;
 mod document;
 mod effective;
 mod environment;
@@ -23,6 +24,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use callouts::{AddressBlock, CalloutsSettings};
 pub use document::DEFAULTS;
 pub use effective::{EffectiveSetting, Origin, effective};
 pub use environment::Environment;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// Where the policies are.
     pub policies: PoliciesSettings,
+    /// Which servers policies may have asked.
+    pub callouts: CalloutsSettings,
     /// Units of account.
     pub units: BTreeMap<UnitCode, Unit>,
     /// Who may use the admin endpoint.

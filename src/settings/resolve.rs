@@ -10,8 +10,10 @@ use std::path::Path;
 use url::Url;
 
 use super::Settings;
+use super::callouts::{self, CalloutsSettings};
 use super::document::{
-    ApiTable, Document, SourceTable, StorageTable, SubscriptionTable, TokenTable, UnitTable,
+    ApiTable, CalloutsTable, Document, SourceTable, StorageTable, SubscriptionTable, TokenTable,
+    UnitTable,
 };
 use super::environment::Environment;
 use super::keys;
@@ -53,6 +55,7 @@ pub(super) fn resolve(
         storage: storage?,
         journal,
         policies,
+        callouts: callouts_of(&document.callouts),
         low_balance: units.values().filter_map(|(_, low)| low.clone()).collect(),
         units: units
             .into_iter()
@@ -177,6 +180,20 @@ fn foreign_keys(name: &str, source: &SourceTable, report: &mut Report) {
             format!("only sources of `{}` have it", owner.as_str()),
             None,
         );
+    }
+}
+
+/// Every value was checked when it was read.
+fn callouts_of(table: &CalloutsTable) -> CalloutsSettings {
+    let hosts = table.hosts.iter();
+    let private = table.allow_private.iter();
+    CalloutsSettings {
+        hosts: hosts.filter_map(|text| callouts::host(text).ok()).collect(),
+        allow_private: private
+            .filter_map(|text| callouts::address_block(text).ok())
+            .collect(),
+        concurrency: table.concurrency,
+        concurrency_per_host: table.concurrency_per_host,
     }
 }
 

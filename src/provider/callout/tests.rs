@@ -11,8 +11,10 @@ use super::*;
 use crate::domain::callout::{Auth, Limits, Method};
 use crate::domain::clock::SystemClock;
 use crate::domain::secret::Secret;
+use crate::domain::trace::Context;
 use crate::provider::scripted_server::{ScriptedServer, Step};
 use crate::provider::signature::{Scheme, Verifier};
+use crate::provider::traced::Tracer;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const SECRET: &str = "hunter2-very-secret";
@@ -473,5 +475,26 @@ async fn only_so_many_are_asked_at_the_same_time() {
         .assert_eq(&kept_back);
         expect!["no answer: timed out"].assert_eq(&slow.unwrap_err());
         assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_is_a_span_below_its_booking_s() {
+    let steps = [Step::with(503, &[], ""), Step::json(200, &json!({}))];
+    let (server, mut question) = server(steps).await;
+    question.limits.attempts = 2;
+    let (spans, mut told) = tokio::sync::mpsc::channel(8);
+    let context = Context::of_webhook([7; 16]);
+    let caller = caller();
+    let asking = caller.ask(&question);
+    let reply = Tracer::to(spans).under(Some(context), asking).await;
+    assert_eq!(reply.unwrap().status, 200);
+    let statuses = ["503", "200"].map(String::from);
+    for (seen, status) in server.seen().iter().zip(statuses) {
+        let span = told.try_recv().unwrap();
+        assert_eq!(seen.headers["traceparent"], span.context.traceparent());
+        assert_eq!(span.parent, Some(context.span));
+        let told = ("http.response.status_code", status);
+        assert!(span.attributes.contains(&told), "{span:?}");
     }
 }

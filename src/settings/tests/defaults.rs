@@ -147,6 +147,12 @@ fn the_defaults_are_the_pinned_ones() {
                 look_ms: 5000,
                 start_with_last_good: true,
             },
+            callouts: CalloutsSettings {
+                hosts: [],
+                allow_private: [],
+                concurrency: 32,
+                concurrency_per_host: 8,
+            },
             units: {
                 UnitCode(
                     "CREDIT",

@@ -1,5 +1,6 @@
 //! Settings as an admin meets them.
 
+mod callouts;
 mod defaults;
 mod layers;
 mod notices;

@@ -131,7 +131,7 @@ fn unknown_variables_are_errors() {
             error: BOOKGATE__ is no setting
             --> environment variable BOOKGATE__
              = note: a name is missing after __
-             = help: known here: SERVER, STORAGE, JOURNAL, POLICIES, UNITS, ADMIN, SOURCES, NOTICES, WORKER, RECONCILE, RETENTION, TELEMETRY, LOG
+             = help: known here: SERVER, STORAGE, JOURNAL, POLICIES, CALLOUTS, UNITS, ADMIN, SOURCES, NOTICES, WORKER, RECONCILE, RETENTION, TELEMETRY, LOG
 
             error: BOOKGATE__SERVER names a section, not a key
             --> environment variable BOOKGATE__SERVER
@@ -150,7 +150,7 @@ fn unknown_variables_are_errors() {
             error: BOOKGATE__SEVER__LISTEN is no setting
             --> environment variable BOOKGATE__SEVER__LISTEN
              = note: did you mean BOOKGATE__SERVER__LISTEN?
-             = help: known here: SERVER, STORAGE, JOURNAL, POLICIES, UNITS, ADMIN, SOURCES, NOTICES, WORKER, RECONCILE, RETENTION, TELEMETRY, LOG
+             = help: known here: SERVER, STORAGE, JOURNAL, POLICIES, CALLOUTS, UNITS, ADMIN, SOURCES, NOTICES, WORKER, RECONCILE, RETENTION, TELEMETRY, LOG
 
             error: BOOKGATE__SOURCES__CAL-COM__PROVIDER is no setting
             --> environment variable BOOKGATE__SOURCES__CAL-COM__PROVIDER

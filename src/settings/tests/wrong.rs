@@ -48,7 +48,7 @@ fn an_unknown_section_is_suggested() {
             1 | [source.calcom]
               |  ^^^^^^ did you mean `sources`?
               |
-              = help: known here: server, storage, journal, policies, units, admin, sources, notices, worker, reconcile, retention, telemetry, log"#]],
+              = help: known here: server, storage, journal, policies, callouts, units, admin, sources, notices, worker, reconcile, retention, telemetry, log"#]],
     );
 }
 
