@@ -57,6 +57,8 @@ pub(super) async fn load(
             let uses = tx.uses_of_code(code, around.record.chain).await?;
             facts.know_uses(code.clone(), Loaded::Known(uses));
         }
+        // Asked with no transaction open.
+        Need::Callout(_) => {}
     }
     Ok(())
 }

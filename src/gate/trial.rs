@@ -343,6 +343,7 @@ fn in_words(need: &Need) -> &'static str {
         Need::Tags => "the booker's tags",
         Need::Others(_) => "other bookings",
         Need::CodeUses(_) => "who has used a code",
+        Need::Callout(_) => "what another server says",
     }
 }
 

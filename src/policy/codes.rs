@@ -74,6 +74,7 @@ codes! {
     NotALanguage = "BG0118", Error, "A message's language is a tag such as \"de\" or \"pt-BR\".";
     BadExpression = "BG0119", Error, "An expression is written in that part of CEL that policies use.";
     ExpressionTooLarge = "BG0120", Error, "An expression is short, and so is the work that it makes.";
+    NotACalloutUrl = "BG0121", Error, "A callout's address is absolute, `https`, and without a password.";
     // Meaning.
     UnknownKind = "BG0201", Error, "A criterion's kind is one of the known kinds.";
     UnknownCriterion = "BG0202", Error, "Conditions name criteria and groups of the same file.";
@@ -98,6 +99,8 @@ codes! {
     OldShadow = "BG0221", Warning, "A shadow policy is watched for 60 days at the most.";
     UnknownName = "BG0222", Error, "An expression looks at what is known of a booking.";
     NotAnAnswer = "BG0223", Error, "An expression says true or false.";
+    HostNotAllowed = "BG0224", Error, "A callout asks a host that the settings allow.";
+    OpenOnError = "BG0225", Warning, "A callout that gets no answer does not let everybody in.";
     // Lists.
     UnknownList = "BG0301", Error, "A list that is named is defined under `[lists]`.";
     UnreadableList = "BG0302", Error, "A list's file can be read.";

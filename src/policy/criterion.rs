@@ -1,6 +1,7 @@
 //! What a criterion is: the two traits a new kind implements, and what they are given. A kind is one
 //! file in `kinds/` and one line in its registry.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -16,6 +17,7 @@ use super::template::Values;
 use super::truth::Truth;
 use super::vault::Vault;
 use crate::domain::amount::{Unit, UnitCode};
+use crate::domain::callout::Question;
 
 /// A kind of criterion, such as `notice`: how it is written in a policy file.
 pub trait CriterionKind: Sync {
@@ -34,6 +36,11 @@ pub trait CriterionKind: Sync {
 
     /// Its own keys, for editors: exactly those that [`CriterionKind::parse`] reads.
     fn keys(&self) -> &'static [Key];
+
+    /// What it counts as where it cannot be answered and the author wrote no `on_error`.
+    fn on_error(&self) -> Truth {
+        Truth::Unknown
+    }
 
     /// Reads its own keys. Mistakes are reported to the table; `None` if there were any that leave
     /// nothing to evaluate.
@@ -89,8 +96,34 @@ pub trait Criterion: Send + Sync + fmt::Debug {
         false
     }
 
+    /// What it asks another server about this booking, where [`Criterion::needs`] names a callout. What it
+    /// puts into the question is there.
+    fn call(&self, _facts: &Facts, _zone: &TimeZone) -> Option<Call> {
+        None
+    }
+
     /// Answers. Called only when all needs are there. Never panics, whatever strangers wrote.
     fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding;
+}
+
+/// A question to another server, and what may be remembered of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The question. Its key is the same for the same question about the same booking.
+    pub question: Question,
+    /// Whether an answer serves other bookings, too.
+    pub cache: Option<Cache>,
+}
+
+/// For which bookings, and for how long, an answer serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    /// A digest, the same for all bookings that an answer serves.
+    pub key: String,
+    /// How long, in ms.
+    pub ttl_ms: i64,
+    /// Whether only an answer that meets the criterion is kept.
+    pub only_pass: bool,
 }
 
 /// What a kind may look up while it is read.
@@ -108,6 +141,8 @@ pub struct Scope<'a> {
     pub lists: &'a Shelf<'a>,
     /// The secrets that it names.
     pub vault: &'a Vault<'a>,
+    /// The hosts that the settings let policies ask; `None` if they are not known here.
+    pub hosts: Option<&'a [String]>,
     /// The policy's id.
     pub policy: &'a str,
     /// Which bookings the policy is for.
@@ -156,7 +191,7 @@ impl Finding {
 
     /// Adds what was measured.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.facts.insert(name.into(), value.into());
         self
     }

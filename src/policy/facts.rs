@@ -2,12 +2,14 @@
 //! the decision, so that the decision can be recomputed from them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::domain::account::AccountStatus;
 use crate::domain::amount::UnitCode;
 use crate::domain::booking::Details;
+use crate::domain::callout::Reply;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SourceName, Uid};
 use crate::domain::others::{OtherBooking, Wanted};
@@ -37,6 +39,34 @@ pub struct Facts {
     /// How many bookings use a code. See [`Need::CodeUses`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub code_uses: BTreeMap<String, Loaded<i64>>,
+    /// What other servers answered, as far as somebody has asked them. See [`Need::Callout`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callouts: Vec<Answered>,
+}
+
+/// Who asks another server: a criterion of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Asker {
+    /// The policy's id.
+    pub policy: String,
+    /// The criterion's id.
+    pub criterion: String,
+}
+
+impl fmt::Display for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.policy, self.criterion)
+    }
+}
+
+/// What another server answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// Whom.
+    #[serde(flatten)]
+    pub to: Asker,
+    /// What.
+    pub reply: Loaded<Reply>,
 }
 
 /// The other bookings that were asked for.
@@ -61,6 +91,7 @@ impl Facts {
             tags: Loaded::Not,
             others: Vec::new(),
             code_uses: BTreeMap::new(),
+            callouts: Vec::new(),
         }
     }
 
@@ -71,7 +102,15 @@ impl Facts {
             Need::Tags => !self.tags.is_not(),
             Need::Others(wanted) => self.others.iter().any(|others| others.wanted == *wanted),
             Need::CodeUses(code) => self.code_uses.contains_key(code),
+            Need::Callout(asker) => self.reply(asker).is_some(),
         }
+    }
+
+    /// What another server answered; `None` if it was not asked.
+    pub fn reply(&self, asker: &Asker) -> Option<&Loaded<Reply>> {
+        let mut all = self.callouts.iter();
+        let found = all.find(|answered| answered.to == *asker);
+        found.map(|answered| &answered.reply)
     }
 
     /// The other bookings that were asked for.
@@ -99,6 +138,7 @@ impl Facts {
                 self.know_others(wanted.clone(), Loaded::Failed(why.to_owned()))
             }
             Need::CodeUses(code) => self.know_uses(code.clone(), Loaded::Failed(why.to_owned())),
+            Need::Callout(asker) => self.know_reply(asker.clone(), Loaded::Failed(why.to_owned())),
         }
     }
 
@@ -110,6 +150,11 @@ impl Facts {
     /// Notes how often a code is used.
     pub fn know_uses(&mut self, code: String, uses: Loaded<i64>) {
         self.code_uses.insert(code, uses);
+    }
+
+    /// Notes what another server answered.
+    pub fn know_reply(&mut self, to: Asker, reply: Loaded<Reply>) {
+        self.callouts.push(Answered { to, reply });
     }
 }
 
@@ -184,6 +229,8 @@ pub enum Need {
     Others(Wanted),
     /// [`Facts::code_uses`]: of the code with this digest.
     CodeUses(String),
+    /// [`Facts::callouts`]: what another server says to this criterion.
+    Callout(Asker),
 }
 
 /// How dear it is to answer a criterion. Cheap stages go first; a later one is only begun if the

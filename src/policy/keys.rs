@@ -47,6 +47,8 @@ pub enum Shape {
     Named(&'static Shape),
     /// A list of people or domains: its name, or its entries.
     List,
+    /// Whatever the author likes.
+    Anything,
     /// What is written elsewhere in the schema, under this name.
     Other(&'static str),
 }

@@ -44,8 +44,11 @@ pub mod verdict;
 
 pub use archive::{SetPart, restore};
 pub use compiled::{Miss, Mode, Policy, PolicyHash, Role};
+pub use criterion::{Cache, Call};
 pub use diagnostic::{Diagnostic, Diagnostics, SourceFile};
-pub use facts::{AccountFacts, AccountStatus, Balance, Facts, Loaded, Need, Stage};
+pub use facts::{
+    AccountFacts, AccountStatus, Answered, Asker, Balance, Facts, Loaded, Need, Stage,
+};
 pub use load::{LoadContext, load};
 pub use set::{Asked, PolicySet};
 pub use truth::Truth;

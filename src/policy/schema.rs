@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::keys::Key;
 use super::keys::Shape::{
-    self, Amount, Date, Duration, Either, Id, List, Many, Moment, Named, Other, Switch, Table,
-    Text, TimeOfDay, Whole, Word,
+    self, Amount, Anything, Date, Duration, Either, Id, List, Many, Moment, Named, Other, Switch,
+    Table, Text, TimeOfDay, Whole, Word,
 };
 use super::kinds;
 
@@ -211,6 +211,12 @@ const GIVEN_BOOKING: &[Key] = &[
     Key::new("no_show", Switch, "Whether somebody did not come"),
 ];
 
+const GIVEN_REPLY: &[Key] = &[
+    Key::new("status", Whole(100, 599), "The status; 200 if left out"),
+    Key::new("json", Named(&Anything), "The body"),
+    Key::new("error", Text, "Why there is no answer"),
+];
+
 const TEST: &[Key] = &[
     Key::new("name", Text, "What it shows").required(),
     Key::new("now", Moment, "When the booking is made"),
@@ -244,6 +250,11 @@ const TEST: &[Key] = &[
                 "code_uses",
                 Named(&Whole(0, i64::MAX)),
                 "How many bookings use a code",
+            ),
+            Key::new(
+                "http",
+                Named(&Table(GIVEN_REPLY)),
+                "What servers answer, by the criterion that asks",
             ),
         ]),
         "What is known beside the booking",
@@ -429,5 +440,6 @@ fn of(shape: Shape) -> Value {
             json!({ "anyOf": [text, entries, named, refer("list")] })
         }
         Other(definition) => refer(definition),
+        Anything => json!({}),
     }
 }

@@ -6,10 +6,12 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::codes::Code;
-use super::compiled::{Mode, Policy, PolicyHash, Role};
+use super::compiled::{Mode, Policy, PolicyHash, Role, Rule};
+use super::criterion::{Call, PolicyContext};
 use super::diagnostic::Diagnostic;
 use super::evaluate::{Fallback, evaluate};
-use super::facts::Facts;
+use super::facts::{Asker, Facts};
+use super::truth::Truth;
 use super::verdict::Evaluation;
 use crate::domain::decision::Outcome;
 
@@ -92,6 +94,37 @@ impl PolicySet {
     pub fn evaluate_if(&self, shadow: &Policy, facts: &Facts) -> Option<Evaluation> {
         let asked = self.asked_if(shadow, facts)?;
         Some(self.judge(asked, facts))
+    }
+
+    /// What a criterion asks another server about a booking; `None` if there is no such criterion, or if it
+    /// asks nothing.
+    pub fn call(&self, asker: &Asker, facts: &Facts) -> Option<Call> {
+        let (policy, rule) = self.rule(asker)?;
+        rule.criterion.call(facts, &policy.zone)
+    }
+
+    /// Whether a criterion is only watched, or its whole policy.
+    pub fn only_watches(&self, asker: &Asker) -> bool {
+        let rule = self.rule(asker);
+        rule.is_some_and(|(policy, rule)| rule.shadow || policy.mode == Mode::Shadow)
+    }
+
+    /// Whether a criterion is met by itself, with what is among the facts.
+    pub fn is_met(&self, asker: &Asker, facts: &Facts) -> bool {
+        self.rule(asker).is_some_and(|(policy, rule)| {
+            let context = PolicyContext {
+                cost: policy.cost(&facts.details),
+                zone: &policy.zone,
+            };
+            rule.criterion.evaluate(facts, &context).truth == Truth::Pass
+        })
+    }
+
+    fn rule(&self, asker: &Asker) -> Option<(&Policy, &Rule)> {
+        let policy = self.policies().find(|policy| *policy.id == *asker.policy)?;
+        let mut rules = policy.rules.iter();
+        let rule = rules.find(|rule| *rule.id == *asker.criterion)?;
+        Some((policy, rule))
     }
 
     /// The policies that are only watched.

@@ -114,6 +114,7 @@ pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>, secrets: &Secre
     };
     let context = LoadContext {
         units,
+        hosts: None,
         read_list: &read_list,
         read_secret: &read_secret,
     };
@@ -164,6 +165,7 @@ pub(super) fn read_with(
         |policy: &str, list: &str| read_limited(&folder_of(policy).join(list), LIST_BYTES_MAX);
     let context = LoadContext {
         units,
+        hosts: None,
         read_list: &read_list,
         read_secret: &|policy, reference| secrets.look_up(folder_of(policy), reference),
     };

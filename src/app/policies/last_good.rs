@@ -122,6 +122,7 @@ impl LastGood {
         };
         let context = LoadContext {
             units,
+            hosts: None,
             read_list: &read_list,
             read_secret: &|_, reference| secrets.look_up(dir, reference),
         };

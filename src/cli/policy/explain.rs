@@ -288,6 +288,10 @@ fn look_up(need: &Need, facts: &mut Facts, context: &Context<'_>) -> anyhow::Res
             })?;
             facts.know_uses(code.clone(), Loaded::Known(uses));
         }
+        Need::Callout(_) => facts.fail(
+            need,
+            "there is no stored answer, and none is asked for here",
+        ),
     }
     Ok(())
 }

@@ -222,7 +222,7 @@ impl<'e> Guard<'e> {
             return Weight { steps: 1, size };
         }
         let place = self.places.of_name(node, written, part);
-        let Some((name, inner)) = Name::find(written) else {
+        let Some((name, inner)) = Name::find(written, self.setting.of_reply) else {
             self.unknown(place, written, part);
             return one;
         };
@@ -233,7 +233,7 @@ impl<'e> Guard<'e> {
         let size = Size::of(name.shape);
         match (inner, name.shape) {
             (None, _) => return Weight { steps: 1, size },
-            (Some(_), Shape::Map | Shape::MapOfTexts) => {}
+            (Some(_), Shape::Map | Shape::MapOfTexts | Shape::Json) => {}
             (Some(unit), Shape::Amounts)
                 if self.setting.units.keys().any(|code| code.as_str() == unit) => {}
             (Some(unit), Shape::Amounts) => {
@@ -264,24 +264,25 @@ impl<'e> Guard<'e> {
     ) {
         let whole: Vec<&str> = written.iter().copied().chain(part).take(2).collect();
         let name = whole.join(".");
-        if part.is_some() && Name::find(&whole).is_some() {
+        if part.is_some() && Name::find(&whole, self.setting.of_reply).is_some() {
             let message = format!("`{name}` is always there");
             let help = "what the provider does not tell is an empty text, an empty list or 0: compare it with that".to_owned();
             self.faults
                 .push(Fault::new(Code::UnknownName, place, message, help));
             return;
         }
-        let group = Name::is_group(whole[0]).then_some(whole[0]);
+        let of_reply = self.setting.of_reply;
+        let group = Name::is_group(whole[0], of_reply).then_some(whole[0]);
         let message = match whole[..] {
             [group_alone] if group.is_some() => format!("`{group_alone}` by itself is nothing"),
             _ => format!("expressions know no {}", quote(&name)),
         };
-        let help = format!("known: {}", quote_all(Name::all(group)));
+        let help = format!("known: {}", quote_all(Name::all(group, of_reply)));
         let mut fault = Fault::new(Code::UnknownName, place, message, help);
         // Only where the name is all that would be replaced.
         if written.len() + usize::from(part.is_some()) <= 2 && (group.is_none() || whole.len() > 1)
         {
-            fault.meant = meant(&name);
+            fault.meant = meant(&name, of_reply);
         }
         self.faults.push(fault);
     }
@@ -382,14 +383,15 @@ impl<'e> Guard<'e> {
             self.too_large(self.places.of(node), message);
             return range;
         }
-        if Name::is_group(name) || Name::all(None).any(|known| known == name) {
+        let of_reply = self.setting.of_reply;
+        if Name::is_group(name, of_reply) || Name::all(None, of_reply).any(|known| known == name) {
             let message = format!("{} already means something else", quote(name));
             let help = "give the items of the list another name".to_owned();
             let fault = Fault::new(Code::BadExpression, self.places.of(node), message, help);
             self.faults.push(fault);
         }
         let start = self.weigh(&comprehension.accu_init, depth + 1);
-        self.items.push((name, range.size.inside()));
+        self.items.push((name, range.size.each()));
         let goes_on = self.weigh(&comprehension.loop_cond, depth + 1);
         let step = self.weigh(&comprehension.loop_step, depth + 1);
         self.items.pop();
@@ -398,7 +400,7 @@ impl<'e> Guard<'e> {
         let each = goes_on
             .steps
             .saturating_add(step.steps)
-            .saturating_add(range.size.inside().total());
+            .saturating_add(range.size.each().total());
         let turns = range.size.length.saturating_mul(each);
         let once = range
             .steps
@@ -406,6 +408,7 @@ impl<'e> Guard<'e> {
             .saturating_add(result.steps);
         // Only `filter` and `map` put something into a list at each step.
         let size = match step.size.item {
+            Some(_) if range.size.is_tree => range.size,
             Some(item) => Size::many(range.size.length, *item),
             None => Size::ONE,
         };
@@ -445,11 +448,12 @@ impl<'e> Guard<'e> {
 }
 
 /// The name that was probably meant; perhaps only what it belongs to was left out.
-fn meant(written: &str) -> Option<&'static str> {
+fn meant(written: &str, of_reply: bool) -> Option<&'static str> {
+    let all = || Name::all(None, of_reply);
     let last = |name: &'static str| name.rsplit('.').next().unwrap_or(name);
-    nearest(written, Name::all(None)).or_else(|| {
-        let part = nearest(written, Name::all(None).map(last))?;
-        Name::all(None).find(|name| last(name) == part)
+    nearest(written, all()).or_else(|| {
+        let part = nearest(written, all().map(last))?;
+        all().find(|name| last(name) == part)
     })
 }
 

@@ -7,6 +7,7 @@
 //! and its `work`; `program` tries it on imagined bookings (`samples`), because what it gives is only
 //! known when it is evaluated; `names` says what it may look at, and `values` bounds how much of that.
 
+mod field;
 mod guard;
 mod names;
 mod place;
@@ -25,6 +26,7 @@ use jiff::tz::TimeZone;
 use super::codes::Code;
 use crate::domain::amount::{Unit, UnitCode};
 
+pub(super) use field::Field;
 pub(super) use program::Program;
 
 /// What an expression may look up while it is read.
@@ -33,6 +35,8 @@ pub(super) struct Setting<'a> {
     pub(super) units: &'a BTreeMap<UnitCode, Unit>,
     /// Whether the policy has a price.
     pub(super) priced: bool,
+    /// Whether it is about what another server answered.
+    pub(super) of_reply: bool,
     /// The policy's time zone.
     pub(super) zone: &'a TimeZone,
 }

@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::domain::amount::UnitCode;
 use crate::domain::booking::Answer;
+use crate::domain::callout::Reply;
 use crate::domain::clock::Timestamp;
 use crate::policy::criterion::PolicyContext;
 use crate::policy::facts::{AccountFacts, Balance, Facts, Loaded};
@@ -29,6 +32,8 @@ pub(super) enum Shape {
     MapOfTexts,
     /// Whole numbers of minor units, by unit.
     Amounts,
+    /// Whatever another server answered.
+    Json,
 }
 
 /// What names are read from.
@@ -37,6 +42,8 @@ pub(super) struct View<'f> {
     pub(super) context: &'f PolicyContext<'f>,
     /// The units that there are; without an account there is 0 of each.
     pub(super) units: &'f [UnitCode],
+    /// What another server answered, where the expression is about that.
+    pub(super) reply: Option<&'f Reply>,
 }
 
 /// A value as it was found.
@@ -49,12 +56,20 @@ pub(super) enum Seen<'f> {
     Map(&'f BTreeMap<String, String>),
     MapOfTexts(&'f BTreeMap<String, Answer>),
     Amounts(Vec<(&'f str, i64)>),
+    Json(&'f Value),
 }
 
+/// A body that is no JSON.
+static NOTHING: Value = Value::Null;
+
 impl Name {
-    /// The name that `written` begins with, and the parts behind it.
-    pub(super) fn find<'w>(written: &'w [&'w str]) -> Option<(&'static Self, &'w [&'w str])> {
-        NAMES.iter().find_map(|name| {
+    /// The name that `written` begins with, and the parts behind it. `of_reply`, here and below: whether there
+    /// is an answer to look at.
+    pub(super) fn find<'w>(
+        written: &'w [&'w str],
+        of_reply: bool,
+    ) -> Option<(&'static Self, &'w [&'w str])> {
+        names(of_reply).find_map(|name| {
             let parts = name.name.split('.').count();
             let own = written.get(..parts)?.iter().copied();
             own.eq(name.name.split('.'))
@@ -63,14 +78,14 @@ impl Name {
     }
 
     /// Whether names begin with this one, such as `booking`.
-    pub(super) fn is_group(written: &str) -> bool {
-        let mut groups = NAMES.iter().filter_map(|name| name.name.split_once('.'));
+    pub(super) fn is_group(written: &str, of_reply: bool) -> bool {
+        let mut groups = names(of_reply).filter_map(|name| name.name.split_once('.'));
         groups.any(|(group, _)| group == written)
     }
 
     /// All names, or those of a group.
-    pub(super) fn all(group: Option<&str>) -> impl Iterator<Item = &'static str> {
-        let names = NAMES.iter().map(|name| name.name);
+    pub(super) fn all(group: Option<&str>, of_reply: bool) -> impl Iterator<Item = &'static str> {
+        let names = names(of_reply).map(|name| name.name);
         names.filter(move |name| {
             group.is_none_or(|group| name.split('.').next() == Some(group) && name.contains('.'))
         })
@@ -88,7 +103,7 @@ impl Name {
 
     /// Whether strangers choose what is in it, and of what type.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.shape, Shape::Map | Shape::MapOfTexts)
+        matches!(self.shape, Shape::Map | Shape::MapOfTexts | Shape::Json)
     }
 
     /// Its value; an error says why there is none.
@@ -114,11 +129,33 @@ impl<'f> View<'f> {
         });
         Ok(Seen::Amounts(units.collect()))
     }
+
+    fn reply(&self) -> Result<&'f Reply, String> {
+        self.reply.ok_or_else(|| "nobody has answered".to_owned())
+    }
+}
+
+fn names(of_reply: bool) -> impl Iterator<Item = &'static Name> {
+    let more = if of_reply { OF_REPLY } else { &[] };
+    NAMES.iter().chain(more)
 }
 
 fn text(text: Option<&str>) -> Result<Seen<'_>, String> {
     Ok(Seen::Text(text.unwrap_or_default()))
 }
+
+const OF_REPLY: &[Name] = &[
+    Name {
+        name: "response.json",
+        shape: Shape::Json,
+        read: |view| Ok(Seen::Json(view.reply()?.json.as_ref().unwrap_or(&NOTHING))),
+    },
+    Name {
+        name: "response.status",
+        shape: Shape::Single,
+        read: |view| Ok(Seen::Number(view.reply()?.status.into())),
+    },
+];
 
 const NAMES: &[Name] = &[
     Name {

@@ -14,6 +14,7 @@ use super::names::{Name, View};
 use super::place::{self, Places};
 use super::{Fault, Setting, guard, samples, values};
 use crate::domain::amount::UnitCode;
+use crate::domain::callout::Reply;
 use crate::policy::codes::Code;
 use crate::policy::criterion::PolicyContext;
 use crate::policy::facts::Facts;
@@ -105,14 +106,16 @@ impl Program {
         self.names.iter().any(|name| name.is_open())
     }
 
-    /// Evaluates it; an error says why it has no answer. Repeats nothing that strangers wrote, but for
+    /// Evaluates it, with what another server answered if it is about that; an error says why it has no
+    /// answer. Repeats nothing that strangers wrote, but for
     /// keys.
     pub(in crate::policy) fn run(
         &self,
         facts: &Facts,
         context: &PolicyContext<'_>,
+        reply: Option<&Reply>,
     ) -> Result<bool, String> {
-        match self.value(facts, context)? {
+        match self.value(facts, context, reply)? {
             Value::Bool(answer) => Ok(answer),
             _ => Err("it says neither true nor false".to_owned()),
         }
@@ -123,11 +126,13 @@ impl Program {
         &self,
         facts: &Facts,
         context: &PolicyContext<'_>,
+        reply: Option<&Reply>,
     ) -> Result<Value, String> {
         let view = View {
             facts,
             context,
             units: &self.units,
+            reply,
         };
         let mut names = self.root.new_inner_scope();
         for name in &self.names {

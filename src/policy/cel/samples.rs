@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use cel::Value;
 use jiff::tz::TimeZone;
+use serde_json::json;
 
 use super::Fault;
 use super::program::Program;
 use crate::domain::amount::UnitCode;
 use crate::domain::booking::{Answer, Booker, Details};
+use crate::domain::callout::Reply;
 use crate::domain::clock::{from_us, plus_ms};
 use crate::domain::ids::{SourceName, Uid};
 use crate::domain::owner::Owner;
@@ -41,7 +43,7 @@ pub(super) fn try_out(program: &Program, keys: &[String], zone: &TimeZone) -> Re
     let mut answered = false;
     let mut failed = None;
     for facts in bookings {
-        match program.value(&facts, &context) {
+        match program.value(&facts, &context, Some(&approved())) {
             Ok(Value::Bool(_)) => answered = true,
             Ok(value) => return Err(no_answer(&value)),
             Err(why) => failed = failed.or(Some(why)),
@@ -60,7 +62,7 @@ pub(super) fn try_out(program: &Program, keys: &[String], zone: &TimeZone) -> Re
 /// Whether an expression is true of a booking of which little is known.
 pub(super) fn is_true(program: &Program, zone: &TimeZone) -> bool {
     let context = PolicyContext { cost: None, zone };
-    program.run(&bare(), &context) == Ok(true)
+    program.run(&bare(), &context, Some(&approved())) == Ok(true)
 }
 
 fn no_answer(value: &Value) -> Fault {
@@ -81,6 +83,14 @@ fn called(value: &Value) -> &'static str {
         Value::Timestamp(_) => "a moment",
         Value::Duration(_) => "a length of time",
         _ => "something else",
+    }
+}
+
+/// What a server may answer.
+fn approved() -> Reply {
+    Reply {
+        status: 200,
+        json: Some(json!({ "approved": true, "result": "pass" })),
     }
 }
 

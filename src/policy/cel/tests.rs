@@ -23,6 +23,7 @@ fn compile(source: &str) -> Result<Program, Vec<Fault>> {
     let setting = Setting {
         units: &units,
         priced: true,
+        of_reply: false,
         zone: &TimeZone::UTC,
     };
     Program::compile(source, &setting)
@@ -33,7 +34,7 @@ fn run(program: &Program, facts: &Facts) -> Result<bool, String> {
         cost: Some(100),
         zone: &TimeZone::UTC,
     };
-    program.run(facts, &context)
+    program.run(facts, &context, None)
 }
 
 /// Everything as large as expressions look at.
@@ -346,14 +347,18 @@ const OPERANDS: &[&str] = &[
 /// Names are found by their longest part first, so none may begin with all of another.
 #[test]
 fn names_are_in_order_and_do_not_overlap() {
-    let names: Vec<&str> = super::names::Name::all(None).collect();
-    assert!(names.is_sorted());
+    assert!(super::names::Name::all(None, false).is_sorted());
+    let names: Vec<&str> = super::names::Name::all(None, true).collect();
     let parts: BTreeMap<&str, usize> = names
         .iter()
         .map(|name| (*name, name.split('.').count()))
         .collect();
     assert!(names.iter().all(|name| parts[name] <= 2));
-    assert!(!names.iter().any(|name| super::names::Name::is_group(name)));
+    assert!(
+        !names
+            .iter()
+            .any(|name| super::names::Name::is_group(name, true))
+    );
 }
 
 #[test]
@@ -362,7 +367,7 @@ fn the_guide_has_every_name_and_function() {
     let guide = std::fs::read_to_string(guide).unwrap();
     let functions = super::work::FUNCTIONS.iter();
     let functions = functions.filter(|name| !name.starts_with("get"));
-    for name in super::names::Name::all(None).chain(functions.copied()) {
+    for name in super::names::Name::all(None, true).chain(functions.copied()) {
         let (group, name) = name.split_once('.').unwrap_or(("", name));
         let row = |line: &str| line.contains(&format!("{group}.`"));
         let said = guide.lines().filter(|line| group.is_empty() || row(line));

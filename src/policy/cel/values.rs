@@ -3,9 +3,12 @@
 
 use std::collections::HashMap;
 
-use cel::common::types::{CelBool, CelInt, CelList, CelMap, CelMapKey, CelString, CelTimestamp};
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelTimestamp,
+};
 use cel::common::value::Val;
 use chrono::DateTime;
+use serde_json::Value as Json;
 
 use super::names::Seen;
 use crate::domain::booking::Answer;
@@ -15,6 +18,10 @@ use crate::domain::clock::Timestamp;
 pub(super) const TEXT_BYTES_MAX: usize = 4_096;
 /// The longest list, and the most keys, that an expression looks at.
 pub(super) const ITEMS_MAX: usize = 64;
+/// The most values in what another server answered, at all depths.
+pub(super) const JSON_VALUES_MAX: usize = 512;
+/// How deep that may go.
+const JSON_DEPTH_MAX: usize = 16;
 
 type Value<'f> = Box<dyn Val + 'f>;
 
@@ -38,6 +45,40 @@ pub(super) fn value<'f>(seen: Seen<'f>) -> Result<Value<'f>, String> {
             let value: Value<'f> = Box::new(CelInt::from(minor));
             (unit, Ok(value))
         }))?,
+        Seen::Json(json) => of_json(json, 1, &mut 0)?,
+    })
+}
+
+/// `count` is how many values there were before.
+fn of_json<'f>(json: &'f Json, depth: usize, count: &mut usize) -> Result<Value<'f>, String> {
+    *count += 1;
+    if depth > JSON_DEPTH_MAX {
+        return Err(format!("it nests deeper than {JSON_DEPTH_MAX}"));
+    }
+    if *count > JSON_VALUES_MAX {
+        return Err(format!("it has more than {JSON_VALUES_MAX} values"));
+    }
+    Ok(match json {
+        Json::Null => Box::new(CelNull),
+        Json::Bool(switch) => Box::new(CelBool::from(*switch)),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Box::new(CelInt::from(whole)),
+            None => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
+        },
+        Json::String(text) => of_text(text)?,
+        Json::Array(items) => {
+            let items = items.iter().map(|item| of_json(item, depth + 1, count));
+            let items: Result<Vec<Value<'f>>, String> = items.collect();
+            Box::new(CelList::from(items?))
+        }
+        Json::Object(entries) => {
+            let mut map = HashMap::with_capacity(entries.len().min(JSON_VALUES_MAX));
+            for (key, value) in entries {
+                of_text(key)?;
+                map.insert(CelMapKey::from(&**key), of_json(value, depth + 1, count)?);
+            }
+            Box::new(CelMap::from(map))
+        }
     })
 }
 

@@ -3,7 +3,7 @@
 use cel::common::ast::operators;
 
 use super::names::Shape;
-use super::values::ITEMS_MAX;
+use super::values::{ITEMS_MAX, JSON_VALUES_MAX};
 
 /// What it costs to look for a text in a text.
 const CONTAINS_STEPS: u64 = 16;
@@ -67,6 +67,9 @@ pub(super) struct Size {
     pub(super) length: u64,
     /// `None` if there is nothing in it.
     pub(super) item: Option<Box<Size>>,
+    /// Whether each part may be as large as the whole, as `length` counts the values at all depths. A loop
+    /// over parts of it goes over each value once at the most, so they count as one each.
+    pub(super) is_tree: bool,
 }
 
 impl Size {
@@ -74,6 +77,7 @@ impl Size {
     pub(super) const ONE: Self = Self {
         length: 1,
         item: None,
+        is_tree: false,
     };
 
     pub(super) fn of(shape: Shape) -> Self {
@@ -82,6 +86,10 @@ impl Size {
             Shape::Single => Self::ONE,
             Shape::Texts | Shape::Map | Shape::Amounts => many(Self::ONE),
             Shape::MapOfTexts => many(many(Self::ONE)),
+            Shape::Json => Self {
+                is_tree: true,
+                ..Self::many(JSON_VALUES_MAX as u64, Self::ONE)
+            },
         }
     }
 
@@ -89,6 +97,7 @@ impl Size {
         Self {
             length,
             item: Some(Box::new(item)),
+            is_tree: false,
         }
     }
 
@@ -99,6 +108,14 @@ impl Size {
     }
 
     pub(super) fn inside(&self) -> Self {
+        match self.is_tree {
+            true => self.clone(),
+            false => self.each(),
+        }
+    }
+
+    /// Of each part, where one after the other is looked at.
+    pub(super) fn each(&self) -> Self {
         self.item.as_deref().cloned().unwrap_or(Self::ONE)
     }
 
@@ -107,6 +124,7 @@ impl Size {
         Self {
             length: self.length.max(other.length),
             item: Self::larger_item(self.item, other.item),
+            is_tree: self.is_tree || other.is_tree,
         }
     }
 
@@ -115,6 +133,7 @@ impl Size {
         Self {
             length: self.length.saturating_add(other.length),
             item: Self::larger_item(self.item, other.item),
+            is_tree: self.is_tree || other.is_tree,
         }
     }
 

@@ -136,6 +136,11 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "[[criterion]]\nid = \"no-twins\"\nkind = \"expr\"\ncel = \"booking.guests.all(a, booking.guests.all(b, booking.guests.all(c, a != b || b != c)))\"\n",
             "[[criterion]]\nid = \"no-booker\"\nkind = \"expr\"\ncel = \"booking.guests.all(guest, guest != booker.email)\"\n",
         ),
+        Code::NotACalloutUrl => toml(
+            "The address is asked as it stands here, with what `send` names. What is written into it is seen by many, so users and passwords go into `auth`, and what is sent over `http` can be read and changed by all on the way.",
+            "[[criterion]]\nid = \"crm-approves\"\nkind = \"http\"\nurl = \"http://crm.example.org/check\"\nsend = [\"booker.email\"]\n",
+            "[[criterion]]\nid = \"crm-approves\"\nkind = \"http\"\nurl = \"https://crm.example.org/check\"\nsend = [\"booker.email\"]\n",
+        ),
         _ => return None,
     })
 }

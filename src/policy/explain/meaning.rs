@@ -166,6 +166,16 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.note) >= 20\"\n",
             "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.notes) >= 20\"\n",
         ),
+        Code::HostNotAllowed => toml(
+            "Who may write policies may not therefore have this machine call any other. Whoever runs it names the hosts in its settings: `[callouts]` with `hosts`.",
+            "[[criterion]]\nid = \"crm-approves\"\nkind = \"http\"\nurl = \"https://crm.elsewhere.example/check\"\nsend = [\"booker.email\"]\n",
+            "[[criterion]]\nid = \"crm-approves\"\nkind = \"http\"\nurl = \"https://crm.example.org/check\"\nsend = [\"booker.email\"]\n",
+        ),
+        Code::OpenOnError => toml(
+            "Servers fail, and some can be made to. With `pass` everybody gets in as long as this one does; with `fail`, which is the default, nobody does, and with `unknown` a person is asked.",
+            "[[criterion]]\nid = \"crm-approves\"\nkind = \"http\"\nurl = \"https://crm.example.org/check\"\nsend = [\"booker.email\"]\non_error = \"pass\"\n",
+            "[[criterion]]\nid = \"crm-approves\"\nkind = \"http\"\nurl = \"https://crm.example.org/check\"\nsend = [\"booker.email\"]\non_error = \"unknown\"\n",
+        ),
         Code::NotAnAnswer => toml(
             "A criterion is met or not, so its expression says true or false. It is tried on a few imagined bookings when the file is read.",
             "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.notes)\"\n",

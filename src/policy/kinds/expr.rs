@@ -49,6 +49,7 @@ impl CriterionKind for Kind {
         let setting = Setting {
             units: scope.units,
             priced: scope.priced,
+            of_reply: false,
             zone: scope.zone,
         };
         match Program::compile(cel.value, &setting) {
@@ -57,24 +58,25 @@ impl CriterionKind for Kind {
                 program,
             })),
             Err(faults) => {
-                for fault in faults {
-                    report(table, &cel, fault);
-                }
+                report(table, &cel, faults);
                 None
             }
         }
     }
 }
 
-fn report(table: &Table<'_>, cel: &At<&str>, fault: Fault) {
-    let place = fault.place.and_then(|place| table.within(cel, place));
-    let span = place.clone().unwrap_or_else(|| cel.span.clone());
+/// Reports what is wrong with an expression, where it stands.
+pub(super) fn report(table: &Table<'_>, cel: &At<&str>, faults: Vec<Fault>) {
     let sink = table.sink();
-    let mut diagnostic = sink.at(fault.code, span, fault.message).help(fault.help);
-    if let (Some(meant), Some(place)) = (fault.meant, place) {
-        diagnostic = diagnostic.suggest(place, format!("did you mean `{meant}`?"), meant);
+    for fault in faults {
+        let place = fault.place.and_then(|place| table.within(cel, place));
+        let span = place.clone().unwrap_or_else(|| cel.span.clone());
+        let mut diagnostic = sink.at(fault.code, span, fault.message).help(fault.help);
+        if let (Some(meant), Some(place)) = (fault.meant, place) {
+            diagnostic = diagnostic.suggest(place, format!("did you mean `{meant}`?"), meant);
+        }
+        sink.add(diagnostic);
     }
-    sink.add(diagnostic);
 }
 
 impl Criterion for Expression {
@@ -99,7 +101,7 @@ impl Criterion for Expression {
     }
 
     fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
-        match self.program.run(facts, context) {
+        match self.program.run(facts, context, None) {
             Ok(met) => Finding::of(met),
             Err(why) => Finding::error(why),
         }

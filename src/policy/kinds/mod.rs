@@ -13,6 +13,7 @@ mod email_domain;
 mod expr;
 mod history;
 mod hours;
+mod http;
 pub(super) mod invite_code;
 mod length;
 mod listed;
@@ -54,6 +55,7 @@ pub const KINDS: &[&dyn CriterionKind] = &[
     &email_domain::Kind,
     &expr::Kind,
     &history::Kind,
+    &http::Kind,
     &invite_code::Kind,
     &length::Kind,
     &location::Kind,

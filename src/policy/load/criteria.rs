@@ -219,6 +219,7 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
     };
     let message = read_messages(table, "message", kind.placeholders());
     let note = read_template(table, "note", kind.placeholders());
+    report_open(table, kind, on_error.as_ref());
     let errors = table.sink().errors();
     let criterion = kind.parse(table, scope)?;
     // A condition that could not be read is one that was meant.
@@ -240,11 +241,25 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
         message: message.or_else(default)?,
         note,
         on_error_message,
-        on_error: on_error.map_or(Truth::Unknown, |at| at.value),
+        on_error: on_error
+            .as_ref()
+            .map_or_else(|| kind.on_error(), |at| at.value),
         when: None,
         shadow: false,
         span: table.span(),
     })
+}
+
+/// A kind that is closed where it cannot be answered should stay so.
+fn report_open(table: &Table<'_>, kind: &dyn CriterionKind, on_error: Option<&At<Truth>>) {
+    let Some(open) = on_error.filter(|at| at.value == Truth::Pass) else {
+        return;
+    };
+    if kind.on_error() == Truth::Fail {
+        let message = "as long as this cannot be answered, every booking passes";
+        let help = "\"fail\" is the default; \"unknown\" leaves it to a person";
+        table.report(Code::OpenOnError, open.span.clone(), message, help);
+    }
 }
 
 fn read_kind(table: &Table<'_>, key: &'static str) -> Option<&'static dyn CriterionKind> {

@@ -88,6 +88,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
             .as_ref()
             .is_some_and(|credits| credits.cost.is_some()),
         zone: &zone,
+        hosts: context.hosts,
         lists: &shelf,
         vault: &vault,
         matching: &matching,

@@ -38,15 +38,19 @@ pub struct LoadContext<'a> {
     pub read_list: &'a ReadList<'a>,
     /// Looks up a secret that a policy names.
     pub read_secret: &'a ReadSecret<'a>,
+    /// The hosts that the settings let policies ask: `crm.example.org`, or `*.example.org` for all below it.
+    /// `None` if they are not known, or do not matter.
+    pub hosts: Option<&'a [String]>,
 }
 
 impl<'a> LoadContext<'a> {
-    /// Units and lists; secrets are done without.
+    /// Units and lists; secrets are done without, and all hosts may be asked.
     pub fn new(units: &'a BTreeMap<UnitCode, Unit>, read_list: &'a ReadList<'a>) -> Self {
         Self {
             units,
             read_list,
             read_secret: vault::EMPTY,
+            hosts: None,
         }
     }
 }

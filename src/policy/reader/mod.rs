@@ -115,6 +115,11 @@ impl<'a> Table<'a> {
         self.entries.contains_key(key)
     }
 
+    /// A text that somebody else reads, and tells what is wrong with it.
+    pub fn peek(&self, key: &str) -> Option<&'a str> {
+        self.entries.get(key)?.get_ref().as_str()
+    }
+
     /// The raw value of a key.
     pub fn value(&self, key: &'static str) -> Option<Value<'a>> {
         self.known.borrow_mut().push(key);

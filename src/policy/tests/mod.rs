@@ -15,4 +15,4 @@ mod schema;
 mod shadows;
 mod support;
 
-pub(super) use support::{booking, decide, facts, load_texts, policies, units};
+pub(super) use support::{approved, booking, decide, facts, load_texts, policies, units};

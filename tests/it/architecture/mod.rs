@@ -76,6 +76,7 @@ const ROOMS: &[Room] = &[
             "strsim",
             "thiserror",
             "toml",
+            "url",
         ],
     ),
     pure("ledger", &[], &["serde"]),

@@ -2,6 +2,7 @@
 
 mod booking;
 mod expr;
+mod http;
 mod others;
 mod people;
 mod window;

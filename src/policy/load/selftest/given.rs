@@ -1,12 +1,17 @@
-//! What a test says is known beside the booking and the account: other bookings, and used codes.
+//! What a test says is known beside the booking and the account: other bookings, used codes, and what
+//! servers answer.
 
 use std::collections::BTreeMap;
+
+use serde_json::Value;
+use toml::de::DeValue;
 
 use super::super::super::facts::{Facts, Loaded, Need};
 use super::super::super::kinds::invite_code::code_key;
 use super::super::super::reader::Table;
 use super::super::header::{EventType, event_type, read_ids};
 use super::read::{LENGTH_MIN, LENGTH_MIN_MAX, MINUTE_MS, read_address};
+use crate::domain::callout::Reply;
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::Uid;
 use crate::domain::others::{Fate, OTHERS_MAX, OtherBooking, Wanted};
@@ -31,6 +36,8 @@ pub(super) struct Given {
     tags: Vec<String>,
     /// By the code.
     code_uses: BTreeMap<String, i64>,
+    /// By the criterion that asks.
+    replies: BTreeMap<String, Loaded<Reply>>,
 }
 
 #[derive(Debug)]
@@ -64,6 +71,7 @@ impl Given {
             tags: read_ids(given, "tags").unwrap_or_default(),
             bookings: bookings.into_iter().flatten().collect(),
             code_uses: code_uses.unwrap_or_default(),
+            replies: given.table("http", replies).unwrap_or_default(),
         }
     }
 
@@ -84,6 +92,48 @@ impl Given {
                 let uses = uses.map_or(0, |(_, uses)| *uses);
                 facts.know_uses(code.clone(), Loaded::Known(uses));
             }
+            Need::Callout(asker) => {
+                let reply = self.replies.get(&asker.criterion).cloned();
+                let none = || Loaded::Failed("the test gives no answer".to_owned());
+                facts.know_reply(asker.clone(), reply.unwrap_or_else(none));
+            }
+        }
+    }
+}
+
+fn replies(table: &Table<'_>) -> BTreeMap<String, Loaded<Reply>> {
+    let mut all = BTreeMap::new();
+    for (criterion, value) in table.entries() {
+        let reply = table.table_of(criterion.value, value, |reply| {
+            let status = reply.integer("status", 100..=599);
+            let status = status.map_or(200, |at| u16::try_from(at.value).unwrap_or(200));
+            let json = reply.value("json").map(|value| as_json(value.get_ref()));
+            match reply.text("error") {
+                Some(why) => Loaded::Failed(why.value.to_owned()),
+                None => Loaded::Known(Reply { status, json }),
+            }
+        });
+        all.extend(reply.map(|reply| (criterion.value.to_owned(), reply)));
+    }
+    all
+}
+
+/// As JSON; a date or a time is a text.
+fn as_json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Integer(whole) => i64::from_str_radix(whole.as_str(), whole.radix())
+            .ok()
+            .into(),
+        DeValue::Float(number) => number.as_str().parse::<f64>().ok().into(),
+        DeValue::Boolean(switch) => (*switch).into(),
+        DeValue::Datetime(moment) => moment.to_string().into(),
+        DeValue::Array(items) => items.iter().map(|item| as_json(item.get_ref())).collect(),
+        DeValue::Table(entries) => {
+            let entries = entries.iter();
+            let entries =
+                entries.map(|(key, value)| (key.get_ref().to_string(), as_json(value.get_ref())));
+            Value::Object(entries.collect())
         }
     }
 }
