@@ -136,6 +136,7 @@ impl App {
             policies,
             units: settings.units.values().cloned().collect(),
             sources,
+            caller: Arc::new(open_caller(settings, Arc::clone(&clock))?),
             clock,
             settings: gate_settings(settings, worker_name),
             notices: notice_settings(settings)?,

@@ -2,7 +2,7 @@
 
 mod folder;
 mod last_good;
-mod secrets;
+mod outside;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::policy::{Diagnostics, PolicySet};
 use crate::settings::Settings;
 
 use folder::{Prints, Reading};
-use secrets::Secrets;
+use outside::Outside;
 
 pub use last_good::LastGood;
 pub(super) use watch::watch;
@@ -38,19 +38,20 @@ pub fn check_policies(
     dir: &Path,
     units: &BTreeMap<UnitCode, Unit>,
 ) -> Result<(PolicySet, Diagnostics), PolicyError> {
-    let read = folder::read(dir, units, &Secrets::at_hand());
+    let read = folder::read(dir, units, &Outside::at_hand());
     read.result.map_err(PolicyError)
 }
 
-/// As [`check_policies`], as the daemon does it: with all secrets.
+/// As [`check_policies`], as the daemon does it: with all secrets, and asking only these hosts.
 ///
 /// # Errors
 /// As [`check_policies`]; also that a secret cannot be had.
 pub fn check_policies_and_secrets(
     dir: &Path,
     units: &BTreeMap<UnitCode, Unit>,
+    hosts: &[String],
 ) -> Result<(PolicySet, Diagnostics), PolicyError> {
-    let read = folder::read(dir, units, &Secrets::required());
+    let read = folder::read(dir, units, &Outside::of_daemon(hosts));
     read.result.map_err(PolicyError)
 }
 
@@ -64,14 +65,14 @@ pub fn check_policies_with(
     file: &Path,
     units: &BTreeMap<UnitCode, Unit>,
 ) -> Result<(PolicySet, Arc<str>), PolicyError> {
-    folder::read_with(dir, file, units, &Secrets::at_hand()).map_err(PolicyError)
+    folder::read_with(dir, file, units, &Outside::at_hand()).map_err(PolicyError)
 }
 
 /// A daemon's folder of policies, and what it last saw there.
 pub(super) struct PolicyFolder {
     dir: PathBuf,
     units: BTreeMap<UnitCode, Unit>,
-    secrets: Secrets,
+    outside: Outside,
     /// Where the last good set is kept.
     kept_in: PathBuf,
     /// What the last good set was made of, by its digest, once it is kept.
@@ -85,7 +86,7 @@ impl PolicyFolder {
         Arc::new(Self {
             dir: settings.policies.dir.clone(),
             units: settings.units.clone(),
-            secrets: Secrets::required(),
+            outside: Outside::of_daemon(&settings.callouts.hosts),
             kept_in: LastGood::path(&settings.journal.dir),
             kept: Mutex::default(),
             seen: Mutex::default(),
@@ -149,7 +150,7 @@ impl PolicyFolder {
             files,
             lists,
             prints,
-        } = folder::read(&self.dir, &self.units, &self.secrets);
+        } = folder::read(&self.dir, &self.units, &self.outside);
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = prints;
         let good = result.as_ref().ok();
         let good = good.map(|(set, _)| LastGood::new(set.hash(), files, lists, now));
@@ -164,7 +165,7 @@ impl PolicyFolder {
                 return None;
             }
         };
-        match kept.load(&self.dir, &self.units, &self.secrets) {
+        match kept.load(&self.dir, &self.units, &self.outside) {
             Ok((set, _)) => Some((kept, set)),
             Err(errors) => {
                 let wrong = errors.places(LOGGED_MAX);

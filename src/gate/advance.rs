@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::callouts::{Answers, Open};
 use super::metrics::Decided;
 use super::report::{self, Report};
 use super::written::{Written, as_stored};
@@ -27,6 +28,8 @@ const RESTLESS_MS: i64 = 60_000;
 pub(super) enum Next {
     /// Read this booking.
     Read(Target),
+    /// Ask these servers.
+    Ask(Vec<Open>),
     /// Make this attempt.
     Deliver(Arc<Job>),
     /// Nothing: the lease was given back, or is no longer ours.
@@ -72,13 +75,14 @@ impl Learned {
     }
 }
 
-/// Takes one step. The transaction is the caller's; `decided` is what is to be counted once it is
+/// Takes one step. The transaction is the caller's; `answers` are what servers were asked for this chain;
+/// `decided` is what is to be counted once it is
 /// committed.
 pub(super) async fn advance(
     gate: &Arc<Inner>,
     tx: &mut Tx,
     lease: Lease,
-    learned: Option<Learned>,
+    (learned, answers): (Option<Learned>, &Answers),
     decided: &mut Vec<Decided>,
 ) -> Result<Next, StorageError> {
     let mut version = tx.lock_leased(&lease).await?;
@@ -117,7 +121,9 @@ pub(super) async fn advance(
         let timeline = Timeline::fold(&record, &source.rules);
         let plan = Plan::make(&record, &timeline, &source.rules, now);
         if plan.writes() {
-            let written = carry_out(gate, tx, &record, &timeline, &plan, decided, now).await?;
+            let about = (&record, &timeline, &plan);
+            let mut written = carry_out(gate, tx, about, answers, decided, now).await?;
+            let open = std::mem::take(&mut written.open);
             let decided = !plan.decide.is_empty();
             record = written.read(tx, record).await?;
             // Who counts bookings has waited for this one, and must find it decided.
@@ -125,6 +131,9 @@ pub(super) async fn advance(
                 let timeline = Timeline::fold(&record, &source.rules);
                 let rows = rows(&record, &timeline, false, now);
                 tx.put_bookings(lease.chain, &rows).await?;
+            }
+            if !open.is_empty() {
+                return Ok(Next::Ask(open));
             }
             continue;
         }
@@ -206,9 +215,8 @@ fn target(timeline: &Timeline<'_>, key: &UnitKey) -> Target {
 async fn carry_out(
     gate: &Arc<Inner>,
     tx: &mut Tx,
-    record: &ChainRecord,
-    timeline: &Timeline<'_>,
-    plan: &Plan,
+    (record, timeline, plan): (&ChainRecord, &Timeline<'_>, &Plan),
+    answers: &Answers,
     decided: &mut Vec<Decided>,
     now: Timestamp,
 ) -> Result<Written, StorageError> {
@@ -232,7 +240,7 @@ async fn carry_out(
     }
     for deciding in &plan.decide {
         let about = (record, timeline, deciding);
-        decided.extend(decide::decide(gate, tx, about, &mut written, now).await?);
+        decided.extend(decide::decide(gate, tx, about, answers, &mut written, now).await?);
     }
     for step in &plan.credit {
         let posted = match step {

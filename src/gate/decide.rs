@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Inner;
+use super::callouts::{Answers, Asking};
 use super::metrics::Decided;
 use super::notices::Watched;
 use super::others::{self, Around};
@@ -41,11 +42,13 @@ pub(super) struct Judgement {
 }
 
 /// Makes one decision, of one unit or of a whole series: all or none. Returns what was decided, to be
-/// counted once it is committed.
+/// counted once it is committed. Where another server has to be asked before, nothing is decided or
+/// written, and the questions are noted.
 pub(super) async fn decide(
     gate: &Arc<Inner>,
     tx: &mut Tx,
     (record, timeline, deciding): (&ChainRecord, &Timeline<'_>, &Deciding),
+    answers: &Answers,
     written: &mut Written,
     now: Timestamp,
 ) -> Result<Vec<Decided>, StorageError> {
@@ -58,6 +61,8 @@ pub(super) async fn decide(
     // What the bookings before gave back, and what earlier occurrences of a series have taken.
     let mut spare = returning(record, &deciding.carry_from);
     let mut judged = Vec::with_capacity(deciding.units.len());
+    let in_earnest = deciding.how == How::Policy;
+    let mut asking = Asking::new(gate, &policies, answers, (deciding.round, in_earnest));
     for key in &deciding.units {
         let Some((unit, details)) = timeline
             .unit(key)
@@ -76,19 +81,30 @@ pub(super) async fn decide(
             How::Defer(why) => {
                 let facts = asked(record, timeline, unit, details);
                 let about = (facts, unit, deciding);
-                let judged = judge(tx, &policies, about, &around, &spare, now).await?;
-                deferred(judged, why)
+                let judged = judge(tx, &policies, about, &around, &spare, &mut asking, now);
+                match judged.await? {
+                    Some(judged) => deferred(judged, why),
+                    None => continue,
+                }
             }
             How::Policy | How::HostConfirm => {
                 let facts = asked(record, timeline, unit, details);
                 let about = (facts, unit, deciding);
-                judge(tx, &policies, about, &around, &spare, now).await?
+                let judged = judge(tx, &policies, about, &around, &spare, &mut asking, now);
+                match judged.await? {
+                    Some(judged) => judged,
+                    None => continue,
+                }
             }
         };
         if let (Outcome::Accept, Some(payer)) = (judgement.outcome, &judgement.payer) {
             spare.take(&payer.amount);
         }
         judged.push((unit, details, judgement));
+    }
+    if asking.is_open() {
+        written.open.extend(asking.into_open());
+        return Ok(Vec::new());
     }
     all_or_none(&mut judged);
     let mut carry_from = deciding.carry_from.clone();
@@ -164,10 +180,12 @@ fn asked(
     }
 }
 
-/// Loads what a policy asks for, as far as it is to be had here.
+/// Loads what a policy asks for, as far as it is to be had here; a question to another server that has no
+/// answer yet is noted. `watched`: whether the policy is only watched.
 pub(super) async fn load(
     tx: &mut Tx,
     (around, spare): (&Around<'_>, &Spare),
+    (asking, watched): (&mut Asking<'_>, bool),
     need: &Need,
     facts: &mut Facts,
     now: Timestamp,
@@ -176,24 +194,33 @@ pub(super) async fn load(
         let owner = facts.details.booker.email.clone();
         facts.account = Loaded::Known(account(tx, owner.as_ref(), spare).await?);
     }
+    if let Need::Callout(asker) = need {
+        asking.look_up(asker, (around.unit, watched), facts);
+    }
     others::load(tx, around, need, facts, now).await
 }
 
+/// `None` if another server has to be asked before.
 async fn judge(
     tx: &mut Tx,
     policies: &PolicySet,
     (mut facts, unit, deciding): (Facts, &Unit<'_>, &Deciding),
     around: &Around<'_>,
     spare: &Spare,
+    asking: &mut Asking<'_>,
     now: Timestamp,
-) -> Result<Judgement, StorageError> {
+) -> Result<Option<Judgement>, StorageError> {
     let owner = facts.details.booker.email.clone();
     let verdict = loop {
         match policies.evaluate(&facts) {
             Evaluation::Decided(verdict) => break verdict,
             Evaluation::Needs(needs) => {
                 for need in &needs {
-                    load(tx, (around, spare), need, &mut facts, now).await?;
+                    let asking = (&mut *asking, false);
+                    load(tx, (around, spare), asking, need, &mut facts, now).await?;
+                }
+                if needs.iter().any(|need| !facts.has(need)) {
+                    return Ok(None);
                 }
             }
         }
@@ -212,7 +239,7 @@ async fn judge(
     let shadows = match deciding.how {
         How::Policy => {
             let about = (around, spare, deciding.refusal_defers);
-            shadows::watch(tx, policies, &mut facts, about, now).await?
+            shadows::watch(tx, policies, &mut facts, about, asking, now).await?
         }
         // Whatever policies say, it makes no difference.
         How::HostConfirm | How::Defer(_) | How::Carry(_) => Vec::new(),
@@ -247,7 +274,7 @@ async fn judge(
         judgement.outcome = Outcome::Defer;
         judgement.note = Some(format!("would be refused, but {why}"));
     }
-    Ok(judgement)
+    Ok(Some(judgement))
 }
 
 /// What comes of a verdict once its price is held against what there is: the outcome, what the booker is

@@ -24,7 +24,7 @@ use crate::domain::chain::AttemptResult;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome as Decision;
 use crate::domain::ids::SourceName;
-use crate::policy::PolicySet;
+use crate::policy::{Asker, PolicySet};
 
 pub use calls::CallMeter;
 pub(super) use scrape::{Scrapes, scrape};
@@ -95,6 +95,21 @@ pub(super) struct Came {
     result: &'static str,
 }
 
+/// A criterion that asks another server, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Called {
+    policy: String,
+    criterion: String,
+    result: &'static str,
+}
+
+/// A criterion that asks another server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Calls {
+    policy: String,
+    criterion: String,
+}
+
 type Times = Family<Of, Histogram, fn() -> Histogram>;
 
 /// Counters, gauges and histograms of one gate.
@@ -112,6 +127,8 @@ pub(super) struct Metrics {
     dead_letters: Family<Of, Counter>,
     reconciled: Family<Outcome, Counter>,
     notices: Family<Noticed, Counter>,
+    callouts: Family<Called, Counter>,
+    callout_seconds: Family<Calls, Histogram, fn() -> Histogram>,
     circuit: Family<Of, Gauge>,
     log_ins_failed: Family<Came, Counter>,
     subscription_active: Family<Of, Gauge>,
@@ -135,6 +152,14 @@ fn watched(policy: &str, enforced: Decision, shadow: Decision) -> Watched {
         policy: policy.to_owned(),
         enforced: enforced.as_str(),
         shadow: shadow.as_str(),
+    }
+}
+
+fn called(asker: &Asker, result: &'static str) -> Called {
+    Called {
+        policy: asker.policy.clone(),
+        criterion: asker.criterion.clone(),
+        result,
     }
 }
 
@@ -182,6 +207,8 @@ impl Metrics {
             dead_letters: Family::default(),
             reconciled: Family::default(),
             notices: Family::default(),
+            callouts: Family::default(),
+            callout_seconds: Family::new_with_constructor(short_times),
             circuit: Family::default(),
             log_ins_failed: Family::default(),
             subscription_active: Family::default(),
@@ -232,6 +259,12 @@ impl Metrics {
         to.register("reconciled", help, self.reconciled.clone());
         let help = "Attempts to send notices, by how they ended: taken, refused, unanswered, gone, given_up";
         to.register("notices", help, self.notices.clone());
+        let help = "Questions of policies to other servers, by how they ended: answered, failed, remembered";
+        to.register("callouts", help, self.callouts.clone());
+        let help =
+            "From a question of a policy to the answer of the other server, all attempts together";
+        let times = self.callout_seconds.clone();
+        to.register_with_unit("callout", help, Unit::Seconds, times);
         let help = "1 while the provider is failing and calls are kept away from it";
         to.register("source_circuit", help, self.circuit.clone());
         let help = "Wrong tokens at the admin endpoint, by what came of them: delayed, refused";
@@ -335,6 +368,11 @@ impl Metrics {
                 }
             }
         }
+        for asker in set.askers() {
+            for result in ["answered", "failed", "remembered"] {
+                expect(&self.callouts, &called(&asker, result));
+            }
+        }
         for policy in set.shadows() {
             for enforced in Decision::ALL {
                 for shadow in Decision::ALL {
@@ -430,6 +468,18 @@ impl Metrics {
             result,
         };
         self.notices.get_or_create(&noticed).inc();
+    }
+
+    /// A question of a policy to another server came to an end, after so many seconds if it was asked.
+    pub(super) fn callout(&self, asker: &Asker, result: &'static str, seconds: Option<f64>) {
+        self.callouts.get_or_create(&called(asker, result)).inc();
+        if let Some(seconds) = seconds {
+            let calls = Calls {
+                policy: asker.policy.clone(),
+                criterion: asker.criterion.clone(),
+            };
+            self.callout_seconds.get_or_create(&calls).observe(seconds);
+        }
     }
 
     /// Whether calls are kept away from a provider that is failing.

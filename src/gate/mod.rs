@@ -6,6 +6,7 @@ mod advance;
 mod again;
 mod archive;
 mod audit;
+mod callouts;
 mod dead_letters;
 mod decide;
 mod decisions;
@@ -62,10 +63,12 @@ use crate::domain::amount::Unit;
 use crate::domain::clock::{Clock, Timestamp, from_us, plus_ms};
 use crate::domain::ids::SourceName;
 use crate::journal::{Journal, Reader};
+use crate::provider::callout::Caller;
 use crate::provider::traced::Tracer;
 use crate::storage::{Storage, StorageError};
 
 use archive::Archive;
+use callouts::Callouts;
 use give_way::GiveWay;
 use heartbeat::Heart;
 use metrics::{Metrics, Scrapes};
@@ -162,6 +165,8 @@ pub(crate) struct Inner {
     /// The texts of those that have decided.
     archive: Archive,
     sources: BTreeMap<String, Source>,
+    /// What policies have others asked.
+    callouts: Callouts,
     clock: Arc<dyn Clock>,
     settings: GateSettings,
     metrics: Metrics,
@@ -223,6 +228,8 @@ pub struct Parts {
     pub units: Vec<Unit>,
     /// The sources, by name.
     pub sources: Vec<Source>,
+    /// Who asks other servers on behalf of policies.
+    pub caller: Arc<Caller>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Limits and times.
@@ -262,6 +269,7 @@ impl Gate {
             archive: Archive::default(),
             jobs: jobs::all(&parts.settings, &sources),
             sources,
+            callouts: Callouts::new(parts.caller),
             clock: parts.clock,
             settings: parts.settings,
             metrics,

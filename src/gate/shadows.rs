@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::callouts::Asking;
 use super::decide::{load, priced, to_json};
 use super::others::Around;
 use super::payer::{Spare, has_price, payer_with};
@@ -16,9 +17,6 @@ use crate::policy::facts::{Facts, Loaded, Need};
 use crate::policy::{Evaluation, Policy, PolicySet, Verdict};
 use crate::storage::records::ShadowVerdict;
 use crate::storage::{StorageError, Tx};
-
-/// Why a fact is not known that nobody who decides has asked for, and that is not to be had here.
-const NOT_ASKED: &str = "not asked for: a policy that is only watched makes no calls of its own";
 
 /// What a policy that is only watched would have decided.
 #[derive(Debug, Clone, Serialize)]
@@ -61,19 +59,19 @@ impl Desk {
 }
 
 /// Asks the policies that are only watched. What they ask for beside what was looked at already is loaded
-/// as far as it is to be had from the store, and is among the facts afterwards. `refusal_defers` is why a
-/// refusal would be left to a person.
+/// and is among the facts afterwards; servers that have to be asked are noted, and what they would decide is
+/// then not known yet. `refusal_defers` is why a refusal would be left to a person.
 pub(super) async fn watch(
     tx: &mut Tx,
     policies: &PolicySet,
     facts: &mut Facts,
     (around, spare, refusal_defers): (&Around<'_>, &Spare, Option<&str>),
+    asking: &mut Asking<'_>,
     now: Timestamp,
 ) -> Result<Vec<ShadowVerdict>, StorageError> {
     let mut all = Vec::new();
     for shadow in policies.shadows() {
         let mut own = facts.clone();
-        let mut complete = true;
         let verdict = loop {
             let needs = match evaluate(policies, shadow, &own) {
                 None => break None,
@@ -87,18 +85,16 @@ pub(super) async fn watch(
                 Some(Evaluation::Needs(needs)) => needs,
             };
             for need in &needs {
-                load(tx, (around, spare), need, &mut own, now).await?;
-                if !own.has(need) {
-                    complete = false;
-                    own.fail(need, NOT_ASKED);
-                }
+                let asking = (&mut *asking, true);
+                load(tx, (around, spare), asking, need, &mut own, now).await?;
+            }
+            // It is asked again once the servers have been asked that it asks.
+            if needs.iter().any(|need| !own.has(need)) {
+                break None;
             }
         };
         all.extend(verdict.map(|verdict| kept(shadow, *verdict, &own, refusal_defers)));
-        // What it did without may be asked for in earnest one day.
-        if complete {
-            *facts = own;
-        }
+        *facts = own;
     }
     Ok(all)
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::advance::{Job, Learned, Next, advance};
+use super::callouts::{self, Answers};
 use super::error::put_off;
 use super::give_way::Turn;
 use super::metrics::Decided;
@@ -38,6 +39,9 @@ const STORE_TROUBLE_MS: i64 = 1_000;
 const STEP_TRIES_MAX: usize = 20;
 /// How long a chain rests that bookgate itself failed on, in ms.
 const BUG_MS: i64 = 60_000;
+/// The most answers of other servers that one chain's decisions may take at once: a series of a few hundred
+/// bookings, or policies that ask several servers about each. More has no end.
+const ANSWERS_MAX: usize = 1_000;
 /// How long a booking that could not be read rests, in ms.
 const READ_RETRY_MS: i64 = 60_000;
 
@@ -168,8 +172,9 @@ async fn rest(gate: &Arc<Inner>, shutdown: &CancellationToken) {
 /// Takes steps on one chain until nothing is left to do now.
 pub(super) async fn work(gate: &Arc<Inner>, lease: Lease, shutdown: &CancellationToken) {
     let mut learned = None;
+    let mut answers = Arc::<Answers>::default();
     loop {
-        let next = match step(gate, &lease, learned.take()).await {
+        let next = match step(gate, &lease, learned.take(), &answers).await {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(chain.id = %lease.chain, error = %error, "a step failed; the chain rests");
@@ -184,7 +189,7 @@ pub(super) async fn work(gate: &Arc<Inner>, lease: Lease, shutdown: &Cancellatio
                 report: keep(gate, &lease, tell(gate, &job)).await,
                 job: Some(job),
             }),
-            Next::Read(_) if shutdown.is_cancelled() => {
+            Next::Read(_) | Next::Ask(_) if shutdown.is_cancelled() => {
                 give_back(gate, &lease, 0).await;
                 return;
             }
@@ -192,6 +197,23 @@ pub(super) async fn work(gate: &Arc<Inner>, lease: Lease, shutdown: &Cancellatio
                 report: keep(gate, &lease, read(gate, &lease, &target)).await,
                 job: None,
             }),
+            Next::Ask(open) => {
+                if answers.len() + open.len() > ANSWERS_MAX {
+                    tracing::error!(chain.id = %lease.chain, "policies ask other servers again and again");
+                    give_back(gate, &lease, BUG_MS).await;
+                    return;
+                }
+                let asking = keep(gate, &lease, callouts::ask(gate, lease.chain, open));
+                tokio::select! {
+                    replies = asking => Arc::make_mut(&mut answers).extend(replies),
+                    // Whoever goes on asks again, under the same keys.
+                    () = shutdown.cancelled() => {
+                        give_back(gate, &lease, 0).await;
+                        return;
+                    }
+                }
+                None
+            }
         };
     }
 }
@@ -203,15 +225,16 @@ async fn step(
     gate: &Arc<Inner>,
     lease: &Lease,
     learned: Option<Learned>,
+    answers: &Arc<Answers>,
 ) -> Result<Next, StorageError> {
     let mut wait_ms = 50;
-    let known = learned.is_some();
+    let known = learned.is_some() || !answers.is_empty();
     let began_at = gate.now();
     for attempt in 1.. {
         let turn = keep(gate, lease, gate.give_way.turn()).await;
         let policies = gate.policies.set();
         let kept = gate.archive.keep(&gate.storage, policies, gate.now()).await;
-        let work = one_step(gate, lease, learned.clone(), turn);
+        let work = one_step(gate, lease, (learned.clone(), Arc::clone(answers)), turn);
         // What did not go together is done alone.
         let done = match (kept, attempt) {
             (Err(error), _) => Err(error),
@@ -247,7 +270,7 @@ type Stepped = (Next, Vec<Decided>);
 fn one_step(
     gate: &Arc<Inner>,
     lease: &Lease,
-    learned: Option<Learned>,
+    (learned, answers): (Option<Learned>, Arc<Answers>),
     turn: Turn,
 ) -> impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Stepped, StorageError>> + Send + 'static
 {
@@ -256,7 +279,7 @@ fn one_step(
         Box::pin(async move {
             let _turn = turn.begin();
             let mut decided = Vec::new();
-            let next = advance(&gate, tx, lease, learned, &mut decided).await?;
+            let next = advance(&gate, tx, lease, (learned, &answers), &mut decided).await?;
             Ok((next, decided))
         })
     }

@@ -1,5 +1,6 @@
 //! A chain's record while a step writes to it: what was written is known, and need not be read again.
 
+use super::callouts::Open;
 use crate::domain::chain::{ChainRecord, Command, Decision, Hold};
 use crate::domain::ids::{CommandId, DecisionId};
 use crate::domain::timeline::with_final_names;
@@ -13,6 +14,8 @@ pub(super) struct Written {
     pub(super) waivers: Vec<DecisionId>,
     /// Whether credit was carried over: what became of the holds it came from, the ledger knows.
     pub(super) carried: bool,
+    /// What has to be asked before the rest can be decided.
+    pub(super) open: Vec<Open>,
 }
 
 impl Written {
@@ -24,6 +27,7 @@ impl Written {
             holds: record.holds.clone(),
             waivers: record.waivers.clone(),
             carried: false,
+            open: Vec::new(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::compiled::{Mode, Policy, PolicyHash, Role, Rule};
 use super::criterion::{Call, PolicyContext};
 use super::diagnostic::Diagnostic;
 use super::evaluate::{Fallback, evaluate};
-use super::facts::{Asker, Facts};
+use super::facts::{Asker, Facts, Stage};
 use super::truth::Truth;
 use super::verdict::Evaluation;
 use crate::domain::decision::Outcome;
@@ -101,6 +101,21 @@ impl PolicySet {
     pub fn call(&self, asker: &Asker, facts: &Facts) -> Option<Call> {
         let (policy, rule) = self.rule(asker)?;
         rule.criterion.call(facts, &policy.zone)
+    }
+
+    /// The criteria that ask other servers.
+    pub fn askers(&self) -> impl Iterator<Item = Asker> {
+        let rules = self
+            .policies()
+            .flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule)));
+        // Who borrows a group has its criteria ask.
+        let asking = rules.filter(|(_, rule)| {
+            rule.criterion.stage() == Stage::External && rule.criterion.borrows().is_none()
+        });
+        asking.map(|(policy, rule)| Asker {
+            policy: policy.id.to_string(),
+            criterion: rule.id.to_string(),
+        })
     }
 
     /// Whether a criterion is only watched, or its whole policy.

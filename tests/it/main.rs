@@ -5,6 +5,7 @@ mod admin;
 mod architecture;
 mod calcom_reconciliation;
 mod calendly;
+mod callouts;
 mod cli;
 mod clock_steps;
 mod demo;

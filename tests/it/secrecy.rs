@@ -18,7 +18,7 @@ use crate::rig::daemon::Post;
 use crate::rig::postgres::Postgres;
 
 /// What must not be said. Each is given to the daemon somewhere below.
-const HIDDEN: [&str; 12] = [
+const HIDDEN: [&str; 14] = [
     "signing-secret-Quolla",
     "signing-secret-Brantik",
     "cal_key_Wexomir",
@@ -31,6 +31,8 @@ const HIDDEN: [&str; 12] = [
     "Somebody.Else",
     "payload-marker-Dorvik",
     "postgres-password-Ulmenau",
+    "crm-token-Vexilo",
+    "crm-key-Tramontane-long-enough-to-sign",
 ];
 const SECRET: &str = HIDDEN[0];
 const API_KEY: &str = HIDDEN[2];
@@ -43,6 +45,27 @@ fn signature(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body);
     hex::encode(mac.finalize().into_bytes())
+}
+
+/// Asks a server that answers with what it was told, and gets nowhere.
+fn asking(elsewhere: &str) -> String {
+    format!(
+        r#"
+schema = 1
+[policy]
+id = "asking"
+kind = "guardrail"
+[[criterion]]
+id = "crm"
+kind = "http"
+url = "{elsewhere}/check?marker={MARKER}"
+allow_http = true
+send = ["booker.email", "booker.name", "booking.uid"]
+auth = {{ bearer = {{ secret = "env:CRM" }} }}
+sign = {{ hmac_sha256 = {{ secret = "env:CRM_KEY" }} }}
+on_error = "pass"
+"#
+    )
 }
 
 fn settings(post: &Post, url: &str, base: &str, elsewhere: &str) -> String {
@@ -72,6 +95,9 @@ secrets = ["env:NOTICES"]
 [telemetry.otlp]
 endpoint = "{elsewhere}"
 authorization = "env:OTLP"
+[callouts]
+hosts = ["127.0.0.1"]
+allow_private = ["127.0.0.1"]
 [log]
 format = "json"
 level = "trace"
@@ -101,6 +127,8 @@ async fn whatever_happens(url: &str) {
         ("ADMIN", ADMIN),
         ("NOTICES", &notices),
         ("OTLP", HIDDEN[6]),
+        ("CRM", HIDDEN[12]),
+        ("CRM_KEY", HIDDEN[13]),
         // Everything that anybody has to say.
         ("BOOKGATE_LOG", "trace"),
     ];
@@ -116,7 +144,9 @@ async fn whatever_happens(url: &str) {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let cal = StandIn::start(listener, Arc::new(SystemClock), options).unwrap();
-    post.write_settings(&settings(&post, url, &cal.base_url(), &echoes().await));
+    let elsewhere = echoes().await;
+    std::fs::write(policies.join("asking.toml"), asking(&elsewhere)).unwrap();
+    post.write_settings(&settings(&post, url, &cal.base_url(), &elsewhere));
     let http = reqwest::Client::new();
     let daemon = post.start(&http).await;
     let webhooks = format!("http://{}/webhooks/calcom", post.public);

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::secrets::Secrets;
+use super::outside::Outside;
 use crate::domain::amount::{Unit, UnitCode};
 use crate::policy::codes::Code;
 use crate::policy::{self, Diagnostic, Diagnostics, LoadContext, PolicySet, SourceFile};
@@ -80,7 +80,7 @@ fn print(path: &Path) -> Print {
 }
 
 /// Reads all policies of a folder, with their lists and secrets.
-pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>, secrets: &Secrets) -> Reading {
+pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>, outside: &Outside) -> Reading {
     let mut prints = Prints::of(dir, BTreeSet::new());
     let (files, unreadable) = match policy_paths(dir) {
         Ok(paths) => read_policies(paths),
@@ -110,11 +110,11 @@ pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>, secrets: &Secre
             let print = print(&dir.join(path));
             list_prints.borrow_mut().insert(path.to_owned(), print);
         }
-        secrets.look_up(dir, reference)
+        outside.look_up(dir, reference)
     };
     let context = LoadContext {
         units,
-        hosts: None,
+        hosts: outside.hosts(),
         read_list: &read_list,
         read_secret: &read_secret,
     };
@@ -137,7 +137,7 @@ pub(super) fn read_with(
     dir: &Path,
     file: &Path,
     units: &BTreeMap<UnitCode, Unit>,
-    secrets: &Secrets,
+    outside: &Outside,
 ) -> Result<(PolicySet, Arc<str>), Diagnostics> {
     let (mut added, mut wrong) = read_policies(vec![file.to_owned()]);
     let paths = policy_paths(dir).unwrap_or_default();
@@ -165,9 +165,9 @@ pub(super) fn read_with(
         |policy: &str, list: &str| read_limited(&folder_of(policy).join(list), LIST_BYTES_MAX);
     let context = LoadContext {
         units,
-        hosts: None,
+        hosts: outside.hosts(),
         read_list: &read_list,
-        read_secret: &|policy, reference| secrets.look_up(folder_of(policy), reference),
+        read_secret: &|policy, reference| outside.look_up(folder_of(policy), reference),
     };
     let (set, found) = policy::load(files, &context).map_err(|found| {
         let wrong = std::mem::take(&mut wrong);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn read_here(dir: &Path) -> Reading {
-        read(dir, &BTreeMap::new(), &Secrets::required())
+        read(dir, &BTreeMap::new(), &Outside::of_daemon(&[]))
     }
 
     fn fill(dir: &Path) {
@@ -368,7 +368,7 @@ mod tests {
             wrong.contains("BG0502") && wrong.contains("codes"),
             "{wrong}"
         );
-        let at_hand = |dir| read(dir, &BTreeMap::new(), &Secrets::at_hand());
+        let at_hand = |dir| read(dir, &BTreeMap::new(), &Outside::at_hand());
         let without = at_hand(dir).result.unwrap().0.hash();
         fs::write(dir.join("codes"), "oolong\n").unwrap();
         let reading = read_here(dir);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::folder::Checked;
-use super::secrets::Secrets;
+use super::outside::Outside;
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::clock::Timestamp;
 use crate::policy::{self, LoadContext, PolicyHash, SourceFile};
@@ -110,7 +110,7 @@ impl LastGood {
         &self,
         dir: &Path,
         units: &BTreeMap<UnitCode, Unit>,
-        secrets: &Secrets,
+        outside: &Outside,
     ) -> Checked {
         let files = self.files.iter().map(|file| SourceFile {
             name: file.name.clone(),
@@ -122,9 +122,9 @@ impl LastGood {
         };
         let context = LoadContext {
             units,
-            hosts: None,
+            hosts: outside.hosts(),
             read_list: &read_list,
-            read_secret: &|_, reference| secrets.look_up(dir, reference),
+            read_secret: &|_, reference| outside.look_up(dir, reference),
         };
         policy::load(files.collect(), &context)
     }

@@ -70,6 +70,7 @@ impl Place {
             policies: StartingPolicies::unchanging(Arc::new(none)),
             units: Vec::new(),
             sources: Vec::new(),
+            caller: crate::gate::callouts::nobody(Arc::<ManualClock>::clone(&self.clock)),
             clock: Arc::<ManualClock>::clone(&self.clock),
             settings: GateSettings {
                 reconcile: ReconcileSettings {

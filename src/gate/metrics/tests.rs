@@ -4,7 +4,7 @@ use super::scrape::{Seen, write_all};
 use super::*;
 use crate::domain::clock::from_us;
 use crate::journal::Depth;
-use crate::policy::{self, LoadContext};
+use crate::policy::{self, Asker, LoadContext};
 use crate::provider::client::Effect;
 use crate::storage::records::{JobRow, Waiting};
 
@@ -28,6 +28,11 @@ fn text() -> String {
     metrics.decided(&source, &decided);
     metrics.circuit(&source, true);
     metrics.log_in_failed("delayed");
+    let asker = Asker {
+        policy: "onboarding".to_owned(),
+        criterion: "crm-approves".to_owned(),
+    };
+    metrics.callout(&asker, "answered", Some(0.1));
     metrics.subscription(&source, true, false);
     calls.told(&source, Effect::Read, "ok", 0.1);
     let now = from_us(1_800_000_000_000_000);

@@ -13,6 +13,7 @@ use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::archive::Archive;
+use crate::gate::callouts::{self, Callouts};
 use crate::gate::give_way::GiveWay;
 use crate::gate::metrics::{CallMeter, Metrics, Scrapes};
 use crate::gate::notices::Notices;
@@ -21,6 +22,7 @@ use crate::gate::{Acknowledge, Activity, Actor, Desk, GateSettings, Inner, Sourc
 use crate::gate::{ReconcileSettings, RetentionSettings, StartingPolicies, inbox};
 use crate::journal::Journal;
 use crate::policy::{self, LoadContext, PolicySet, SourceFile};
+use crate::provider::callout::Caller;
 use crate::provider::traced::Tracer;
 use crate::provider::{Provider, registry};
 use crate::storage::Storage;
@@ -57,6 +59,7 @@ pub(super) struct Stage {
     policies: Arc<PolicySet>,
     pub(super) parser: Arc<dyn Provider>,
     journal: Arc<Journal>,
+    caller: Arc<Caller>,
     /// The store as every history finds it: everybody has his credit.
     pub(super) image: Vec<u8>,
 }
@@ -86,6 +89,7 @@ impl Stage {
         let journal = crate::journal::JournalSettings::new(folder.join("journal"));
         Self {
             policies,
+            caller: callouts::nobody(Arc::clone(&clock)),
             parser: (entry.build)(registry::Setup {
                 api,
                 subscription: None,
@@ -129,6 +133,7 @@ pub(super) fn gate(
         ),
         archive: Archive::with(stage.policies.hash()),
         sources: [(SOURCE.to_owned(), source)].into(),
+        callouts: Callouts::new(Arc::clone(&stage.caller)),
         clock: Arc::clone(clock),
         metrics: Metrics::new(&CallMeter::default()),
         tracer: Tracer::default(),

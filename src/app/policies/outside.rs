@@ -1,33 +1,42 @@
-//! How policies get at the secrets that they name.
+//! What policies name that is not theirs: secrets, and the hosts that they may have asked.
 
 use std::path::Path;
 
 use crate::domain::secret::Secret;
 use crate::settings::{Environment, SecretRef};
 
-/// Where secrets of policies are looked up.
+/// Where secrets of policies are looked up, and which hosts they may have asked.
 #[derive(Debug, Clone)]
-pub(super) struct Secrets {
+pub(super) struct Outside {
     env: Environment,
     /// Whether a policy whose secret cannot be had is wrong; else it does without.
     required: bool,
+    /// `None` where any host will do.
+    hosts: Option<Vec<String>>,
 }
 
-impl Secrets {
+impl Outside {
     /// As the daemon has them.
-    pub(super) fn required() -> Self {
+    pub(super) fn of_daemon(hosts: &[String]) -> Self {
         Self {
             env: Environment::of_process(),
             required: true,
+            hosts: Some(hosts.to_vec()),
         }
     }
 
-    /// Those that happen to be at hand: policies are checked where their secrets are not, too.
+    /// What happens to be at hand: policies are checked where their secrets are not, too.
     pub(super) fn at_hand() -> Self {
         Self {
             env: Environment::of_process(),
             required: false,
+            hosts: None,
         }
+    }
+
+    /// The hosts that policies may have asked; `None` for any.
+    pub(super) fn hosts(&self) -> Option<&[String]> {
+        self.hosts.as_deref()
     }
 
     /// Looks one up; relative files begin at the policies' folder.
