@@ -5,6 +5,7 @@
 //!
 //! What the store knows, and the process, are looked at when they are asked for (`scrape`, `process`).
 
+mod callouts;
 mod calls;
 mod process;
 mod scrape;
@@ -24,8 +25,9 @@ use crate::domain::chain::AttemptResult;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome as Decision;
 use crate::domain::ids::SourceName;
-use crate::policy::{Asker, PolicySet};
+use crate::policy::PolicySet;
 
+use callouts::{Called, Calls, called};
 pub use calls::CallMeter;
 pub(super) use scrape::{Scrapes, scrape};
 
@@ -95,21 +97,6 @@ pub(super) struct Came {
     result: &'static str,
 }
 
-/// A criterion that asks another server, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Called {
-    policy: String,
-    criterion: String,
-    result: &'static str,
-}
-
-/// A criterion that asks another server.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Calls {
-    policy: String,
-    criterion: String,
-}
-
 type Times = Family<Of, Histogram, fn() -> Histogram>;
 
 /// Counters, gauges and histograms of one gate.
@@ -152,14 +139,6 @@ fn watched(policy: &str, enforced: Decision, shadow: Decision) -> Watched {
         policy: policy.to_owned(),
         enforced: enforced.as_str(),
         shadow: shadow.as_str(),
-    }
-}
-
-fn called(asker: &Asker, result: &'static str) -> Called {
-    Called {
-        policy: asker.policy.clone(),
-        criterion: asker.criterion.clone(),
-        result,
     }
 }
 
@@ -468,18 +447,6 @@ impl Metrics {
             result,
         };
         self.notices.get_or_create(&noticed).inc();
-    }
-
-    /// A question of a policy to another server came to an end, after so many seconds if it was asked.
-    pub(super) fn callout(&self, asker: &Asker, result: &'static str, seconds: Option<f64>) {
-        self.callouts.get_or_create(&called(asker, result)).inc();
-        if let Some(seconds) = seconds {
-            let calls = Calls {
-                policy: asker.policy.clone(),
-                criterion: asker.criterion.clone(),
-            };
-            self.callout_seconds.get_or_create(&calls).observe(seconds);
-        }
     }
 
     /// Whether calls are kept away from a provider that is failing.
