@@ -64,6 +64,10 @@
 //! when its booking goes. Policies in shadow are asked there, too, and change nothing (`gate::shadows`). The
 //! whole set is kept before it decides (`gate::archive`), so that any decision can be made again.
 //!
+//! What a policy has another server asked (`kind = "http"`) is asked with no transaction open
+//! (`gate::callouts`): the step writes nothing of that decision, the worker asks under its lease and takes the
+//! step again with the answers, which are stored with the decision like all that it looked at.
+//!
 //! What is deferred waits for a person (`gate::person`). A person's word is one more round of decision: it
 //! is written under the chain's lock together with its hold, and makes the chain due; a worker finds a
 //! decision without a call, and goes on at 3.

@@ -8,18 +8,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream;
 use sha2::{Digest, Sha256};
 
 use super::{Inner, spans};
 use crate::domain::callout::{Question, Reply};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::{ChainId, UnitKey};
+use crate::domain::trace::Context;
 use crate::policy::{Asker, Cache, Facts, Loaded, PolicySet};
 use crate::provider::callout::Caller;
 
 /// The longest that a decision waits for servers that only policies or criteria in shadow ask, in ms.
 const WATCHED_MS_MAX: i64 = 2_000;
+/// Questions of one chain at the same time, at the most.
+const AT_ONCE_MAX: usize = 8;
 /// The most answers that serve other bookings, too.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -161,22 +166,35 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// Asks everything at the same time. No transaction is open.
+/// Asks everything, so much at the same time as a host is asked: what waits longer than that would wait within
+/// its deadline. No transaction is open.
 pub(super) async fn ask(gate: &Inner, chain: ChainId, open: Vec<Open>) -> Answers {
     let root = spans::of_chain(gate, chain, gate.now()).await;
-    let asking = open.into_iter().map(|open| async move {
-        let (key, asker) = (open.question.key.clone(), open.asker.clone());
-        let told = |reply: &Loaded<Reply>| {
-            let attributes = vec![
-                ("bookgate.policy", asker.policy.clone()),
-                ("bookgate.criterion", asker.criterion.clone()),
-            ];
-            (attributes, matches!(reply, Loaded::Failed(_)))
-        };
-        let reply = spans::outside(gate, root, "callout", one(gate, chain, open), told).await;
-        (key, reply)
-    });
-    join_all(asking).await.into_iter().collect()
+    let asking: Vec<BoxFuture<'_, (String, Loaded<Reply>)>> = open
+        .into_iter()
+        .map(|open| -> BoxFuture<'_, _> { Box::pin(traced(gate, chain, root, open)) })
+        .collect();
+    let asking = stream::iter(asking).buffer_unordered(AT_ONCE_MAX);
+    asking.collect().await
+}
+
+/// Asks one question under a span of its own, and gives its key with the answer.
+async fn traced(
+    gate: &Inner,
+    chain: ChainId,
+    root: Option<Context>,
+    open: Open,
+) -> (String, Loaded<Reply>) {
+    let (key, asker) = (open.question.key.clone(), open.asker.clone());
+    let told = |reply: &Loaded<Reply>| {
+        let attributes = vec![
+            ("bookgate.policy", asker.policy.clone()),
+            ("bookgate.criterion", asker.criterion.clone()),
+        ];
+        (attributes, matches!(reply, Loaded::Failed(_)))
+    };
+    let reply = spans::outside(gate, root, "callout", one(gate, chain, open), told).await;
+    (key, reply)
 }
 
 async fn one(gate: &Inner, chain: ChainId, open: Open) -> Loaded<Reply> {
