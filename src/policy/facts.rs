@@ -65,7 +65,7 @@ pub struct Answered {
     /// Whom.
     #[serde(flatten)]
     pub to: Asker,
-    /// What.
+    /// What; [`Loaded::Not`] where nobody is to be asked.
     pub reply: Loaded<Reply>,
 }
 

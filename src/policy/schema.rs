@@ -380,7 +380,10 @@ fn criterion() -> Value {
     json!({
         "type": "object",
         "required": ["id", "kind"],
-        "properties": { "kind": { "enum": names, "description": "What it asks" } },
+        "properties": { "kind": {
+            "anyOf": [{ "enum": names }, { "type": "string", "pattern": ID }],
+            "description": "What it asks: one of these, or a kind of your own",
+        } },
         "allOf": cases.collect::<Vec<_>>(),
     })
 }

@@ -288,10 +288,8 @@ fn look_up(need: &Need, facts: &mut Facts, context: &Context<'_>) -> anyhow::Res
             })?;
             facts.know_uses(code.clone(), Loaded::Known(uses));
         }
-        Need::Callout(_) => facts.fail(
-            need,
-            "there is no stored answer, and none is asked for here",
-        ),
+        // Nobody is asked for an explanation.
+        Need::Callout(asker) => facts.know_reply(asker.clone(), Loaded::Not),
     }
     Ok(())
 }

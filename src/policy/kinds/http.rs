@@ -2,12 +2,14 @@
 //! answer is a fact like any other: stored with the decision, which it explains without a second call.
 
 mod answer;
+mod preset;
 mod question;
 mod read;
 
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+pub(in crate::policy) use self::preset::Preset;
 use self::question::Ask;
 use crate::domain::callout::{Limits, Reply};
 use crate::policy::cel::Program;
@@ -17,7 +19,7 @@ use crate::policy::keys::Key;
 use crate::policy::reader::Table;
 use crate::policy::truth::Truth;
 
-pub(super) struct Kind;
+pub(in crate::policy) struct Kind;
 
 #[derive(Debug)]
 struct Http {
@@ -54,7 +56,8 @@ impl CriterionKind for Kind {
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
-        Some(Box::new(read::read(table, scope)?))
+        let id = table.peek("id").unwrap_or_default();
+        Some(Box::new(read::read(table, scope, id, Map::new())?))
     }
 }
 
@@ -104,7 +107,12 @@ impl Criterion for Http {
         match facts.reply(&self.asker) {
             Some(Loaded::Known(reply)) => self.judge(reply, facts, context),
             Some(Loaded::Failed(why)) => Finding::error(why),
-            Some(Loaded::Not) | None => {
+            // Who only wants to know what would be decided asks nobody.
+            Some(Loaded::Not) => Finding {
+                truth: Truth::Unknown,
+                ..Finding::of(false).with("response", "there is no stored answer")
+            },
+            None => {
                 let asked: Result<Value, String> = self.ask.fields(facts, context.zone);
                 let why = asked.err();
                 Finding::error(why.unwrap_or_else(|| "the server was not asked".to_owned()))

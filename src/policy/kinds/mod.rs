@@ -13,7 +13,7 @@ mod email_domain;
 mod expr;
 mod history;
 mod hours;
-mod http;
+pub(super) mod http;
 pub(super) mod invite_code;
 mod length;
 mod listed;

@@ -7,11 +7,12 @@ use super::super::compiled::Rule;
 use super::super::criterion::{CriterionKind, Scope};
 use super::super::facts::Stage;
 use super::super::kinds::{self, kind};
+use super::super::kinds::http::{self, Preset};
 use super::super::messages::Messages;
 use super::super::reader::{At, Table};
 use super::super::require::{Node, Shape};
 use super::super::template::Template;
-use super::super::text::{nearest, quote, quote_all};
+use super::super::text::{is_id, nearest, quote, quote_all};
 use super::super::truth::Truth;
 use super::header::read_id;
 use super::messages::{read_messages, read_template};
@@ -212,7 +213,8 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
     ];
     let on_error = table.choice("on_error", &errors);
     let on_error_message = read_messages(table, "on_error_message", &[]);
-    let Some(kind) = table.required("kind", read_kind) else {
+    let asked = table.required("kind", |table, key| read_kind(table, key, scope));
+    let Some((kind, preset)) = asked else {
         // Which keys belong here depends on the kind.
         table.entries();
         return None;
@@ -221,7 +223,10 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
     let note = read_template(table, "note", kind.placeholders());
     report_open(table, kind, on_error.as_ref());
     let errors = table.sink().errors();
-    let criterion = kind.parse(table, scope)?;
+    let criterion = match preset {
+        Some(preset) => preset.parse(table, scope),
+        None => kind.parse(table, scope),
+    }?;
     // A condition that could not be read is one that was meant.
     if criterion.is_always_met() && table.sink().errors() == errors {
         let help = "every booking meets it: say what it is to refuse, or leave it out";
@@ -262,9 +267,18 @@ fn report_open(table: &Table<'_>, kind: &dyn CriterionKind, on_error: Option<&At
     }
 }
 
-fn read_kind(table: &Table<'_>, key: &'static str) -> Option<&'static dyn CriterionKind> {
+/// A kind, and the file that says more of it where it is one of the installation's own.
+type Asked = (&'static dyn CriterionKind, Option<Preset>);
+
+fn read_kind(table: &Table<'_>, key: &'static str, scope: &Scope<'_>) -> Option<Asked> {
     let name = table.text(key)?;
-    let found = kind(name.value);
+    // An id leads nowhere but into that folder.
+    let is_id = is_id(name.value);
+    let own = || is_id.then(|| Preset::find(name.value, scope)).flatten();
+    let found = match kind(name.value) {
+        Some(kind) => Some((kind, None)),
+        None => own().map(|own| (&http::Kind as &dyn CriterionKind, Some(own))),
+    };
     if found.is_none() {
         let names = || kinds::all().map(|kind| kind.name());
         let message = format!("there is no kind of criterion {}", quote(name.value));

@@ -156,7 +156,7 @@ fn schema(file: &Table<'_>) {
 }
 
 /// Reports every secret that is written out. Its line is never shown.
-fn refuse_secrets(table: &DeTable<'_>, sink: &Sink) {
+pub(in crate::policy) fn refuse_secrets(table: &DeTable<'_>, sink: &Sink) {
     for (key, value) in table.iter() {
         match value.get_ref() {
             DeValue::String(text) if SECRET_KEYS.contains(&key.get_ref().as_ref()) => {

@@ -22,6 +22,7 @@ use super::set::PolicySet;
 use super::vault::{self, ReadSecret};
 use crate::domain::amount::{Unit, UnitCode};
 
+pub(super) use file::refuse_secrets;
 use join::Draft;
 
 /// The largest policy file, in bytes.

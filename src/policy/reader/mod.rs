@@ -45,6 +45,8 @@ pub struct Table<'a> {
     is_file: bool,
     sink: &'a Sink,
     known: RefCell<Vec<&'static str>>,
+    /// Keys that are known beside those, by names that somebody chose.
+    chosen: RefCell<Vec<String>>,
     any_key: Cell<bool>,
 }
 
@@ -65,6 +67,7 @@ impl<'a> Table<'a> {
             is_file: false,
             sink,
             known: RefCell::default(),
+            chosen: RefCell::default(),
             any_key: Cell::new(false),
         }
     }
@@ -123,6 +126,12 @@ impl<'a> Table<'a> {
     /// The raw value of a key.
     pub fn value(&self, key: &'static str) -> Option<Value<'a>> {
         self.known.borrow_mut().push(key);
+        self.entries.get(key)
+    }
+
+    /// The raw value of a key whose name somebody chose.
+    pub fn value_named(&self, key: &str) -> Option<Value<'a>> {
+        self.chosen.borrow_mut().push(key.to_owned());
         self.entries.get(key)
     }
 
@@ -264,7 +273,12 @@ impl<'a> Table<'a> {
         if self.any_key.get() {
             return;
         }
-        let known = self.known.borrow();
+        let (known, chosen) = (self.known.borrow(), self.chosen.borrow());
+        let known: Vec<&str> = known
+            .iter()
+            .copied()
+            .chain(chosen.iter().map(String::as_str))
+            .collect();
         for (key, _) in self.sorted() {
             if !known.contains(&key.value) {
                 let message = format!("unknown key {} in {}", quote(key.value), self.name);

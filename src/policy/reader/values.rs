@@ -241,7 +241,8 @@ impl<'a> Table<'a> {
         Some(At::new(duration?, text.span))
     }
 
-    fn choice_of<T: Copy>(
+    /// `value` as one of several words.
+    pub fn choice_of<T: Copy>(
         &self,
         key: &str,
         value: Value<'a>,

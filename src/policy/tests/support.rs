@@ -32,6 +32,13 @@ pub(in crate::policy) const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n
     BEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:20200501\r\nRRULE:FREQ=YEARLY\r\nSUMMARY:May Day, \r\n  a holiday\r\nEND:VEVENT\r\n\
     BEGIN:VEVENT\r\nUID:2\r\nDTSTART;TZID=Europe/Berlin:20260610T140000\r\nDTEND;TZID=Europe/Berlin:20260610T170000\r\nEND:VEVENT\r\n\
     END:VCALENDAR\r\n";
+/// A kind of the installation's own.
+const LOYALTY: &str = r#"
+# Asks the shop.
+params = { tier = "text", points = "number" }
+url = "https://crm.example.org/loyalty" # theirs
+send = ["booker.email"]
+"#;
 
 /// Loads texts as `a.toml`, `b.toml`, ...; list files are `blocked.txt` and `empty.txt`.
 pub(in crate::policy) fn load_texts(
@@ -53,6 +60,8 @@ pub(in crate::policy) fn load_files(
         "blocked.txt" => Ok("spam.example # always\n\nnuisance@example.com\n".to_owned()),
         "holidays.ics" => Ok(HOLIDAYS.to_owned()),
         "empty.txt" => Ok("# nobody yet\n".to_owned()),
+        "kinds/loyalty.toml" => Ok(LOYALTY.to_owned()),
+        "kinds/broken.toml" => Ok("url = \"https://crm.example.org\"\nodd = 1\n".to_owned()),
         "wrong.txt" => Ok("ada@example.org\nada@@example.org\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };

@@ -25,6 +25,8 @@ pub(super) struct Ask {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) send: Vec<Field>,
+    /// What the criterion gives its kind.
+    pub(super) params: Map<String, Value>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) auth: Option<Auth>,
     pub(super) sign: Option<Secret>,
@@ -57,6 +59,9 @@ impl Ask {
             let value = self.read(field, facts, zone)?;
             put(&mut all, &mut field.path().peekable(), value);
         }
+        if !self.params.is_empty() {
+            all.insert("params".to_owned(), Value::Object(self.params.clone()));
+        }
         let all = Value::Object(all);
         match all.to_string().len() {
             0..=SENT_BYTES_MAX => Ok(all),
@@ -87,7 +92,10 @@ impl Ask {
         match self.method {
             Method::Get => {
                 for field in &self.send {
-                    add_to_query(&mut url, field, self.read(field, facts, zone)?);
+                    add_to_query(&mut url, &field.to_string(), self.read(field, facts, zone)?);
+                }
+                for (name, value) in &self.params {
+                    add_to_query(&mut url, &format!("params.{name}"), value.clone());
                 }
             }
             Method::Post => body = Some(in_contract(asker, limits, fields).to_string()),
@@ -159,8 +167,7 @@ fn put<'p>(
 
 /// Texts as they are, one parameter for each item of a list, and JSON for what a query has no form for.
 /// What is not there is left out.
-fn add_to_query(url: &mut Url, field: &Field, value: Value) {
-    let name = field.to_string();
+fn add_to_query(url: &mut Url, name: &str, value: Value) {
     let items = match value {
         Value::Array(items) => items,
         other => vec![other],
@@ -171,7 +178,7 @@ fn add_to_query(url: &mut Url, field: &Field, value: Value) {
             Value::String(text) => text,
             other => other.to_string(),
         };
-        url.query_pairs_mut().append_pair(&name, &text);
+        url.query_pairs_mut().append_pair(name, &text);
     }
 }
 

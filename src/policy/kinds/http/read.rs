@@ -1,5 +1,6 @@
 //! The keys of `http`.
 
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::question::{Ask, Kept};
@@ -142,8 +143,13 @@ pub(super) const KEYS: &[Key] = &[
     ),
 ];
 
-/// Reads all keys; mistakes are reported.
-pub(super) fn read(table: &Table<'_>, scope: &Scope<'_>) -> Option<Http> {
+/// Reads all keys for the criterion of that id, which sends these parameters, too; mistakes are reported.
+pub(super) fn read(
+    table: &Table<'_>,
+    scope: &Scope<'_>,
+    id: &str,
+    params: Map<String, Value>,
+) -> Option<Http> {
     let words = [("POST", Method::Post), ("GET", Method::Get)];
     let method = table
         .choice("method", &words)
@@ -164,7 +170,7 @@ pub(super) fn read(table: &Table<'_>, scope: &Scope<'_>) -> Option<Http> {
     let asker = Asker {
         policy: scope.policy.to_owned(),
         // What is wrong with it was reported before.
-        criterion: table.peek("id").unwrap_or_default().to_owned(),
+        criterion: id.to_owned(),
     };
     Some(Http {
         asker,
@@ -182,6 +188,7 @@ pub(super) fn read(table: &Table<'_>, scope: &Scope<'_>) -> Option<Http> {
                 only_pass,
             }),
             send,
+            params,
             units: scope.units.keys().cloned().collect(),
         },
     })

@@ -8,7 +8,8 @@ use crate::domain::callout::{Method, Reply};
 use crate::domain::decision::Outcome;
 use crate::domain::owner::Owner;
 use crate::policy::codes::Code;
-use crate::policy::tests::{approved, decide, facts, load_texts, policies};
+use crate::policy::restore;
+use crate::policy::tests::{approved, decide, facts, load_texts, policies, units};
 use crate::policy::{Asker, Call, Evaluation, Facts, Loaded, Need, PolicySet, Verdict};
 
 const URL: &str = "url = \"https://crm.example.org/check\"\n";
@@ -202,6 +203,9 @@ fn an_expression_may_judge_the_answer() {
         assert_eq!(verdict.outcome, outcome, "{keys}: {}", error(&verdict));
         assert_eq!(error(&verdict), "none");
     }
+    let listed = "pass_if = \"response.json.teams.exists(team, team.members.exists(one, one == booker.email))\"";
+    let json = json!({ "teams": [{ "members": [] }, { "members": ["ada@example.org"] }] });
+    assert_eq!(answered(listed, 200, json).outcome, Outcome::Accept);
     let deep = (0..20).fold(json!(1), |inner, _| json!([inner]));
     let many: Vec<u32> = (0..600).collect();
     for (status, json, why) in [
@@ -241,6 +245,16 @@ fn without_an_answer_the_author_has_the_word() {
     );
     assert_eq!(failed("on_error = \"unknown\"").outcome, Outcome::Defer);
     assert_eq!(failed("on_error = \"pass\"").outcome, Outcome::Accept);
+}
+
+#[test]
+fn where_nobody_is_to_be_asked_it_is_not_known() {
+    let mut facts = facts();
+    facts.know_reply(asker(), Loaded::Not);
+    let verdict = decide(&set("on_error = \"pass\""), &facts);
+    assert_eq!(verdict.outcome, Outcome::Defer);
+    let told = &verdict.trace.criteria[0].facts["response"];
+    assert_eq!(told, "there is no stored answer");
 }
 
 #[test]
@@ -289,6 +303,10 @@ fn mistakes_are_told() {
         ("max_body = \"2GB\"", Code::OutOfRange),
         ("pass_if = \"response.body == ''\"", Code::UnknownName),
         ("pass_if = \"response.status\"", Code::NotAnAnswer),
+        (
+            "pass_if = \"response.json.all(a, response.json.all(b, a == b))\"",
+            Code::ExpressionTooLarge,
+        ),
         ("auth = { }", Code::NotAllowed),
         (
             "auth = { bearer = { secret = \"hunter2\" } }",
@@ -327,6 +345,53 @@ fn mistakes_are_told() {
     let expr = "schema = 1\n[policy]\nid = \"p\"\n[[criterion]]\nid = \"c\"\nkind = \"expr\"\ncel = \"response.status == 200\"\n";
     let found = load_texts(&[expr]).unwrap_err();
     assert!(found.iter().any(|one| one.code == Code::UnknownName));
+}
+
+#[test]
+fn a_kind_of_one_s_own_gives_parameters() {
+    let text = "schema = 1\n[policy]\nid = \"p\"\n[[criterion]]\nid = \"crm\"\nkind = \"loyalty\"\ntier = \"gold\"\npoints = 7\n";
+    let set = policies(&[text]);
+    let question = set.call(&asker(), &facts()).unwrap().question;
+    assert_eq!(question.url, "https://crm.example.org/loyalty");
+    let body: Value = serde_json::from_str(&question.body.unwrap()).unwrap();
+    assert_eq!(body["params"], json!({ "tier": "gold", "points": 7 }));
+    assert_eq!(body["booker"], json!({ "email": "ada@example.org" }));
+    // What it was is kept, comments and all, and counts.
+    let kept = set.policies().next().unwrap().lists["kinds/loyalty.toml"].clone();
+    let kept = [(kept.digest, kept.list.text())].into();
+    let parts = set.parts().into_iter().map(|part| (part, text.to_owned()));
+    let again = restore(parts.collect(), &kept, &units()).unwrap();
+    assert_eq!(again.hash(), set.hash());
+    assert_eq!(again.call(&asker(), &facts()), set.call(&asker(), &facts()));
+
+    for (given, code) in [
+        ("kind = \"loyalty\"\ntier = \"gold\"", Code::MissingKey),
+        ("kind = \"loyalty\"\ntier = 1\npoints = 7", Code::WrongType),
+        (
+            "kind = \"loyalty\"\ntier = \"gold\"\npoints = 7\nodd = 1",
+            Code::UnknownKey,
+        ),
+        (
+            "kind = \"loyalty\"\ntier = \"gold\"\npoints = 7\nurl = \"https://crm.example.org\"",
+            Code::UnknownKey,
+        ),
+        ("kind = \"loyal\"", Code::UnknownKind),
+        ("kind = \"../loyalty\"", Code::UnknownKind),
+    ] {
+        let text =
+            format!("schema = 1\n[policy]\nid = \"p\"\n[[criterion]]\nid = \"crm\"\n{given}\n");
+        let found = load_texts(&[&text]).unwrap_err();
+        let found: Vec<Code> = found.iter().map(|one| one.code).collect();
+        assert_eq!(found, [code], "{given}");
+    }
+    let text = "schema = 1\n[policy]\nid = \"p\"\n[[criterion]]\nid = \"crm\"\nkind = \"broken\"\n";
+    let found = load_texts(&[text]).unwrap_err();
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| (one.code, one.file.as_str()))
+        .collect();
+    let file = "kinds/broken.toml";
+    assert_eq!(found, [(Code::MissingKey, file), (Code::UnknownKey, file)]);
 }
 
 #[test]
