@@ -58,6 +58,21 @@ async fn decisions(it: &Installation, uid: &Uid) -> Vec<Value> {
     booking["decisions"].as_array().unwrap().clone()
 }
 
+/// Who was asked is not in force any more, its secrets are gone, and yet the decision comes out the same.
+async fn assert_explained_without_policies(it: &mut Installation, uid: &Uid) {
+    it.stop().await;
+    let policies = it.folder().join("policies");
+    std::fs::remove_dir_all(&policies).unwrap();
+    std::fs::create_dir(&policies).unwrap();
+    it.begin().await;
+    let path = format!("/v1/bookings/calcom/{uid}/explanation");
+    let (status, told) = it.get(&path).await;
+    assert_eq!(status, 200, "{told}");
+    let decision = &told["decisions"][0];
+    assert_eq!(decision["outcome"], "accept");
+    assert_eq!(decision["remade"]["result"], "same", "{decision}");
+}
+
 #[tokio::test]
 async fn it_passes_and_refuses_with_its_reason_and_is_told_only_what_is_listed() {
     let crm = Crm::start().await;
@@ -109,18 +124,46 @@ async fn an_old_decision_is_explained_without_a_call() {
         let uid = it.book(72).await.uid;
         it.settle().await;
         crm.falls_silent();
-        it.stop().await;
-        // Who has to be asked is not in force any more, and its secrets are gone.
-        let policies = it.folder().join("policies");
-        std::fs::remove_dir_all(&policies).unwrap();
-        std::fs::create_dir(&policies).unwrap();
-        it.begin().await;
-        let path = format!("/v1/bookings/calcom/{uid}/explanation");
-        let (status, told) = it.get(&path).await;
-        assert_eq!(status, 200, "{told}");
-        let decision = &told["decisions"][0];
-        assert_eq!(decision["outcome"], "accept");
-        assert_eq!(decision["remade"]["result"], "same", "{decision}");
+        assert_explained_without_policies(it, &uid).await;
+        assert_eq!(crm.seen().len(), 1);
+    })
+    .await;
+}
+
+/// What the installation says of the server is kept with the decisions, too.
+#[tokio::test]
+async fn a_kind_of_one_s_own_is_asked_with_its_parameters_and_kept() {
+    let crm = Crm::start().await;
+    let url = &crm.url;
+    let kind = format!(
+        r#"
+params = {{ tier = "text" }}
+url = "{url}" # theirs
+allow_http = true
+send = ["booking.uid"]
+auth = {{ bearer = {{ secret = "file:crm_token" }} }}
+"#
+    );
+    let policy = r#"
+schema = 1
+[policy]
+id = "onboarding"
+[[criterion]]
+id = "gold-only"
+kind = "crm"
+tier = "gold"
+"#;
+    let files = [("kinds/crm.toml", &*kind), ("onboarding.toml", policy)];
+    run_test(setup(&files), async |it: &mut Installation| {
+        crm.forget();
+        crm.answers(200, json!({ "result": "pass" }));
+        let uid = it.book(72).await.uid;
+        it.settle().await;
+        assert_eq!(it.status_at_cal(&uid), "accepted");
+        let seen = crm.seen();
+        assert_eq!(seen[0].body["params"], json!({ "tier": "gold" }));
+        assert_eq!(seen[0].header("authorization"), format!("Bearer {TOKEN}"));
+        assert_explained_without_policies(it, &uid).await;
         assert_eq!(crm.seen().len(), 1);
     })
     .await;
