@@ -288,8 +288,16 @@ fn look_up(need: &Need, facts: &mut Facts, context: &Context<'_>) -> anyhow::Res
             })?;
             facts.know_uses(code.clone(), Loaded::Known(uses));
         }
-        // Nobody is asked for an explanation.
-        Need::Callout(asker) => facts.know_reply(asker.clone(), Loaded::Not),
+        // Nobody is asked for an explanation: what was answered when the booking was decided has to do.
+        Need::Callout(asker) => {
+            let told = reach::read(context, async |desk| {
+                desk.explain_booking(source.as_str(), uid.as_str()).await
+            });
+            let decisions = told.map(|told| told.decisions).unwrap_or_default();
+            let explained = decisions.iter().rev().flat_map(|one| &one.explained);
+            let mut replies = explained.filter_map(|one| one.facts.reply(asker));
+            facts.know_reply(asker.clone(), replies.next().cloned().unwrap_or_default());
+        }
     }
     Ok(())
 }

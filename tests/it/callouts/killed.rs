@@ -1,5 +1,6 @@
 //! The real process, ended between a server's answer and the decision.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use bookgate::domain::clock::{Clock, SystemClock, plus_ms};
@@ -92,6 +93,15 @@ async fn killed_while_it_asks_it_asks_again_under_the_same_key_and_decides_once(
         1,
         "{booking}"
     );
+    crm.falls_silent();
+    let explained = Command::new(env!("CARGO_BIN_EXE_bookgate"))
+        .arg("--config")
+        .arg(post.folder.join("bookgate.toml"))
+        .args(["policy", "explain", "--delivery", "1"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(explained.stdout).unwrap();
+    assert!(told.contains("ACCEPT"), "from what was answered: {told}");
     let seen = crm.seen();
     assert_eq!(seen.len(), 2);
     let key = |number: usize| seen[number].header("idempotency-key");
