@@ -170,7 +170,7 @@ fn not_cel(source: &str, errors: &ParseErrors) -> Fault {
     let place = first.and_then(|error| place::of_error(source, error));
     let reason = first.map_or("", |error| error.msg.as_str());
     let help =
-        "policies/README.md has examples; the language is that of https://cel.dev".to_owned();
+        "policies/REFERENCE.md has examples; the language is that of https://cel.dev".to_owned();
     if reason.contains("Recursion limit") {
         let message = format!("the expression nests deeper than {}", guard::DEPTH_MAX);
         return Fault::new(Code::ExpressionTooLarge, place, message, help);

@@ -127,7 +127,7 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\nmessage = { default = \"Please book a day ahead.\", de = \"Bitte buchen Sie einen Tag vorher.\" }\n",
         ),
         Code::BadExpression => toml(
-            "The language is CEL, as many know it from Kubernetes, without messages, bytes and optional values. policies/README.md lists the names and functions there are.",
+            "The language is CEL, as many know it from Kubernetes, without messages, bytes and optional values. policies/REFERENCE.md lists the names and functions there are.",
             "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.notes) => 20\"\n",
             "[[criterion]]\nid = \"says-why\"\nkind = \"expr\"\ncel = \"size(booking.notes) >= 20\"\n",
         ),

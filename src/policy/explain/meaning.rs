@@ -7,7 +7,7 @@ use crate::policy::codes::Code;
 pub(super) fn explanation(code: Code) -> Option<Explanation> {
     Some(match code {
         Code::UnknownKind => toml(
-            "What a criterion asks is its kind. policies/README.md lists them all with their keys.",
+            "What a criterion asks is its kind. policies/REFERENCE.md lists them all with their keys.",
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notise\"\nmin = \"24h\"\n",
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\n",
         ),
@@ -47,7 +47,7 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "schema = 1\n[policy]\nid = \"club\"\n[match]\nevent_types = [\"club\"]\n# --- another file ---\nschema = 1\n[policy]\nid = \"clinic\"\n[match]\nevent_types = [\"clinic\"]\n",
         ),
         Code::UnknownPlaceholder => toml(
-            "Each kind measures certain things, and a message may say those. policies/README.md lists them.",
+            "Each kind measures certain things, and a message may say those. policies/REFERENCE.md lists them.",
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\nmessage = \"Please book {hours} ahead.\"\n",
             "[[criterion]]\nid = \"enough-notice\"\nkind = \"notice\"\nmin = \"24h\"\nmessage = \"Please book {min} ahead.\"\n",
         ),

@@ -11,8 +11,12 @@ fn folder() -> PathBuf {
 }
 
 fn shipped() -> PolicySet {
+    set_in(&folder())
+}
+
+fn set_in(folder: &Path) -> PolicySet {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder()).unwrap() {
+    for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path
             .extension()
@@ -56,6 +60,13 @@ fn shipped_policies_load_without_a_remark_and_do_not_tie() {
 }
 
 #[test]
+fn those_that_need_something_of_yours_do_so_only_to_be_put_in_force() {
+    let set = set_in(&folder().join("connected"));
+    let ids: Vec<&str> = set.policies().map(|policy| &*policy.id).collect();
+    assert_eq!(ids, ["enterprise-onboarding"]);
+}
+
+#[test]
 fn the_book_club_asks_for_the_account_and_then_for_credit() {
     let set = shipped();
     let mut facts = facts();
@@ -82,14 +93,14 @@ fn the_smallest_policy_of_the_guide_is_one() {
 }
 
 #[test]
-fn the_guide_has_every_kind_and_its_placeholders() {
-    let guide = std::fs::read_to_string(folder().join("README.md")).unwrap();
+fn the_reference_has_every_kind_and_its_placeholders() {
+    let guide = std::fs::read_to_string(folder().join("REFERENCE.md")).unwrap();
     for kind in crate::policy::kinds::KINDS {
         let name = format!("`{}`", kind.name());
         let row = guide
             .lines()
             .find(|line| line.starts_with('|') && line.contains(&name));
-        let row = row.unwrap_or_else(|| panic!("{name} is not in the guide"));
+        let row = row.unwrap_or_else(|| panic!("{name} is not in the reference"));
         for placeholder in kind.placeholders() {
             assert!(
                 row.contains(&format!("`{{{placeholder}}}`")),

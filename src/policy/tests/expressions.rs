@@ -138,7 +138,7 @@ fn what_the_parser_does_not_understand_is_shown() {
         7 | cel = 'size(booking.notes) => 20'
           |                            ^
           |
-          = help: policies/README.md has examples; the language is that of https://cel.dev"#]],
+          = help: policies/REFERENCE.md has examples; the language is that of https://cel.dev"#]],
     );
     check(
         "cel = 'size(booking.notes) >'",
@@ -149,7 +149,7 @@ fn what_the_parser_does_not_understand_is_shown() {
         7 | cel = 'size(booking.notes) >'
           |                             ^
           |
-          = help: policies/README.md has examples; the language is that of https://cel.dev"#]],
+          = help: policies/REFERENCE.md has examples; the language is that of https://cel.dev"#]],
     );
     check(
         "cel = 'booking.notes.all(x)'",
