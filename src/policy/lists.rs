@@ -2,6 +2,7 @@
 //! are compiled into hash sets once, so that a list of a million lines costs an evaluation nothing.
 
 mod domains;
+mod kept;
 #[cfg(test)]
 mod tests;
 
@@ -27,8 +28,6 @@ use crate::domain::phone::Phone;
 pub const LIST_LINES_MAX: usize = 1_000_000;
 /// The most wrong lines of one list file that are reported.
 const WRONG_LINES_SHOWN_MAX: usize = 5;
-/// What a file begins with that is kept in one word.
-const WHOLE: &str = "whole:";
 /// The longest name that is compared, in characters.
 const NAME_CHARS_MAX: usize = 200;
 
@@ -292,43 +291,6 @@ impl<'a> Shelf<'a> {
                 None
             }
         }
-    }
-
-    /// Has these lines count for the policy's hash, and kept with it, as if a file of that name held them.
-    pub fn keep<'l>(&self, name: &str, lines: impl IntoIterator<Item = &'l String>) {
-        let names = lines.into_iter().map(|line| line.as_str().into()).collect();
-        let list = List {
-            names,
-            ..List::default()
-        };
-        let mut files = self.files.borrow_mut();
-        files.insert(name.to_owned(), Some(Arc::new(list)));
-    }
-
-    /// What was kept under a name that is no file's; nothing where policies are not made again.
-    pub fn kept(&self, name: &str) -> Vec<String> {
-        let text = (self.read)(&self.sink.source().name, name).unwrap_or_default();
-        entries_of(&text).map(|(_, line)| line.to_owned()).collect()
-    }
-
-    /// The whole text of a file that somebody else understands; `None` if there is none. It counts for the
-    /// policy's hash, and is kept with it, in one word: every byte matters.
-    pub fn whole(&self, path: &str) -> Option<String> {
-        let text = match (self.read)(&self.sink.source().name, path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => {
-                let message = format!("the file {} cannot be read: {error}", quote(path));
-                self.sink
-                    .add(self.sink.at(Code::UnreadableList, 0..0, message));
-                return None;
-            }
-        };
-        let kept = text.trim().strip_prefix(WHOLE);
-        let kept = kept.and_then(|word| String::from_utf8(hex::decode(word).ok()?).ok());
-        let text = kept.unwrap_or(text);
-        self.keep(path, [&format!("{WHOLE}{}", hex::encode(&text))]);
-        Some(text)
     }
 
     /// As [`Shelf::list`]; a list without domains, which nobody would pass, is reported.
