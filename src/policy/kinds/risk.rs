@@ -2,7 +2,7 @@
 //! message can tell which was seen.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use regex::RegexSet;
 
@@ -17,6 +17,9 @@ use crate::policy::reader::Table;
 const LINKS_MAX: i64 = 1_000;
 /// Scripts whose letters pass for one another.
 const ALIKE: [&str; 3] = [r"\p{Latin}", r"\p{Cyrillic}", r"\p{Greek}"];
+/// As [`ALIKE`]. Compiled once: tables of letters are large.
+static SCRIPTS: LazyLock<RegexSet> =
+    LazyLock::new(|| RegexSet::new(ALIKE).expect("the three patterns are fixed"));
 /// Questions whose answers are not prose.
 const NO_PROSE: [&str; 3] = ["email", "guests", "location"];
 /// What `{signal}` says where there is none.
@@ -28,8 +31,8 @@ pub(super) struct Kind;
 struct Risk {
     disposable: Option<Arc<List>>,
     links_max: Option<usize>,
-    /// The scripts that are not to be mixed.
-    scripts: Option<RegexSet>,
+    /// Whether a word in several scripts is a sign.
+    mixed: bool,
 }
 
 impl CriterionKind for Kind {
@@ -82,7 +85,7 @@ impl CriterionKind for Kind {
         Some(Box::new(Risk {
             disposable: disposable.map(|at| at.value),
             links_max: links_max.and_then(|at| usize::try_from(at.value).ok()),
-            scripts: mixed.then(|| RegexSet::new(ALIKE).expect("the three patterns are fixed")),
+            mixed,
         }))
     }
 }
@@ -113,9 +116,9 @@ fn links(text: &str) -> usize {
 
 /// Whether a single word is written in several scripts that look alike. Names in two scripts side by
 /// side are common and meant.
-fn mixes(scripts: &RegexSet, name: &str) -> bool {
+fn mixes(name: &str) -> bool {
     let mut words = name.split(|letter: char| !letter.is_alphabetic());
-    words.any(|word| scripts.matches(word).iter().count() > 1)
+    words.any(|word| SCRIPTS.matches(word).iter().count() > 1)
 }
 
 impl Criterion for Risk {
@@ -135,9 +138,7 @@ impl Criterion for Risk {
         {
             signals.push("links");
         }
-        if let Some(scripts) = &self.scripts
-            && mixes(scripts, &details.booker.name)
-        {
+        if self.mixed && mixes(&details.booker.name) {
             signals.push("mixed scripts");
         }
         let signal = match signals.is_empty() {
