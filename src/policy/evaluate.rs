@@ -77,7 +77,7 @@ pub(super) fn evaluate<'p>(
     // Every criterion has a stage, so nothing is open after the last one.
     let outcome = outcome(&runs, base).unwrap_or(Outcome::Defer);
     let fallback = (!decides).then_some(fallback);
-    Evaluation::Decided(Box::new(verdict(&runs, outcome, fallback, set_hash, facts)))
+    Evaluation::Decided(Box::new(verdict(runs, outcome, fallback, set_hash, facts)))
 }
 
 /// What one condition of a policy says, asked by itself. The facts it needs are there.
@@ -270,25 +270,28 @@ impl<'p> Run<'p> {
         reasons
     }
 
-    fn trace(&self, decided: &[usize]) -> impl Iterator<Item = CriterionTrace> {
-        let rules = self.policy.rules.iter().zip(&self.findings).enumerate();
-        rules.map(|(index, (rule, finding))| CriterionTrace {
-            policy: self.policy.id.clone(),
-            id: rule.id.clone(),
-            kind: rule.kind.into(),
-            stage: rule.stage,
-            result: match self.skipped[index] {
-                true => TraceResult::Skipped,
-                false => self.answers[index].into(),
-            },
-            shadow: rule.shadow,
-            facts: finding
-                .as_ref()
-                .map(|finding| finding.facts.clone())
-                .unwrap_or_default(),
-            error: finding.as_ref().and_then(|finding| finding.error.clone()),
-            decided: decided.contains(&index),
-        })
+    fn into_trace(self, decided: &[usize]) -> Vec<CriterionTrace> {
+        let rules = self.policy.rules.iter().zip(self.findings).enumerate();
+        let trace = rules.map(|(index, (rule, finding))| {
+            let (facts, error) = finding
+                .map(|finding| (finding.facts, finding.error))
+                .unwrap_or_default();
+            CriterionTrace {
+                policy: self.policy.id.clone(),
+                id: rule.id.clone(),
+                kind: rule.kind.into(),
+                stage: rule.stage,
+                result: match self.skipped[index] {
+                    true => TraceResult::Skipped,
+                    false => self.answers[index].into(),
+                },
+                shadow: rule.shadow,
+                facts,
+                error,
+                decided: decided.contains(&index),
+            }
+        });
+        trace.collect()
     }
 
     /// What the booker is told.
@@ -348,7 +351,7 @@ impl<'p> Run<'p> {
 }
 
 fn verdict(
-    runs: &[Run<'_>],
+    runs: Vec<Run<'_>>,
     outcome: Outcome,
     fallback: Option<Fallback>,
     set_hash: PolicyHash,
@@ -356,15 +359,15 @@ fn verdict(
 ) -> Verdict {
     let (mut failed, mut notes) = (Vec::new(), Vec::new());
     let (mut message, mut last_word) = (None, None);
-    let mut trace = Trace::default();
-    for run in runs {
+    // The criteria of each run that the outcome rests on.
+    let mut decided = Vec::with_capacity(runs.len());
+    for run in &runs {
         let truth = run.bounds().settled();
         if truth.is_none_or(|truth| run.outcome_of(truth) != outcome) {
-            trace.criteria.extend(run.trace(&[]));
+            decided.push(Vec::new());
             continue;
         }
         let reasons = run.reasons();
-        trace.criteria.extend(run.trace(&reasons.criteria));
         notes.extend(run.notes(&reasons, outcome));
         if outcome == Outcome::Reject {
             let rules = reasons
@@ -379,6 +382,7 @@ fn verdict(
         if outcome != Outcome::Accept || run.policy.role == Role::Deciding {
             last_word.get_or_insert(run);
         }
+        decided.push(reasons.criteria);
     }
     let fallback = fallback.filter(|fallback| fallback.outcome == outcome);
     notes.extend(fallback.map(|fallback| fallback.note));
@@ -388,7 +392,7 @@ fn verdict(
     }
     notes.retain(|note| !note.is_empty());
     let credits = deciding.and_then(|run| run.policy.credits.as_ref());
-    Verdict {
+    let mut verdict = Verdict {
         outcome,
         policy: last_word.map(|run| PolicyRef {
             id: run.policy.id.clone(),
@@ -400,12 +404,18 @@ fn verdict(
         failed,
         terms: deciding.map_or_else(Terms::free, |run| run.terms(facts)),
         hold_expiry_ms: credits.and_then(|credits| credits.hold_expiry_ms),
-        trace,
+        trace: Trace::default(),
         codes: match outcome {
             Outcome::Accept | Outcome::Defer => {
                 runs.iter().flat_map(|run| run.codes(facts)).collect()
             }
             Outcome::Reject => Vec::new(),
         },
-    }
+    };
+    // Last, because what was measured moves into it.
+    let traces = runs.into_iter().zip(&decided);
+    verdict.trace.criteria = traces
+        .flat_map(|(run, decided)| run.into_trace(decided))
+        .collect();
+    verdict
 }
