@@ -13,6 +13,7 @@ mod disk_full;
 mod down;
 mod explaining;
 mod faults;
+mod fuzzing;
 mod harness;
 mod instances;
 mod leases;
