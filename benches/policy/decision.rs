@@ -97,6 +97,7 @@ fn meet(facts: &mut Facts, need: Need) {
                 posted: 1_000,
                 held: 100,
                 available: 900,
+                limit: 0,
             };
             facts.account = Loaded::Known(Some(AccountFacts {
                 status: AccountStatus::Open,

@@ -96,6 +96,10 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
         admin.session_ms = 28800000                # default
         admin.tokens.ops.role = "read"             # my.toml:4
         admin.tokens.ops.secret = env:TOKEN (set)  # my.toml:5
+        callouts.allow_private = []                # default
+        callouts.concurrency = 32                  # default
+        callouts.concurrency_per_host = 8          # default
+        callouts.hosts = []                        # default
         journal.age_max_ms = 604800000             # default
         journal.bytes_max = 1073741824             # default
         journal.dir = "journal"                    # default

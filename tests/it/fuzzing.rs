@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 /// A policy that loads, from which nonsense is made.
 const POLICY: &str = include_str!("../../policies/house-rules.toml");
+const BLOCKED: &str = include_str!("../../policies/lists/blocked.txt");
 const EXPRESSION: &str = "booking.guests.all(guest, guest.endsWith('@example.org')) && cost <= 100";
 
 /// A text with a piece of it replaced by any bytes.
@@ -26,13 +27,15 @@ proptest! {
     ) {
         checks::policy_load(&noise);
         checks::cel_guard(&noise);
-        checks::policy_load(&disturbed(POLICY, from, length, &noise));
+        let policy = [POLICY, BLOCKED].join("\0");
+        checks::policy_load(&disturbed(&policy, from, length, &noise));
         checks::cel_guard(&disturbed(EXPRESSION, from, length, &noise));
     }
 }
 
 #[test]
 fn what_is_not_disturbed_is_loaded() {
-    assert!(checks::policy_load(POLICY.as_bytes()));
+    let with_its_list = [POLICY, BLOCKED].join("\0");
+    assert!(checks::policy_load(with_its_list.as_bytes()));
     assert!(checks::cel_guard(EXPRESSION.as_bytes()));
 }
