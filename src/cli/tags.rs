@@ -23,7 +23,8 @@ Examples:
   bookgate tags add ada@example.org vip board
 
 A policy asks for them with a criterion of kind = \"tag\". What is there
-already stays. A running daemon wants a token with the role admin.")]
+already is added anew: its age begins again. Who has verified an address puts
+email-verified to it (kind = \"verified-email\"). A running daemon wants a token with the role admin.")]
     Add(ChangeArgs),
     /// Take tags away
     #[command(after_help = "\

@@ -38,9 +38,9 @@ pub(super) async fn load(
         Need::Tags => {
             let tags = match &facts.details.booker.email {
                 Some(booker) => tx.tags(booker).await?,
-                None => Vec::new(),
+                None => BTreeMap::new(),
             };
-            facts.tags = Loaded::Known(tags.into_iter().collect());
+            facts.know_tags(tags);
         }
         Need::Others(wanted) => {
             tx.lock_count(&wanted.of.lock()).await?;

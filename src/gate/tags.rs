@@ -1,12 +1,13 @@
 //! Tags: words that admins put to people, such as `vip`, for policies to ask for. Who has none needs no
 //! account to get one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::again::again;
 use super::{Actor, Desk, GateError};
+use crate::domain::clock::Timestamp;
 use crate::domain::owner::Owner;
 use crate::policy::text::is_id;
 
@@ -20,9 +21,21 @@ pub struct TagsView {
     pub owner: Owner,
     /// In the order of the alphabet.
     pub tags: Vec<String>,
+    /// When each was added for the last time.
+    pub added_at: BTreeMap<String, Timestamp>,
 }
 
-/// A change of somebody's tags. What is there already, or is not, stays so.
+impl TagsView {
+    fn new(owner: Owner, added_at: BTreeMap<String, Timestamp>) -> Self {
+        Self {
+            owner,
+            tags: added_at.keys().cloned().collect(),
+            added_at,
+        }
+    }
+}
+
+/// A change of somebody's tags. What is there already is added anew: its age begins again.
 #[derive(Debug, Clone)]
 pub struct TagsChange {
     /// Whose.
@@ -46,7 +59,7 @@ impl Desk {
             .read(move |tx| {
                 Box::pin(async move {
                     let tags = tx.tags(&owner).await?;
-                    Ok(TagsView { owner, tags })
+                    Ok(TagsView::new(owner, tags))
                 })
             })
             .await
@@ -77,9 +90,11 @@ impl Desk {
                     let now = desk.clock.now();
                     let mut changed = Vec::new();
                     for tag in &add {
-                        if tx.add_tag(&owner, tag, now).await? {
-                            changed.push(format!("+{tag}"));
-                        }
+                        let is_new = tx.add_tag(&owner, tag, now).await?;
+                        changed.push(match is_new {
+                            true => format!("+{tag}"),
+                            false => format!("={tag}"),
+                        });
                     }
                     for tag in &remove {
                         if tx.remove_tag(&owner, tag).await? {
@@ -96,7 +111,7 @@ impl Desk {
                         let change = actor.change("account.tags", owner.as_str(), detail);
                         tx.note_change(&change, now).await?;
                     }
-                    Ok(TagsView { owner, tags })
+                    Ok(TagsView::new(owner, tags))
                 })
             })
         })

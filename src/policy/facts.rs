@@ -33,6 +33,9 @@ pub struct Facts {
     /// The booker's tags. See [`Need::Tags`].
     #[serde(default, skip_serializing_if = "Loaded::is_not")]
     pub tags: Loaded<BTreeSet<String>>,
+    /// When each of them was put to the booker, for the last time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tagged_at: BTreeMap<String, Timestamp>,
     /// Other bookings, as far as somebody has asked for them. See [`Need::Others`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Others>,
@@ -89,6 +92,7 @@ impl Facts {
             details,
             account: Loaded::Not,
             tags: Loaded::Not,
+            tagged_at: BTreeMap::new(),
             others: Vec::new(),
             code_uses: BTreeMap::new(),
             callouts: Vec::new(),
@@ -140,6 +144,12 @@ impl Facts {
             Need::CodeUses(code) => self.know_uses(code.clone(), Loaded::Failed(why.to_owned())),
             Need::Callout(asker) => self.know_reply(asker.clone(), Loaded::Failed(why.to_owned())),
         }
+    }
+
+    /// Notes which tags the booker has, and since when.
+    pub fn know_tags(&mut self, tagged_at: BTreeMap<String, Timestamp>) {
+        self.tags = Loaded::Known(tagged_at.keys().cloned().collect());
+        self.tagged_at = tagged_at;
     }
 
     /// Notes which other bookings there are.

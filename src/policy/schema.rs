@@ -247,6 +247,11 @@ const TEST: &[Key] = &[
             Key::new("bookings", Many(&Table(GIVEN_BOOKING)), "Other bookings"),
             Key::new("tags", Many(&Id), "The tags of the booker"),
             Key::new(
+                "tagged_at",
+                Named(&Moment),
+                "Tags of the booker, and since when",
+            ),
+            Key::new(
                 "code_uses",
                 Named(&Whole(0, i64::MAX)),
                 "How many bookings use a code",

@@ -270,11 +270,11 @@ fn look_up(need: &Need, facts: &mut Facts, context: &Context<'_>) -> anyhow::Res
         Need::Tags => {
             let tags = match &facts.details.booker.email {
                 Some(booker) => {
-                    reach::read(context, async |desk| desk.tags(booker.as_str()).await)?.tags
+                    reach::read(context, async |desk| desk.tags(booker.as_str()).await)?.added_at
                 }
-                None => Vec::new(),
+                None => BTreeMap::new(),
             };
-            facts.tags = Loaded::Known(tags.into_iter().collect());
+            facts.know_tags(tags);
         }
         Need::Others(wanted) => {
             let found = reach::read(context, async |desk| {

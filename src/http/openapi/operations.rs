@@ -60,8 +60,8 @@ fn accounts() -> Vec<Entry> {
         at("/v1/accounts/{owner}/tags",
             post("changeTags", "accounts", "Add and remove tags")
             .role("admin")
-            .about("Nobody needs an account to have tags. What is there already, or is not, stays so; \
-                    bookings that were decided stay as they are.")
+            .about("Nobody needs an account to have tags. What is there already is added anew: \
+                    its age begins again. Bookings that were decided stay as they are.")
             .path("owner", text(owner, "ada@example.org"))
             .takes("TagsChange", &json!({ "add": ["vip"], "remove": [] }))
             .answers("Tags")),

@@ -47,7 +47,7 @@ const SHAPES: &[(&str, &[&str])] = &[
         "Account",
         &["owner text, status open|frozen|closed, balances [Balance]"],
     ),
-    ("Tags", &["owner text, tags [text]"]),
+    ("Tags", &["owner text, tags [text], added_at map"]),
     ("TagsChange", &["add [text]?, remove [text]?"]),
     (
         "Balance",

@@ -31,6 +31,7 @@ mod sample;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod verified_email;
 mod window;
 mod wording;
 
@@ -70,6 +71,7 @@ pub const KINDS: &[&dyn CriterionKind] = &[
     &sample::Kind,
     &tag::Kind,
     &borrow::Kind,
+    &verified_email::Kind,
     &window::Kind,
 ];
 

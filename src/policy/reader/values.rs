@@ -193,7 +193,11 @@ impl<'a> Table<'a> {
 
     /// A moment: date, time and offset.
     pub fn timestamp(&self, key: &'static str) -> Option<At<Timestamp>> {
-        let value = self.value(key)?;
+        self.timestamp_of(key, self.value(key)?)
+    }
+
+    /// `value` as a moment.
+    pub fn timestamp_of(&self, key: &str, value: Value<'a>) -> Option<At<Timestamp>> {
         let moment = match value.get_ref() {
             DeValue::Datetime(written) if written.offset.is_some() => {
                 written.to_string().parse().ok()

@@ -217,7 +217,7 @@ fn tools_get_json() {
             "end_line": 9,
             "end_column": 17,
             "message": "there is no kind of criterion `credits`",
-            "help": "one of `account`, `allow-list`, `answer`, `attendees`, `capacity`, `concurrent`, `credit`, `deny-list`, `duplicate`, `duration-quota`, `email-domain`, `expr`, `history`, `http`, `invite-code`, `length`, `location`, `manual`, `metadata`, `min-gap`, `notice`, `quota`, `reputation`, `risk`, `routing`, `sample`, `tag`, `use`, `window`",
+            "help": "one of `account`, `allow-list`, `answer`, `attendees`, `capacity`, `concurrent`, `credit`, `deny-list`, `duplicate`, `duration-quota`, `email-domain`, `expr`, `history`, `http`, `invite-code`, `length`, `location`, `manual`, `metadata`, `min-gap`, `notice`, `quota`, `reputation`, `risk`, `routing`, `sample`, `tag`, `use`, `verified-email`, `window`",
             "suggestion": {
               "text": "did you mean `credit`?",
               "span": {

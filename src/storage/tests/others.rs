@@ -1,5 +1,7 @@
 //! Other bookings are found by whose they are and when, and counted by one at a time.
 
+use std::collections::BTreeMap;
+
 use tokio::task::JoinSet;
 
 use super::*;
@@ -203,9 +205,15 @@ async fn tags_are_put_and_taken_away() {
     .unwrap();
     assert_eq!(changed, [true, true, false, false]);
     let tags = async || read!(place.storage, tx => tx.tags(&owner("ann")).await?).unwrap();
-    assert_eq!(tags().await, ["board", "vip"]);
+    let known = |seconds: &[(&str, i64)]| {
+        let tags = seconds.iter().map(|(tag, s)| ((*tag).to_owned(), at(*s)));
+        tags.collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(tags().await, known(&[("board", 1), ("vip", 1)]));
+    let added = store!(place.storage, tx => tx.add_tag(&owner("ann"), "board", at(7)).await?);
+    assert!(!added.unwrap(), "it was there, and is added anew");
     assert!(store!(place.storage, tx => tx.remove_tag(&owner("ann"), "vip").await?).unwrap());
-    assert_eq!(tags().await, ["board"]);
+    assert_eq!(tags().await, known(&[("board", 7)]));
 }
 
 on_both!(

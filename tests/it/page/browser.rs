@@ -127,6 +127,11 @@ impl Browser {
         self.get("/title").await.as_str().unwrap().to_owned()
     }
 
+    /// Waits until something is there: what was clicked may still be on its way.
+    pub(super) async fn wait_for(&self, css: &str) {
+        self.find(css).await;
+    }
+
     /// The path that is shown, with its query.
     pub(super) async fn place(&self) -> String {
         let url: url::Url = self.get("/url").await.as_str().unwrap().parse().unwrap();

@@ -14,6 +14,7 @@ async fn log_in(browser: &Browser, it: &Installation) {
     browser.open(&format!("{}/", it.admin_url())).await;
     browser.type_into("#token", ADMIN_TOKEN).await;
     browser.click("main button").await;
+    browser.wait_for("nav").await;
     assert_eq!(browser.place().await, "/");
 }
 
@@ -44,6 +45,7 @@ async fn a_person_logs_in_decides_tops_up_and_has_a_dead_letter_tried_again() {
         );
         browser.type_into("#token", ADMIN_TOKEN).await;
         browser.click("main button").await;
+        browser.wait_for("nav").await;
         assert_eq!(browser.place().await, "/accounts/ada@reader.example");
 
         browser.type_into("#amount", "2.50").await;

@@ -68,3 +68,27 @@ fn tags_are_asked_for_one_all_or_none() {
         holds("UTC", &criterion, &test);
     }
 }
+
+#[test]
+fn an_address_was_verified_at_all_or_lately() {
+    for (keys, given, expect) in [
+        ("", "tags = [\"email-verified\"]", ACCEPT),
+        ("", "tags = [\"vip\"]", REJECT),
+        (
+            "max_age = \"30d\"",
+            "tagged_at = { email-verified = 2026-04-20T06:00:00Z }",
+            ACCEPT,
+        ),
+        (
+            "max_age = \"30d\"",
+            "tagged_at = { email-verified = 2026-04-20T05:59:59Z }",
+            REJECT,
+        ),
+    ] {
+        let criterion = format!("kind = \"verified-email\"\n{keys}");
+        let test = format!(
+            "[[test]]\nname = \"t\"\nnow = 2026-05-20T06:00:00Z\ngiven = {{ {given} }}\nexpect = {{ {expect} }}\n"
+        );
+        holds("UTC", &criterion, &test);
+    }
+}

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::super::super::facts::{Facts, Loaded, Need};
 use super::super::super::kinds::invite_code::code_key;
-use super::super::super::reader::Table;
+use super::super::super::reader::{At, Table};
 use super::super::header::{EventType, event_type, read_ids};
 use super::read::{LENGTH_MIN, LENGTH_MIN_MAX, MINUTE_MS, read_address};
 use crate::domain::callout::Reply;
@@ -34,6 +34,8 @@ pub(super) struct Given {
     bookings: Vec<GivenBooking>,
     /// Of the booker.
     tags: Vec<String>,
+    /// Those of which it matters since when.
+    tagged_at: BTreeMap<String, Timestamp>,
     /// By the code.
     code_uses: BTreeMap<String, i64>,
     /// By the criterion that asks.
@@ -58,6 +60,13 @@ impl Given {
     /// Reads `given`, but for the account.
     pub(super) fn read(given: &Table<'_>) -> Self {
         let bookings = given.tables("bookings", booking);
+        let tagged_at = given.table("tagged_at", |tags| {
+            let moment = |(tag, value): (At<&str>, _)| {
+                let at = tags.timestamp_of(tag.value, value)?;
+                Some((tag.value.to_owned(), at.value))
+            };
+            tags.entries().into_iter().filter_map(moment).collect()
+        });
         let code_uses = given.table("code_uses", |uses| {
             let mut all = BTreeMap::new();
             for (code, value) in uses.entries() {
@@ -69,6 +78,7 @@ impl Given {
         });
         Self {
             tags: read_ids(given, "tags").unwrap_or_default(),
+            tagged_at: tagged_at.unwrap_or_default(),
             bookings: bookings.into_iter().flatten().collect(),
             code_uses: code_uses.unwrap_or_default(),
             replies: given.table("http", replies).unwrap_or_default(),
@@ -79,7 +89,11 @@ impl Given {
     pub(super) fn answer(&self, need: &Need, policy: &str, facts: &mut Facts) {
         match need {
             Need::Account => {}
-            Need::Tags => facts.tags = Loaded::Known(self.tags.iter().cloned().collect()),
+            Need::Tags => {
+                let now = facts.now;
+                let tags = self.tags.iter().map(|tag| (tag.clone(), now));
+                facts.know_tags(tags.chain(self.tagged_at.clone()).collect());
+            }
             Need::Others(wanted) => {
                 let given = self.bookings.iter().enumerate();
                 let others = given.filter_map(|(number, given)| given.seen(number, wanted, facts));
