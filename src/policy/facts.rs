@@ -146,6 +146,18 @@ impl Facts {
         }
     }
 
+    /// The booker's tags.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    pub fn tags(&self) -> Result<&BTreeSet<String>, String> {
+        match &self.tags {
+            Loaded::Known(tags) => Ok(tags),
+            Loaded::Not => Err("the booker's tags were not loaded".to_owned()),
+            Loaded::Failed(why) => Err(why.clone()),
+        }
+    }
+
     /// Notes which tags the booker has, and since when.
     pub fn know_tags(&mut self, tagged_at: BTreeMap<String, Timestamp>) {
         self.tags = Loaded::Known(tagged_at.keys().cloned().collect());

@@ -61,6 +61,11 @@ pub(super) struct Hours {
 impl Hours {
     /// Reads [`KEYS`]; reports if none of them is there.
     pub(super) fn read(table: &Table<'_>) -> Self {
+        Self::read_beside(table, &[])
+    }
+
+    /// As [`Hours::read`], in a table that may ask for something by other keys instead.
+    pub(super) fn read_beside(table: &Table<'_>, others: &[&str]) -> Self {
         let days = table.choices("days", &DAYS);
         let (from, until) = (table.time("from"), table.time("until"));
         let (except, only) = (table.dates("except"), table.dates("only"));
@@ -77,9 +82,7 @@ impl Hours {
                 help,
             );
         }
-        // A window's calendar is read by the window.
-        let asks = KEYS.iter().any(|key| table.contains(key)) || table.contains("calendar");
-        if !asks {
+        if !KEYS.iter().chain(others).any(|key| table.contains(key)) {
             let message = format!("{} checks nothing", table.name());
             let help = "add `days`, `from` and `until`, `except` or `only`";
             table.report(Code::Nothing, table.span(), message, help);

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
-use crate::policy::facts::{Facts, Loaded, Need, Stage};
+use crate::policy::facts::{Facts, Need, Stage};
 use crate::policy::keys::{Key, Shape};
 use crate::policy::load::header::read_ids;
 use crate::policy::reader::Table;
@@ -67,10 +67,9 @@ impl Criterion for Tag {
     }
 
     fn evaluate(&self, facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
-        let tags = match &facts.tags {
-            Loaded::Known(tags) => tags,
-            Loaded::Not => return Finding::error("the booker's tags were not loaded"),
-            Loaded::Failed(why) => return Finding::error(why),
+        let tags = match facts.tags() {
+            Ok(tags) => tags,
+            Err(why) => return Finding::error(why),
         };
         let has = |tag: &String| tags.contains(tag);
         let any = self.any.as_ref().is_none_or(|any| any.iter().any(has));

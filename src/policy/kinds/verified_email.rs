@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::domain::clock::ms_between;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::duration::Duration;
-use crate::policy::facts::{Facts, Loaded, Need, Stage};
+use crate::policy::facts::{Facts, Need, Stage};
 use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::Table;
 
@@ -64,10 +64,9 @@ impl Criterion for VerifiedEmail {
     }
 
     fn evaluate(&self, facts: &Facts, context: &PolicyContext<'_>) -> Finding {
-        let tags = match &facts.tags {
-            Loaded::Known(tags) => tags,
-            Loaded::Not => return Finding::error("the booker's tags were not loaded"),
-            Loaded::Failed(why) => return Finding::error(why),
+        let tags = match facts.tags() {
+            Ok(tags) => tags,
+            Err(why) => return Finding::error(why),
         };
         if !tags.contains(VERIFIED) {
             return Finding::of(false).with("verified", "never");

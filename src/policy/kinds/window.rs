@@ -93,7 +93,7 @@ impl CriterionKind for Kind {
     }
 
     fn parse(&self, table: &Table<'_>, scope: &Scope<'_>) -> Option<Box<dyn Criterion>> {
-        let hours = Hours::read(table);
+        let hours = Hours::read_beside(table, &["calendar"]);
         let zone = table.zone("timezone");
         let here = zone.as_ref().unwrap_or(scope.zone);
         let words = in_words(&hours, here);
