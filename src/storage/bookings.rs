@@ -5,6 +5,7 @@ use super::error::StorageError;
 use super::records::{BookingCount, BookingCursor, BookingFilter, BookingRow};
 use super::words::from_word_or_null;
 use crate::domain::clock::Timestamp;
+use crate::domain::decision::Outcome;
 use crate::domain::ids::{ChainId, SourceName};
 use crate::domain::owner::Owner;
 use crate::domain::timeline::EndedBy;
@@ -59,6 +60,19 @@ const LIST: Sql = Sql::same(
 const LIST_OF_BOOKER: Sql = Sql::same(
     "SELECT * FROM booking
      WHERE booker = $13 AND (updated_at, source, uid, seat) < ($1, $2, $3, $4)
+         AND (CAST($5 AS TEXT) IS NULL OR source = $5)
+         AND (CAST($6 AS TEXT) IS NULL OR status = $6)
+         AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
+         AND (CAST($9 AS BIGINT) IS NULL OR updated_at >= $9)
+         AND (CAST($10 AS BIGINT) IS NULL OR updated_at < $10)
+         AND (CAST($11 AS BIGINT) IS NULL OR start_at >= $11)
+         AND (CAST($12 AS BIGINT) IS NULL OR start_at < $12)
+     ORDER BY updated_at DESC, source DESC, uid DESC, seat DESC LIMIT $8",
+);
+// So is what waits for a person: little of all there is, and asked for most.
+const LIST_DEFERRED: Sql = Sql::same(
+    "SELECT * FROM booking
+     WHERE outcome = 'defer' AND (updated_at, source, uid, seat) < ($1, $2, $3, $4)
          AND (CAST($5 AS TEXT) IS NULL OR source = $5)
          AND (CAST($6 AS TEXT) IS NULL OR status = $6)
          AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
@@ -160,9 +174,10 @@ impl Tx {
         after: Option<&BookingCursor>,
         limit: u32,
     ) -> Result<Vec<BookingRow>, StorageError> {
-        let sql = match filter.booker {
-            Some(_) => LIST_OF_BOOKER,
-            None => LIST,
+        let sql = match (&filter.booker, filter.outcome) {
+            (Some(_), _) => LIST_OF_BOOKER,
+            (None, Some(Outcome::Defer)) => LIST_DEFERRED,
+            (None, _) => LIST,
         };
         let list = behind(self.query(sql), after).bind(filter.source.as_ref());
         let list = list.bind(&filter.status);

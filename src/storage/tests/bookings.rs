@@ -189,7 +189,11 @@ async fn a_list_is_filtered_and_goes_on_where_it_stopped() {
             let status = if number % 2 == 0 { "accepted" } else { "pending" };
             let mut row = booking(chain, &format!("b{number:02}"), status);
             row.booker = Some(owner(if number % 4 == 0 { "ada" } else { "bob" }));
-            row.outcome = (number % 5 == 0).then_some(Outcome::Accept);
+            row.outcome = match number % 5 {
+                0 => Some(Outcome::Accept),
+                1 => Some(Outcome::Defer),
+                _ => None,
+            };
             row.updated_at = at(number / 3);
             rows.push(row);
         }
@@ -205,6 +209,14 @@ async fn a_list_is_filtered_and_goes_on_where_it_stopped() {
         outcome: Some(Outcome::Accept),
         source: Some(source()),
         ..BookingFilter::default()
+    };
+    let deferred = BookingFilter {
+        outcome: Some(Outcome::Defer),
+        ..BookingFilter::default()
+    };
+    let deferred_and_pending = BookingFilter {
+        status: Some("pending".to_owned()),
+        ..deferred.clone()
     };
     let elsewhere = BookingFilter {
         source: Some(SourceName::new("back")),
@@ -227,6 +239,8 @@ async fn a_list_is_filtered_and_goes_on_where_it_stopped() {
         (all, 20),
         (of_ada, 5),
         (accepted, 2),
+        (deferred, 4),
+        (deferred_and_pending, 2),
         (elsewhere, 0),
         (lately, 6),
         (by_start(Some(soon), Some(later)), 20),

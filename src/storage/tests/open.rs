@@ -63,7 +63,7 @@ async fn a_newer_schema_is_refused() {
     let expected = StorageError::NewerSchema {
         place: place.settings().database.place(),
         found: 99,
-        known: 11,
+        known: 12,
     };
     let opened = Storage::open(&place.settings()).await;
     assert_eq!(opened.unwrap_err(), expected);
