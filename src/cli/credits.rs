@@ -6,9 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::page::{PageArgs, print_page};
 use super::reach::{self, Reached, WriteArgs};
+use super::text::{or_dash, second};
 use super::{Context, print_json, refused, text, wait_for};
-use crate::gate::{Actor, BalanceView, TopUpRequest};
+use crate::domain::clock::Timestamp;
+use crate::gate::{Actor, BalanceView, EntriesAsked, EntryView, TopUpRequest};
 
 /// Commands about accounts.
 #[derive(Debug, Subcommand)]
@@ -21,6 +24,14 @@ Examples:
 
 Also beside a running daemon. Exits with 3 if there is no such account.")]
     Show(ShowArgs),
+    /// List what moved on an account, newest first
+    #[command(after_help = "\
+Examples:
+  bookgate credits entries ada@example.org
+  bookgate credits entries ada@example.org --kind refund --since 2027-03-01T00:00:00Z
+
+Also beside a running daemon. Exits with 3 if there is no such account.")]
+    Entries(EntriesArgs),
     /// Put credit on an account; the account is made if there is none
     #[command(after_help = "\
 Examples:
@@ -41,6 +52,28 @@ A running daemon wants a token with the role credits or admin.")]
 pub(super) struct ShowArgs {
     /// The owner's e-mail address
     owner: String,
+}
+
+/// What `credits entries` takes.
+#[derive(Debug, Args)]
+pub(super) struct EntriesArgs {
+    /// The owner's e-mail address
+    owner: String,
+    /// In this unit, such as CREDIT
+    #[arg(long)]
+    unit: Option<String>,
+    /// Of this kind: topup, hold, capture, release, refund, carry, expire,
+    /// adjust or reverse
+    #[arg(long)]
+    kind: Option<String>,
+    /// Recorded at this time or later, such as 2027-03-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Recorded before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// What `credits top-up` takes.
@@ -79,6 +112,7 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     match command {
         CreditsCommand::Show(args) => show(&args, json, context),
+        CreditsCommand::Entries(args) => entries(args, json, context),
         CreditsCommand::TopUp(args) => top_up(*args, json, context),
     }
 }
@@ -89,6 +123,36 @@ fn show(args: &ShowArgs, json: bool, context: &mut Context<'_>) -> anyhow::Resul
         return print_json(&account, context);
     }
     print(serde_json::to_value(account)?, context)
+}
+
+fn entries(args: EntriesArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let asked = EntriesAsked {
+        unit: args.unit,
+        kind: args.kind,
+        since: args.since,
+        until: args.until,
+        after: args.page.after,
+        limit: Some(args.page.limit),
+    };
+    let owner = args.owner;
+    let page = reach::read(context, async move |desk| desk.entries(&owner, asked).await)?;
+    let header = ["at", "what", "layer", "amount", "unit", "after", "booking"];
+    let row = |entry: &EntryView| {
+        let after = match entry.layer {
+            "held" => &entry.held_after,
+            _ => &entry.posted_after,
+        };
+        [
+            second(entry.recorded_at),
+            entry.kind.clone(),
+            entry.layer.to_owned(),
+            entry.amount.clone(),
+            entry.unit.clone(),
+            after.clone(),
+            or_dash(entry.booking.clone()),
+        ]
+    };
+    print_page(&page, json, "nothing has moved", header, row, context)
 }
 
 fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {

@@ -96,7 +96,7 @@ pub use policies::{
     CriterionView, PoliciesView, PolicyAttempt, PolicyOrigin, PolicyView, ReadPolicies,
     ReloadCause, StartingPolicies,
 };
-pub use query::{BookingsAsked, PAGE_MAX};
+pub use query::{BookingsAsked, EntriesAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
 pub use reconcile::ReconcileSettings;
 pub use retention::{RetentionLine, RetentionSettings};

@@ -7,7 +7,7 @@ use super::views::{
     EntryView, FactView, HoldView, Page,
 };
 use super::{Desk, GateError};
-use crate::domain::amount::Amount;
+use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::chain::{Attempt, Command, Decision, Fact, FactBody, Hold};
 use crate::domain::clock::{Timestamp, from_us};
 use crate::domain::decision::Outcome;
@@ -17,7 +17,7 @@ use crate::domain::timeline::Standing;
 use crate::storage::Tx;
 use crate::storage::records::{
     AccountRows, BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DecisionStory,
-    EntryCursor, EntryRow, ShadowVerdict, Violation,
+    EntryCursor, EntryFilter, EntryRow, ShadowVerdict, Violation,
 };
 
 /// Rows on a page, if the request does not say.
@@ -29,6 +29,11 @@ const DELIVERIES_MAX: u32 = 200;
 
 /// Movements of credit shown of one booking.
 const ENTRIES_MAX: u32 = 500;
+
+/// What entries can be of.
+const KINDS: [&str; 9] = [
+    "topup", "hold", "capture", "release", "refund", "carry", "expire", "adjust", "reverse",
+];
 
 /// Which bookings to list.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +54,23 @@ pub struct BookingsAsked {
     pub starts_since: Option<Timestamp>,
     /// That start before this time.
     pub starts_until: Option<Timestamp>,
+    /// Where to begin, from the page before.
+    pub after: Option<String>,
+    /// How many.
+    pub limit: Option<u32>,
+}
+
+/// Which entries of an account to list.
+#[derive(Debug, Clone, Default)]
+pub struct EntriesAsked {
+    /// In this unit, by its code.
+    pub unit: Option<String>,
+    /// Of this kind, as [`EntryView::kind`].
+    pub kind: Option<String>,
+    /// Recorded at this time or later.
+    pub since: Option<Timestamp>,
+    /// Recorded before this time.
+    pub until: Option<Timestamp>,
     /// Where to begin, from the page before.
     pub after: Option<String>,
     /// How many.
@@ -76,16 +98,21 @@ impl Desk {
     /// An account's entries, newest first.
     ///
     /// # Errors
-    /// As [`Desk::account`], and [`GateError::Invalid`] for a cursor that is none.
+    /// As [`Desk::account`], and [`GateError::Invalid`] for a cursor, a unit or a kind that is none.
     pub async fn entries(
         &self,
         owner: &str,
-        after: Option<&str>,
-        limit: Option<u32>,
+        asked: EntriesAsked,
     ) -> Result<Page<EntryView>, GateError> {
         let owner = Owner::parse(owner)?;
-        let after = after.map(entry_cursor).transpose()?;
-        let limit = page(limit);
+        let filter = EntryFilter {
+            unit: asked.unit.map(unit_code).transpose()?,
+            kind: asked.kind.map(known_kind).transpose()?,
+            since: asked.since,
+            until: asked.until,
+        };
+        let after = asked.after.as_deref().map(entry_cursor).transpose()?;
+        let limit = page(asked.limit);
         let desk = self.clone();
         self.storage
             .read(move |tx| {
@@ -93,7 +120,7 @@ impl Desk {
                     if tx.account_facts(&owner).await?.is_none() {
                         return Err(no_account(&owner));
                     }
-                    let rows = tx.entries(&owner, None, after, limit + 1).await?;
+                    let rows = tx.entries(&owner, &filter, after, limit + 1).await?;
                     let cursor = |row: &EntryRow| format!("{}.{}", row.at.txn, row.at.line);
                     Ok(Page::of(rows, limit, cursor, |row| desk.entry(row)))
                 })
@@ -299,6 +326,18 @@ fn known_status(text: String) -> Result<String, GateError> {
             "status: must be one of {known}"
         )))
     }
+}
+
+fn known_kind(text: String) -> Result<String, GateError> {
+    if KINDS.contains(&text.as_str()) {
+        return Ok(text);
+    }
+    let known = KINDS.join(", ");
+    Err(GateError::Invalid(format!("kind: must be one of {known}")))
+}
+
+fn unit_code(text: String) -> Result<UnitCode, GateError> {
+    UnitCode::try_from(text.as_str()).map_err(|error| GateError::Invalid(format!("unit: {error}")))
 }
 
 pub(super) fn no_booking(source: &SourceName, reference: &str) -> GateError {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::App;
 use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
-use crate::gate::{AccountView, AccountsAsked, Actor, EntryView, Page, TopUpRequest};
+use crate::domain::clock::Timestamp;
+use crate::gate::{AccountView, AccountsAsked, Actor, EntriesAsked, EntryView, Page, TopUpRequest};
 
 /// The body of a top-up.
 #[derive(Debug, Deserialize)]
@@ -38,14 +39,16 @@ fn amount_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     }
 }
 
-/// Where a page begins and how long it is.
+/// Which entries to list.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Paging {
-    /// `next` of the page before.
-    pub(super) after: Option<String>,
-    /// Rows.
-    pub(super) limit: Option<u32>,
+pub(super) struct EntryFilter {
+    unit: Option<String>,
+    kind: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    after: Option<String>,
+    limit: Option<u32>,
 }
 
 /// Which accounts to list.
@@ -79,13 +82,17 @@ pub(super) async fn show(
 pub(super) async fn entries(
     State(app): State<App>,
     PathOf(owner): PathOf<String>,
-    QueryOf(paging): QueryOf<Paging>,
+    QueryOf(filter): QueryOf<EntryFilter>,
 ) -> Result<Json<Page<EntryView>>, Problem> {
-    let page = app
-        .gate
-        .desk()
-        .entries(&owner, paging.after.as_deref(), paging.limit);
-    Ok(Json(page.await?))
+    let asked = EntriesAsked {
+        unit: filter.unit,
+        kind: filter.kind,
+        since: filter.since,
+        until: filter.until,
+        after: filter.after,
+        limit: filter.limit,
+    };
+    Ok(Json(app.gate.desk().entries(&owner, asked).await?))
 }
 
 pub(super) async fn top_up(

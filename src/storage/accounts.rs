@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use super::backend::{Key, Row, Sql, Tx};
 use super::decisions::unit_key;
 use super::error::StorageError;
-use super::records::{AccountRows, AccountStatus, Balance, EntryCursor, EntryRow, Hold};
+use super::records::{
+    AccountRows, AccountStatus, Balance, EntryCursor, EntryFilter, EntryRow, Hold,
+};
 use super::words::from_word;
-use crate::domain::amount::{Amount, UnitCode};
+use crate::domain::amount::Amount;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, HoldId};
 use crate::domain::owner::Owner;
@@ -35,6 +37,9 @@ const ENTRIES: Sql = Sql::same(
      WHERE account.owner = $1 AND account.kind = 'booker'
          AND (CAST($2 AS TEXT) IS NULL OR account.unit = $2)
          AND (entry.txn_id, entry.line) < ($3, $4)
+         AND (CAST($6 AS TEXT) IS NULL OR txn.kind = $6)
+         AND (CAST($7 AS BIGINT) IS NULL OR txn.recorded_at >= $7)
+         AND (CAST($8 AS BIGINT) IS NULL OR txn.recorded_at < $8)
      ORDER BY entry.txn_id DESC, entry.line DESC LIMIT $5",
 );
 const ENTRIES_OF_CHAIN: Sql = Sql::same(
@@ -153,14 +158,14 @@ impl Tx {
         Ok(self.account_facts(owner).await?.map(|rows| rows.balances))
     }
 
-    /// The entries of an owner behind `after`, newest first; of one unit, or of all.
+    /// The entries of an owner that pass the filter, behind `after`, newest first.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn entries(
         &mut self,
         owner: &Owner,
-        unit: Option<&UnitCode>,
+        filter: &EntryFilter,
         after: Option<EntryCursor>,
         limit: u32,
     ) -> Result<Vec<EntryRow>, StorageError> {
@@ -169,9 +174,10 @@ impl Tx {
             line: i64::MAX,
         };
         let after = after.unwrap_or(newest);
-        let rows = self.query(ENTRIES).bind(owner).bind(unit);
+        let rows = self.query(ENTRIES).bind(owner).bind(filter.unit.as_ref());
         let rows = rows.bind(after.txn).bind(after.line);
-        let rows = rows.bind(i64::from(limit)).all().await?;
+        let rows = rows.bind(i64::from(limit)).bind(&filter.kind);
+        let rows = rows.bind(filter.since).bind(filter.until).all().await?;
         rows.iter().map(entry).collect()
     }
 }

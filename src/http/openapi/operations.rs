@@ -42,7 +42,13 @@ fn accounts() -> Vec<Entry> {
             .path("owner", text(owner, "ada@example.org")).missing().answers("Account")),
         at("/v1/accounts/{owner}/entries",
             get("listEntries", "accounts", "The statement of an account, newest first")
-            .path("owner", text(owner, "ada@example.org")).missing().pages_of("Entry")),
+            .path("owner", text(owner, "ada@example.org"))
+            .query("unit", text("In this unit", "CREDIT"))
+            .query("kind", choice("Of this kind", &["topup", "hold", "capture", "release", "refund",
+                                                    "carry", "expire", "adjust", "reverse"]))
+            .query("since", time("Recorded at this time or later"))
+            .query("until", time("Recorded before this time"))
+            .missing().pages_of("Entry")),
         at("/v1/accounts/{owner}/top-ups",
             post("topUp", "accounts", "Put credit on an account, once for each Idempotency-Key")
             .role("credits")

@@ -12,7 +12,7 @@ use super::bookings::given;
 use super::frame::{self, Said, Viewer, problem_box};
 use super::parts::{address, available, encoded, nothing, owner_link, pager, stranger, time};
 use super::see_other;
-use crate::gate::{AccountView, AccountsAsked, EntryView, Page, TopUpRequest};
+use crate::gate::{AccountView, AccountsAsked, EntriesAsked, EntryView, Page, TopUpRequest};
 use crate::http::App;
 use crate::http::auth::Role;
 use crate::http::extract::{FormOf, PathOf, QueryOf};
@@ -144,7 +144,11 @@ async fn view(
     let desk = app.gate.desk();
     let account = desk.account(owner).await?;
     let after = given(&place.after);
-    let entries = desk.entries(owner, after.as_deref(), None).await?;
+    let asked = EntriesAsked {
+        after: after.clone(),
+        ..EntriesAsked::default()
+    };
+    let entries = desk.entries(owner, asked).await?;
     let path = format!("/accounts/{}", encoded(account.owner.as_str()));
     let first = after.is_some().then_some(path.as_str());
     let next = entries

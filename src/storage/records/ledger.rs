@@ -100,6 +100,19 @@ pub struct EntryCursor {
     pub line: i64,
 }
 
+/// Which entries of an account are wanted; `None` is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntryFilter {
+    /// In this unit.
+    pub unit: Option<UnitCode>,
+    /// Of this kind, as [`EntryRow::kind`].
+    pub kind: Option<String>,
+    /// Recorded at this time or later.
+    pub since: Option<Timestamp>,
+    /// Recorded before this time.
+    pub until: Option<Timestamp>,
+}
+
 /// One movement of an account, with the transaction it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EntryRow {

@@ -227,11 +227,16 @@ async fn entries_tell_the_story_page_by_page() {
     let place = rich(500).await;
     let id = hold(&place, "a", 200).await.unwrap();
     store!(place.storage, tx => tx.capture(id, at(2)).await?).unwrap();
+    let in_credit = EntryFilter {
+        unit: Some(credit()),
+        ..EntryFilter::default()
+    };
     let mut told = Vec::new();
     let mut after = None;
     loop {
+        let in_credit = in_credit.clone();
         let page = read!(place.storage, tx => {
-            tx.entries(&owner("ada"), Some(&credit()), after, 3).await?
+            tx.entries(&owner("ada"), &in_credit, after, 3).await?
         })
         .unwrap();
         let Some(last) = page.last() else { break };
@@ -258,6 +263,28 @@ async fn entries_tell_the_story_page_by_page() {
             line("topup", 500, (500, 0), ""),
         ]
     );
+    let of_kind = |kind: &str| EntryFilter {
+        kind: Some(kind.to_owned()),
+        ..in_credit.clone()
+    };
+    let between = |since, until| EntryFilter {
+        since: Some(since),
+        until: Some(until),
+        ..EntryFilter::default()
+    };
+    for (filter, expected) in [
+        (of_kind("capture"), 2),
+        (of_kind("refund"), 0),
+        // The capture's time is the first that is not in it.
+        (between(at(0), at(2)), 2),
+        (between(at(2), at(3)), 2),
+    ] {
+        let wanted = filter.clone();
+        let entries = read!(place.storage, tx => {
+            tx.entries(&owner("ada"), &wanted, None, 9).await?
+        });
+        assert_eq!(entries.unwrap().len(), expected, "{filter:?}");
+    }
 }
 
 async fn a_waiver_is_written_once() {
