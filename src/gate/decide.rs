@@ -286,8 +286,9 @@ pub(super) fn priced(
     let short = payer.is_some_and(|payer| !payer.suffices);
     if verdict.outcome == Outcome::Accept && short {
         let note = "the price exceeds the booker's available credit";
-        let (message, note) = (SHORT_OF_CREDIT.to_owned(), note.to_owned());
-        return (Outcome::Reject, Some(message), Some(note));
+        let message = verdict.message_if_short.as_deref();
+        let message = message.unwrap_or(SHORT_OF_CREDIT).to_owned();
+        return (Outcome::Reject, Some(message), Some(note.to_owned()));
     }
     let (message, note) = (verdict.message.clone(), verdict.note.clone());
     (verdict.outcome, message, note)

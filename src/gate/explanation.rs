@@ -260,6 +260,7 @@ fn stored(decision: &Decision, story: &DecisionStory) -> Result<Explained, Strin
             policy,
             set_hash: hash(set_hash)?,
             message: said.message,
+            message_if_short: None,
             note: said.note,
             failed: said.failed,
             terms: decision.terms.clone(),

@@ -289,6 +289,8 @@ pub struct Credits {
     pub no_show_percent: u8,
     /// How long a hold waits for an answer, in milliseconds.
     pub hold_expiry_ms: Option<i64>,
+    /// What the booker is told whose credit does not suffice although every criterion is met.
+    pub message: Option<Messages>,
 }
 
 /// A price list, in minor units.

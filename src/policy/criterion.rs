@@ -12,10 +12,11 @@ use super::compiled::Matching;
 use super::facts::{Facts, Need, Stage};
 use super::keys::Key;
 use super::lists::Shelf;
+use super::measured::{Measure, Values};
 use super::reader::Table;
-use super::template::Values;
 use super::truth::Truth;
 use super::vault::Vault;
+use super::words::Language;
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::callout::Question;
 
@@ -137,6 +138,8 @@ pub struct Scope<'a> {
     pub priced: bool,
     /// The policy's time zone.
     pub zone: &'a TimeZone,
+    /// What its texts are written in, where they do not say.
+    pub language: Language,
     /// The lists of the policy.
     pub lists: &'a Shelf<'a>,
     /// The secrets that it names.
@@ -175,7 +178,7 @@ impl Finding {
     pub fn of(met: bool) -> Self {
         Self {
             truth: Truth::of(met),
-            facts: Values::new(),
+            facts: Values::default(),
             error: None,
         }
     }
@@ -184,15 +187,15 @@ impl Finding {
     pub fn error(why: impl Into<String>) -> Self {
         Self {
             truth: Truth::Unknown,
-            facts: Values::new(),
+            facts: Values::default(),
             error: Some(why.into()),
         }
     }
 
     /// Adds what was measured.
     #[must_use]
-    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
-        self.facts.insert(name.into(), value.into());
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Measure>) -> Self {
+        self.facts.insert(name, value);
         self
     }
 }

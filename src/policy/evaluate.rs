@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::compiled::{Policy, PolicyHash, Role, Rule, Show};
 use super::criterion::{Finding, PolicyContext};
 use super::facts::{Facts, Need, Stage};
+use super::measured::Values;
 use super::require::{Node, ReasonText, Reasons};
 use super::text::{MESSAGE_CHARS_MAX, clean};
 use super::truth::{Bounds, Truth};
@@ -400,6 +401,7 @@ fn verdict(
         }),
         set_hash,
         message,
+        message_if_short: None,
         note: (!notes.is_empty()).then(|| clean(&notes.join("; "), NOTE_CHARS_MAX)),
         failed,
         terms: deciding.map_or_else(Terms::free, |run| run.terms(facts)),
@@ -412,6 +414,14 @@ fn verdict(
             Outcome::Reject => Vec::new(),
         },
     };
+    if let (Outcome::Accept, Some(cost)) = (outcome, &verdict.terms.cost) {
+        let told = credits.and_then(|credits| Some((credits.message.as_ref()?, &credits.unit)));
+        verdict.message_if_short = told.map(|(message, unit)| {
+            let mut values = Values::default();
+            values.insert("cost", unit.decimal(cost.minor));
+            message.render(facts.details.booker.locale.as_deref(), &values)
+        });
+    }
     // Last, because what was measured moves into it.
     let traces = runs.into_iter().zip(&decided);
     verdict.trace.criteria = traces

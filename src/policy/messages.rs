@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::template::{Template, Values};
+use super::measured::Values;
+use super::template::Template;
 
 /// The longest language tag taken, in bytes (RFC 5646 §4.4.1 asks for room for 35).
 const TAG_BYTES_MAX: usize = 35;
@@ -90,7 +91,7 @@ mod tests {
             (None, "default"),
         ] {
             assert_eq!(
-                messages().render(locale, &Values::new()),
+                messages().render(locale, &Values::default()),
                 expected,
                 "{locale:?}"
             );
@@ -116,7 +117,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_the_provider_says_there_is_a_text(locale in any::<String>()) {
-            prop_assert!(!messages().render(Some(&locale), &Values::new()).is_empty());
+            prop_assert!(!messages().render(Some(&locale), &Values::default()).is_empty());
         }
     }
 }

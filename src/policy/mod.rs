@@ -28,6 +28,7 @@ pub mod keys;
 pub mod kinds;
 pub mod lists;
 pub mod load;
+pub mod measured;
 pub mod messages;
 mod pattern;
 pub mod reader;
@@ -41,6 +42,7 @@ pub mod text;
 pub mod truth;
 pub mod vault;
 pub mod verdict;
+pub mod words;
 
 pub use archive::{SetPart, restore};
 pub use compiled::{Miss, Mode, Policy, PolicyHash, Role};

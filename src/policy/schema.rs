@@ -107,6 +107,11 @@ const POLICY: &[Key] = &[
         Word(&["first", "all"]),
         "How many reasons the booker is given",
     ),
+    Key::new(
+        "language",
+        Text,
+        "What its texts are written in, such as de; en if left out",
+    ),
 ];
 
 const MATCH: &[Key] = &[
@@ -161,6 +166,11 @@ const CREDITS: &[Key] = &[
         "no_show",
         PERCENT,
         "What comes back if the booker does not turn up",
+    ),
+    Key::new(
+        "message",
+        MESSAGE,
+        "What the booker is told whose credit does not suffice",
     ),
     Key::new(
         "reschedule",

@@ -1,18 +1,15 @@
 //! Messages with placeholders: `This costs {cost}, you have {available|nothing}.` Braces that are
 //! meant as such are doubled.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use super::diagnostic::Span;
+use super::measured::Values;
 use super::text::{MESSAGE_CHARS_MAX, clean};
-
-/// What a criterion measured, by name: for messages and for the trace.
-pub type Values = BTreeMap<Cow<'static, str>, String>;
+use super::words::Language;
 
 /// A message, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
+    language: Language,
     parts: Vec<Part>,
 }
 
@@ -32,7 +29,7 @@ pub enum TemplateError {
 }
 
 impl Template {
-    /// Parses a message in which only the names in `offered` may be used.
+    /// Parses a message in English, in which only the names in `offered` may be used.
     ///
     /// # Errors
     /// A stray brace, or a placeholder that is not offered: the first of them.
@@ -73,19 +70,31 @@ impl Template {
         if !plain.is_empty() {
             parts.push(Part::Text(plain.into()));
         }
-        Ok(Self { parts })
+        Ok(Self {
+            language: Language::default(),
+            parts,
+        })
     }
 
-    /// The message with its facts filled in, cleaned and cut to [`MESSAGE_CHARS_MAX`].
+    /// The same message, written in a language.
+    #[must_use]
+    pub fn written_in(self, language: Language) -> Self {
+        Self { language, ..self }
+    }
+
+    /// The message with its facts filled in as its language has them, cleaned and cut to
+    /// [`MESSAGE_CHARS_MAX`].
     pub fn render(&self, values: &Values) -> String {
         let mut text = String::new();
         for part in &self.parts {
-            text.push_str(match part {
-                Part::Text(text) => text,
-                Part::Fact { name, default } => {
-                    values.get(name.as_ref()).map_or(default, String::as_str)
-                }
-            });
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Fact { name, default } => match values.get(name) {
+                    // Writing into a text never fails.
+                    Some(measure) => measure.write(self.language, &mut text).unwrap_or_default(),
+                    None => text.push_str(default),
+                },
+            }
         }
         clean(&text, MESSAGE_CHARS_MAX)
     }
@@ -97,8 +106,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn render(text: &str) -> Result<String, TemplateError> {
-        let values = Values::from([("cost".into(), "2.5".to_owned())]);
-        Template::parse(text, &["cost", "since"]).map(|template| template.render(&values))
+        let mut values = Values::default();
+        values.insert("cost", "2.5");
+        let template = Template::parse(text, &["cost", "since"])?;
+        Ok(template.render(&values))
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compiled::PolicyHash;
 use super::facts::{Need, Stage};
-use super::template::Values;
+use super::measured::Values;
 use super::truth::Truth;
 use crate::domain::decision::{Outcome, Terms};
 
@@ -42,6 +42,10 @@ pub struct Verdict {
     /// For the booker: why not. Only with [`Outcome::Reject`]; at most
     /// [`MESSAGE_CHARS_MAX`](super::text::MESSAGE_CHARS_MAX) characters.
     pub message: Option<String>,
+    /// What the booker is told instead if an accepted booking finds too little credit, where the author
+    /// wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_if_short: Option<String>,
     /// For admins.
     pub note: Option<String>,
     /// The criteria a refusal rests on: those that failed, those that must not pass and did, or

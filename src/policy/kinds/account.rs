@@ -8,6 +8,7 @@ use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext,
 use crate::policy::duration::Duration;
 use crate::policy::facts::{AccountStatus, Facts, Loaded, Need, Stage};
 use crate::policy::keys::{Key, Shape};
+use crate::policy::measured::Measure;
 use crate::policy::reader::Table;
 
 pub(super) struct Kind;
@@ -109,6 +110,6 @@ impl Criterion for Account {
         let since = context.zone.to_datetime(account.created_at).date();
         Finding::of(met)
             .with("status", account.status.as_str())
-            .with("since", since.to_string())
+            .with("since", Measure::Day(since))
     }
 }

@@ -143,10 +143,10 @@ impl Criterion for AnswerTo {
         let chars: i64 = given.iter().map(|text| count(text)).sum();
         let mut finding = Finding::of(met)
             .with("field", &*self.label)
-            .with("chars", chars.to_string());
+            .with("chars", chars);
         for (name, bound) in [("min_chars", self.min_chars), ("max_chars", self.max_chars)] {
             if let Some(bound) = bound {
-                finding = finding.with(name, bound.to_string());
+                finding = finding.with(name, bound);
             }
         }
         finding

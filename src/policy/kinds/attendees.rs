@@ -93,10 +93,10 @@ impl Criterion for Attendees {
             met &= stranger.is_none();
             domain = Some(stranger.unwrap_or(booker.domain()));
         }
-        let mut finding = Finding::of(met).with("count", count.to_string());
+        let mut finding = Finding::of(met).with("count", count);
         for (name, bound) in [("min", self.min), ("max", self.max)] {
             if let Some(bound) = bound {
-                finding = finding.with(name, bound.to_string());
+                finding = finding.with(name, bound);
             }
         }
         match domain {

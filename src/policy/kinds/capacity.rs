@@ -117,7 +117,7 @@ impl Counting for Capacity {
         };
         let used = i64::try_from(used).unwrap_or(i64::MAX);
         Finding::of(used < self.max)
-            .with("used", used.to_string())
-            .with("max", self.max.to_string())
+            .with("used", used)
+            .with("max", self.max)
     }
 }

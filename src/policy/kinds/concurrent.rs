@@ -77,7 +77,7 @@ impl Counting for Concurrent {
             .filter(|other| other.takes_a_place() && self.counted.has(other));
         let open = i64::try_from(open.count()).unwrap_or(i64::MAX);
         Finding::of(open < self.max)
-            .with("open", open.to_string())
-            .with("max", self.max.to_string())
+            .with("open", open)
+            .with("max", self.max)
     }
 }

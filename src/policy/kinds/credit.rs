@@ -129,9 +129,9 @@ impl Criterion for Credit {
         let met = cost == 0 || (usable && available >= cost);
         let missing = cost.saturating_sub(available).max(0);
         Finding::of(met)
-            .with("cost", self.unit.format(cost))
-            .with("available", self.unit.format(available))
-            .with("held", self.unit.format(balance.held))
-            .with("missing", self.unit.format(missing))
+            .with("cost", self.unit.decimal(cost))
+            .with("available", self.unit.decimal(available))
+            .with("held", self.unit.decimal(balance.held))
+            .with("missing", self.unit.decimal(missing))
     }
 }

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::counting::{By, Counting, Looking};
-use super::period::moment_in_words;
 use crate::domain::others::{Measured, OtherBooking, Wanted};
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
+use crate::policy::measured::Measure;
 use crate::policy::reader::Table;
 
 pub(super) struct Kind;
@@ -92,7 +92,7 @@ impl Counting for Duplicate {
         match first {
             Some(other) => {
                 let local = zone.to_datetime(other.start);
-                finding.with("other", moment_in_words(local))
+                finding.with("other", Measure::Moment(local))
             }
             None => finding,
         }

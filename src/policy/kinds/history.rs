@@ -120,8 +120,8 @@ impl Counting for History {
             && self.late_cancels_max.is_none_or(|max| late_cancels <= max)
             && self.completed_min.is_none_or(|min| completed >= min);
         Finding::of(met)
-            .with("no_shows", no_shows.to_string())
-            .with("late_cancels", late_cancels.to_string())
-            .with("completed", completed.to_string())
+            .with("no_shows", no_shows)
+            .with("late_cancels", late_cancels)
+            .with("completed", completed)
     }
 }

@@ -10,6 +10,7 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::policy::codes::Code;
 use crate::policy::reader::Table;
+use crate::policy::words::OpenHours;
 
 /// Its keys, described.
 pub(super) mod key {
@@ -104,21 +105,18 @@ impl Hours {
         every_day && all_day && self.except.is_empty() && self.only.is_none()
     }
 
-    /// `on mon, tue from 08:00 until 18:00`; empty if only dates are named.
-    pub(super) fn in_words(&self) -> String {
-        let mut words = Vec::new();
-        if let Some(days) = &self.days {
+    /// What is told of them; nothing of dates.
+    pub(super) fn told(&self, zone: &TimeZone) -> OpenHours {
+        let listed = |days: &Vec<Weekday>| {
             let listed = DAYS.iter().filter(|(_, day)| days.contains(day));
-            let names: Vec<&str> = listed.map(|(name, _)| *name).collect();
-            words.push(format!("on {}", names.join(", ")));
+            listed.map(|(_, day)| *day).collect()
+        };
+        OpenHours {
+            days: self.days.as_ref().map(listed),
+            from: self.from,
+            until: self.until,
+            zone: zone.iana_name().unwrap_or("UTC").into(),
         }
-        if let Some(from) = self.from {
-            words.push(format!("from {}", from.strftime("%H:%M")));
-        }
-        if let Some(until) = self.until {
-            words.push(format!("until {}", until.strftime("%H:%M")));
-        }
-        words.join(" ")
     }
 
     /// Whether something opens on a date.

@@ -2,9 +2,10 @@
 
 use crate::domain::clock::ms_between;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
-use crate::policy::duration::{Duration, in_words};
+use crate::policy::duration::{Duration, Length as LengthOfTime};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
+use crate::policy::measured::Measure;
 use crate::policy::reader::Table;
 
 use super::notice::report_order;
@@ -76,15 +77,15 @@ impl Criterion for Length {
         let any_of = self.any_of.as_deref();
         let listed = any_of.is_none_or(|any_of| any_of.iter().any(|one| one.ms == length_ms));
         let mut finding =
-            Finding::of(enough && short && listed).with("length", in_words(length_ms));
+            Finding::of(enough && short && listed).with("length", LengthOfTime::of(length_ms));
         for (name, bound) in [("min", &self.min), ("max", &self.max)] {
             if let Some(bound) = bound {
-                finding = finding.with(name, bound.to_string());
+                finding = finding.with(name, bound.length);
             }
         }
         if let Some(any_of) = any_of {
-            let words: Vec<String> = any_of.iter().map(Duration::to_string).collect();
-            finding = finding.with("any_of", words.join(", "));
+            let lengths = any_of.iter().map(|one| one.length);
+            finding = finding.with("any_of", Measure::Lengths(lengths.collect()));
         }
         finding
     }

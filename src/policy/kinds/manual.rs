@@ -4,8 +4,8 @@
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::Key;
+use crate::policy::measured::Values;
 use crate::policy::reader::Table;
-use crate::policy::template::Values;
 use crate::policy::truth::Truth;
 
 pub(super) struct Kind;
@@ -47,7 +47,7 @@ impl Criterion for Manual {
     fn evaluate(&self, _facts: &Facts, _context: &PolicyContext<'_>) -> Finding {
         Finding {
             truth: Truth::Unknown,
-            facts: Values::new(),
+            facts: Values::default(),
             error: None,
         }
     }

@@ -3,13 +3,13 @@
 use jiff::tz::TimeZone;
 
 use super::counting::{BY_KEY, By, Counted, Counting, EVENT_TYPES_KEY, Looking};
-use super::period::{day_in_words, moment_in_words};
 use crate::domain::clock::plus_ms;
 use crate::domain::others::{Measured, OtherBooking, Wanted};
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
 use crate::policy::duration::Duration;
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
+use crate::policy::measured::Measure;
 use crate::policy::reader::Table;
 
 pub(super) struct Kind;
@@ -71,12 +71,12 @@ impl Counting for MinGap {
             .iter()
             .filter(|other| other.takes_a_place() && self.counted.has(other));
         let latest = near.max_by_key(|other| other.end);
-        let finding = Finding::of(latest.is_none()).with("gap", self.gap.to_string());
+        let finding = Finding::of(latest.is_none()).with("gap", self.gap.length);
         let Some(latest) = latest else { return finding };
         let last = zone.to_datetime(latest.start).date();
         let earliest = zone.to_datetime(plus_ms(latest.end, self.gap.ms));
         finding
-            .with("last", day_in_words(last))
-            .with("earliest", moment_in_words(earliest))
+            .with("last", Measure::Day(last))
+            .with("earliest", Measure::Moment(earliest))
     }
 }

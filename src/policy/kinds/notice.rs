@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::domain::clock::ms_between;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
-use crate::policy::duration::{Duration, in_hours, in_words};
+use crate::policy::duration::{Duration, Length};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
 use crate::policy::reader::{At, Table};
@@ -100,11 +100,11 @@ impl Criterion for Notice {
         let (notice_ms, words) = match &self.business_hours {
             None => {
                 let notice_ms = ms_between(now, start);
-                (notice_ms, in_words(notice_ms))
+                (notice_ms, Length::of(notice_ms))
             }
             Some(hours) => {
                 let notice_ms = open_ms(hours, now, start, context.zone);
-                (notice_ms, in_hours(notice_ms))
+                (notice_ms, Length::in_hours(notice_ms))
             }
         };
         let enough = self.min.as_ref().is_none_or(|min| notice_ms >= min.ms);
@@ -112,7 +112,7 @@ impl Criterion for Notice {
         let mut finding = Finding::of(enough && near).with("notice", words);
         for (name, bound) in [("min", &self.min), ("max", &self.max)] {
             if let Some(bound) = bound {
-                finding = finding.with(name, bound.to_string());
+                finding = finding.with(name, bound.length);
             }
         }
         finding

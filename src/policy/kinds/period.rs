@@ -1,7 +1,7 @@
 //! The periods of quotas: those of the calendar, which begin at midnight in the policy's zone, and rolling
 //! ones, which begin anywhere.
 
-use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
@@ -9,7 +9,9 @@ use crate::domain::clock::{from_us, plus_ms};
 use crate::policy::codes::Code;
 use crate::policy::duration::Duration;
 use crate::policy::keys::{Key, Shape};
+use crate::policy::measured::Measure;
 use crate::policy::reader::Table;
+use crate::policy::words;
 
 pub(super) const PER_KEY: Key = Key::new(
     "per",
@@ -137,31 +139,21 @@ impl Period {
         fullest
     }
 
-    /// The period around a moment in words: `May 2026`, `30 days`.
-    pub(super) fn in_words(&self, at: Timestamp, zone: &TimeZone) -> String {
+    /// What is told of the period around a moment.
+    pub(super) fn told(&self, at: Timestamp, zone: &TimeZone) -> Measure {
         let unit = match self {
-            Self::Rolling(length) => return length.to_string(),
+            Self::Rolling(length) => return length.length.into(),
             Self::Calendar(unit) => unit,
         };
         let (first, _) = unit.dates(zone.to_datetime(at).date());
-        match unit {
-            Unit::Day => day_in_words(first),
-            Unit::Week => format!("the week of {}", day_in_words(first)),
-            Unit::Month => first.strftime("%B %Y").to_string(),
-            Unit::Quarter => format!("quarter {} of {}", (first.month() + 2) / 3, first.year()),
-            Unit::Year => first.year().to_string(),
-        }
+        Measure::Period(match unit {
+            Unit::Day => words::Period::Day(first),
+            Unit::Week => words::Period::Week(first),
+            Unit::Month => words::Period::Month(first),
+            Unit::Quarter => words::Period::Quarter(first),
+            Unit::Year => words::Period::Year(first),
+        })
     }
-}
-
-/// `1 June 2026`.
-pub(super) fn day_in_words(date: Date) -> String {
-    date.strftime("%-d %B %Y").to_string()
-}
-
-/// `1 June 2026 09:30`.
-pub(super) fn moment_in_words(local: DateTime) -> String {
-    local.strftime("%-d %B %Y %H:%M").to_string()
 }
 
 impl Unit {

@@ -9,15 +9,16 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::counting::{BY_KEY, By, Counted, Counting, EVENT_TYPES_KEY, Looking};
-use super::period::{PER_KEY, Period, ROLLING_KEY, day_in_words};
+use super::period::{PER_KEY, Period, ROLLING_KEY};
 use crate::domain::clock::ms_between;
 use crate::domain::others::{Fate, Measured, OTHERS_MAX, OtherBooking, Wanted};
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
-use crate::policy::duration::{Duration, in_hours_and_minutes};
+use crate::policy::duration::{Duration, Length};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
 use crate::policy::lists::List;
+use crate::policy::measured::Measure;
 use crate::policy::reader::Table;
 
 /// The largest quota: more bookings than can be counted would never be reached.
@@ -209,10 +210,10 @@ impl What {
         })
     }
 
-    fn in_words(self, much: i64) -> String {
+    fn told(self, much: i64) -> Measure {
         match self {
-            Self::Bookings => much.to_string(),
-            Self::Time => in_hours_and_minutes(much),
+            Self::Bookings => Measure::Count(much),
+            Self::Time => Measure::Length(Length::in_hours_and_minutes(much)),
         }
     }
 
@@ -287,11 +288,11 @@ impl Counting for Quota {
         let room = limit.saturating_sub(own);
         let (used, resets) = self.period.fullest(at, &mut used, room, zone);
         let finding = Finding::of(used <= room)
-            .with("used", self.what.in_words(used))
-            .with("limit", self.what.in_words(limit))
-            .with("period", self.period.in_words(at, zone));
+            .with("used", self.what.told(used))
+            .with("limit", self.what.told(limit))
+            .with("period", self.period.told(at, zone));
         match resets {
-            Some(resets) => finding.with("resets", day_in_words(zone.to_datetime(resets).date())),
+            Some(resets) => finding.with("resets", Measure::Day(zone.to_datetime(resets).date())),
             None => finding,
         }
     }

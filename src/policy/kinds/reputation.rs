@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::counting::{By, Counted, Counting, EVENT_TYPES_KEY, Looking};
-use super::period::moment_in_words;
 use crate::domain::clock::plus_ms;
 use crate::domain::others::{Fate, Measured, OtherBooking, Wanted};
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
 use crate::policy::duration::Duration;
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
+use crate::policy::measured::Measure;
 use crate::policy::reader::Table;
 
 /// The most refusals that can be asked for.
@@ -122,10 +122,10 @@ impl Counting for Reputation {
             Some(until) => {
                 let local = zone.to_datetime(until);
                 Finding::of(false)
-                    .with("refused", refused.len().to_string())
-                    .with("retry_at", moment_in_words(local))
+                    .with("refused", refused.len())
+                    .with("retry_at", Measure::Moment(local))
             }
-            None => Finding::of(true).with("refused", together.to_string()),
+            None => Finding::of(true).with("refused", together),
         }
     }
 }

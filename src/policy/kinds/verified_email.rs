@@ -9,6 +9,7 @@ use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext,
 use crate::policy::duration::Duration;
 use crate::policy::facts::{Facts, Need, Stage};
 use crate::policy::keys::{Key, Shape};
+use crate::policy::measured::Measure;
 use crate::policy::reader::Table;
 
 /// The tag of addresses that were verified.
@@ -77,7 +78,8 @@ impl Criterion for VerifiedEmail {
             (Some(max_age), Some(since)) => ms_between(*since, facts.now) <= max_age.ms,
             (Some(_), None) => return Finding::error("it is not known when it was verified"),
         };
-        let day = since.map(|since| context.zone.to_datetime(*since).date().to_string());
-        Finding::of(fresh).with("verified", day.unwrap_or_else(|| "once".to_owned()))
+        let day = since.map(|since| context.zone.to_datetime(*since).date());
+        let verified = day.map_or(Measure::from("once"), Measure::Day);
+        Finding::of(fresh).with("verified", verified)
     }
 }

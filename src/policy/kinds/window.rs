@@ -1,6 +1,8 @@
 //! `window`: on which days and between which times an appointment may be, in the policy's zone or one
 //! of its own. The whole appointment has to lie inside.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,10 +11,12 @@ use crate::policy::calendar::Calendar;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
+use crate::policy::measured::Measure;
 use crate::policy::reader::{Table, Value};
 
 use super::hours::Hours;
 use super::hours::key::{DAYS, EXCEPT, FROM, ONLY, UNTIL};
+use crate::policy::words::OpenHours;
 
 pub(super) struct Kind;
 
@@ -22,7 +26,7 @@ struct Window {
     events: Option<Events>,
     /// Instead of the policy's.
     zone: Option<TimeZone>,
-    words: String,
+    told: Arc<OpenHours>,
 }
 
 /// A calendar, and what its events mean.
@@ -96,7 +100,7 @@ impl CriterionKind for Kind {
         let hours = Hours::read_beside(table, &["calendar"]);
         let zone = table.zone("timezone");
         let here = zone.as_ref().unwrap_or(scope.zone);
-        let words = in_words(&hours, here);
+        let told = Arc::new(hours.told(here));
         let calendar = match table.value("calendar") {
             Some(value) => Some(events(table, value, scope, here)?),
             None => None,
@@ -105,7 +109,7 @@ impl CriterionKind for Kind {
             hours,
             events: calendar,
             zone,
-            words,
+            told,
         }))
     }
 }
@@ -124,17 +128,6 @@ fn events(
     })??;
     let calendar = scope.lists.calendar(&file, zone)?;
     Some(Events { calendar, only })
-}
-
-/// `on mon, tue from 08:00 until 18:00 (Europe/London)`.
-fn in_words(hours: &Hours, zone: &TimeZone) -> String {
-    let words = hours.in_words();
-    let words = if words.is_empty() {
-        "on certain days"
-    } else {
-        words.as_str()
-    };
-    format!("{words} ({})", zone.iana_name().unwrap_or("UTC"))
 }
 
 impl Window {
@@ -171,7 +164,7 @@ impl Criterion for Window {
         let events = self.events.as_ref();
         let met = met && events.is_none_or(|events| events.allow(start, end));
         Finding::of(met)
-            .with("window", self.words.as_str())
-            .with("start", local.strftime("%a %Y-%m-%d %H:%M").to_string())
+            .with("window", Measure::Open(Arc::clone(&self.told)))
+            .with("start", Measure::Start(local))
     }
 }

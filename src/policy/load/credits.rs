@@ -6,6 +6,8 @@ use super::super::codes::Code;
 use super::super::compiled::{Cost, Credits, Role};
 use super::super::reader::{At, Table};
 use super::super::text::{nearest, quote, quote_all};
+use super::super::words::Language;
+use super::messages::{Offered, read_messages};
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::decision::RefundLine;
 
@@ -19,6 +21,7 @@ pub(super) fn read<'a>(
     table: &Table<'a>,
     units: &BTreeMap<UnitCode, Unit>,
     role: Role,
+    language: Language,
 ) -> Option<(Credits, Option<At<&'a str>>)> {
     if role == Role::Guardrail {
         let help = "move `[credits]` to the policy that decides these bookings";
@@ -44,6 +47,11 @@ pub(super) fn read<'a>(
     read_reschedule(table);
     let hold_expiry = table.duration("hold_expiry");
     let waive_if = table.text("waive_if");
+    let offered = Offered {
+        facts: &["cost"],
+        language,
+    };
+    let message = read_messages(table, "message", offered);
     let credits = Credits {
         unit: unit?.clone(),
         cost,
@@ -51,6 +59,7 @@ pub(super) fn read<'a>(
         organizer_percent: organizer_percent.unwrap_or(100),
         no_show_percent: no_show_percent.unwrap_or(0),
         hold_expiry_ms: hold_expiry.map(|at| at.value.ms),
+        message,
     };
     Some((credits, waive_if))
 }

@@ -15,7 +15,7 @@ use super::super::template::Template;
 use super::super::text::{is_id, nearest, quote, quote_all};
 use super::super::truth::Truth;
 use super::header::read_id;
-use super::messages::{read_messages, read_template};
+use super::messages::{Offered, read_messages, read_template};
 use super::order::{self, Rests};
 use super::tree;
 
@@ -212,15 +212,19 @@ fn read_rule(table: &Table<'_>, id: Option<&At<String>>, scope: &Scope<'_>) -> O
         ("unknown", Truth::Unknown),
     ];
     let on_error = table.choice("on_error", &errors);
-    let on_error_message = read_messages(table, "on_error_message", &[]);
+    let on_error_message = read_messages(table, "on_error_message", Offered::NONE);
     let asked = table.required("kind", |table, key| read_kind(table, key, scope));
     let Some((kind, preset)) = asked else {
         // Which keys belong here depends on the kind.
         table.entries();
         return None;
     };
-    let message = read_messages(table, "message", kind.placeholders());
-    let note = read_template(table, "note", kind.placeholders());
+    let offered = Offered {
+        facts: kind.placeholders(),
+        language: scope.language,
+    };
+    let message = read_messages(table, "message", offered);
+    let note = read_template(table, "note", offered);
     report_open(table, kind, on_error.as_ref());
     let errors = table.sink().errors();
     let criterion = match preset {

@@ -14,6 +14,7 @@ use super::super::lists::Shelf;
 use super::super::reader::Table;
 use super::super::text::{clean, quote};
 use super::super::vault::Vault;
+use super::super::words::Language;
 use super::LoadContext;
 use super::join::Draft;
 use super::{FILE_BYTES_MAX, credits, criteria, header, selftest};
@@ -71,8 +72,13 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
         .flatten();
     let matching = file.table("match", header::read_match).unwrap_or_default();
     let role = header.as_ref().map_or(Role::Deciding, |header| header.role);
+    let language = header
+        .as_ref()
+        .map_or(Language::default(), |header| header.language);
     let credits = file
-        .table("credits", |table| credits::read(table, context.units, role))
+        .table("credits", |table| {
+            credits::read(table, context.units, role, language)
+        })
         .flatten();
     let (credits, waive_if) = credits.unzip();
     let mut shelf = Shelf::new(sink, context.read_list);
@@ -88,6 +94,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
             .as_ref()
             .is_some_and(|credits| credits.cost.is_some()),
         zone: &zone,
+        language,
         hosts: context.hosts,
         lists: &shelf,
         vault: &vault,

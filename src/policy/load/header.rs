@@ -6,8 +6,10 @@ use toml::de::DeValue;
 
 use super::super::codes::Code;
 use super::super::compiled::{Matching, Mode, Role, Show};
+use super::super::messages::language;
 use super::super::reader::{At, Table, Value};
 use super::super::text::{ID_BYTES_MAX, is_id, quote};
+use super::super::words::Language;
 use crate::domain::decision::Outcome;
 
 /// The largest priority, and the smallest with a minus.
@@ -26,6 +28,7 @@ pub(super) struct Header {
     pub(super) on_unknown: Outcome,
     pub(super) priority: i64,
     pub(super) show: Show,
+    pub(super) language: Language,
     pub(super) shadow_since: Option<At<Date>>,
     pub(super) shadow_of: Option<At<String>>,
 }
@@ -53,6 +56,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Header> {
     );
     let priority = table.integer("priority", -PRIORITY_MAX..=PRIORITY_MAX);
     let show = table.choice("show", &[("first", Show::First), ("all", Show::All)]);
+    let language = read_language(table);
     let shadow_since = table.date("shadow_since");
     let shadow_of = read_id(table, "shadow_of");
     let id = id?;
@@ -67,9 +71,22 @@ pub(super) fn read(table: &Table<'_>) -> Option<Header> {
         on_unknown: on_unknown.map_or(Outcome::Defer, |at| at.value),
         priority: priority.map_or(0, |at| at.value),
         show: show.map_or(Show::First, |at| at.value),
+        language: language.unwrap_or_default(),
         shadow_since,
         shadow_of,
     })
+}
+
+/// The language of the texts that do not name their own.
+fn read_language(table: &Table<'_>) -> Option<Language> {
+    let written = table.text("language")?;
+    let tag = language(written.value);
+    if tag.is_none() {
+        let message = format!("{} is not a language", quote(written.value));
+        let help = "a tag such as `de` or `pt-BR`";
+        table.report(Code::NotALanguage, written.span, message, help);
+    }
+    tag.as_deref().map(Language::of)
 }
 
 /// An id of a policy or a criterion.

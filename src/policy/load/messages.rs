@@ -8,16 +8,34 @@ use super::super::messages::{Messages, language};
 use super::super::reader::{At, Table};
 use super::super::template::{Template, TemplateError};
 use super::super::text::{nearest, quote, quote_all};
+use super::super::words::Language;
 
 /// The language of everybody for whom there is no text of their own.
 const DEFAULT: &str = "default";
+
+/// What a text may use, and what it is written in.
+#[derive(Clone, Copy)]
+pub(super) struct Offered<'o> {
+    /// The facts.
+    pub(super) facts: &'o [&'o str],
+    /// The language of a text that does not name its own.
+    pub(super) language: Language,
+}
+
+impl Offered<'_> {
+    /// A text without facts.
+    pub(super) const NONE: Self = Offered {
+        facts: &[],
+        language: Language::English,
+    };
+}
 
 /// Reads a text that may be there in several languages: a text, or a table with `default` and one text
 /// for each language.
 pub(super) fn read_messages(
     table: &Table<'_>,
     key: &'static str,
-    offered: &[&str],
+    offered: Offered<'_>,
 ) -> Option<Messages> {
     let value = table.value(key)?;
     if !value.get_ref().is_table() {
@@ -31,7 +49,6 @@ pub(super) fn read_messages(
                 continue;
             }
             let text = texts.text_of(name.value, value);
-            let template = text.and_then(|text| template(texts, &text, offered));
             let Some(tag) = language(name.value) else {
                 let message = format!("{} is not a language", quote(name.value));
                 let help = "a tag such as `de` or `pt-BR`, or `default` for all others";
@@ -42,6 +59,11 @@ pub(super) fn read_messages(
                 let message = format!("there are two texts for the language {}", quote(&tag));
                 texts.report(Code::NotAllowed, name.span, message, "keep one of the two");
             }
+            let offered = Offered {
+                language: Language::of(&tag),
+                ..offered
+            };
+            let template = text.and_then(|text| template(texts, &text, offered));
             others.extend(template.map(|template| (tag, template)));
         }
         Some(Messages::new(default?, others))
@@ -53,14 +75,15 @@ pub(super) fn read_messages(
 pub(super) fn read_template(
     table: &Table<'_>,
     key: &'static str,
-    offered: &[&str],
+    offered: Offered<'_>,
 ) -> Option<Template> {
     template(table, &table.text(key)?, offered)
 }
 
-fn template(table: &Table<'_>, text: &At<&str>, offered: &[&str]) -> Option<Template> {
+fn template(table: &Table<'_>, text: &At<&str>, offered: Offered<'_>) -> Option<Template> {
+    let (offered, language) = (offered.facts, offered.language);
     match Template::parse(text.value, offered) {
-        Ok(template) => Some(template),
+        Ok(template) => Some(template.written_in(language)),
         Err(TemplateError::Brace(part)) => {
             let help = "a placeholder is written {name} or {name|default}; braces that are meant as such are doubled: {{ and }}";
             table.report(

@@ -9,7 +9,7 @@ use super::super::require::{Node, Shape, TREE_DEPTH_MAX};
 use super::super::text::{nearest, quote, quote_all};
 use super::criteria::Ids;
 use super::header::checked_id;
-use super::messages::read_messages;
+use super::messages::{Offered, read_messages};
 
 /// The most conditions of one tree, those of its groups counted each time they are named. Without it
 /// a dozen groups that name each other twice would be thousands.
@@ -96,7 +96,7 @@ impl<'i, 'a> Reader<'i, 'a> {
             self.report_depth(table);
             return None;
         }
-        let message = read_messages(table, "message", &[]);
+        let message = read_messages(table, "message", Offered::NONE);
         let parts = |key| table.list(key, |table, item| self.item(table, key, item, depth));
         let (all, any) = (parts("all"), parts("any"));
         let not = table

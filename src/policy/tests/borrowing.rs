@@ -58,7 +58,14 @@ fn a_group_is_asked_as_at_home_and_gives_its_reason() {
         borrower/rule Fail *"#]]
     .assert_eq(&show(&decide(&set, &early)));
     let verdict = decide(&set, &early);
-    assert_eq!(verdict.trace.criteria[0].facts["failed"], "from-nine");
+    assert_eq!(
+        verdict.trace.criteria[0]
+            .facts
+            .get("failed")
+            .unwrap()
+            .to_string(),
+        "from-nine"
+    );
     assert_eq!(
         decide(&set, &at("2026-03-05T14:00:00Z")).outcome,
         Outcome::Accept

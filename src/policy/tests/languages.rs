@@ -24,8 +24,8 @@ fn a_refusal_is_in_the_booker_s_language() {
          [require]\nall = [\"n\", {{ all = [\"l\"], message = {{ default = \"Too long.\", de = \"Zu lang.\" }} }}]\n"
     );
     for (locale, expected) in [
-        (Some("de-CH"), "Mindestens 4 days. Zu lang."),
-        (Some("pt-BR"), "Pelo menos 4 days. Too long."),
+        (Some("de-CH"), "Mindestens 4 Tage. Zu lang."),
+        (Some("pt-BR"), "Pelo menos 4 dias. Too long."),
         (Some("pt"), "At least 4 days. Too long."),
         (Some("\u{202e}"), "At least 4 days. Too long."),
         (None, "At least 4 days. Too long."),
@@ -36,6 +36,48 @@ fn a_refusal_is_in_the_booker_s_language() {
     german.details.booker.locale = Some("de".to_owned());
     let verdict = decide(&policies(&[&text]), &german);
     assert_eq!(verdict.note.as_deref(), Some("late"));
+}
+
+/// Who writes for one country has no reason to repeat its language everywhere.
+#[test]
+fn a_policy_may_say_what_its_texts_are_written_in() {
+    let text = |header: &str| {
+        format!(
+            "{HEAD}{header}\n[[criterion]]\nid = \"n\"\nkind = \"notice\"\nmin = \"4d\"\nmessage = \"{{min}}\"\nnote = \"min {{min}}\"\n"
+        )
+    };
+    for (language, expected) in [
+        ("", "4 days"),
+        ("language = \"en-GB\"", "4 days"),
+        ("language = \"de\"", "4 Tage"),
+        ("language = \"fr-CA\"", "4 jours"),
+        ("language = \"pl\"", "4 d"),
+    ] {
+        let verdict = decide(&policies(&[&text(language)]), &facts());
+        assert_eq!(verdict.message.as_deref(), Some(expected), "{language}");
+        assert_eq!(verdict.note, Some(format!("min {expected}")), "{language}");
+        // What admins see of a criterion is one language's, whatever the booker reads.
+        let measured = verdict.trace.criteria[0].facts.get("min").unwrap();
+        assert_eq!(measured.to_string(), "4 days");
+    }
+    expect!["BG0118 a.toml:5:12 `german` is not a language"]
+        .assert_eq(&list(&[&text("language = \"german\"")]));
+}
+
+#[test]
+fn so_may_be_what_is_said_where_credit_does_not_suffice() {
+    let text = format!(
+        "{HEAD}[credits]\ncost = {{ base = \"2.5\" }}\n\
+         message = {{ default = \"This costs {{cost}}.\", de = \"Das kostet {{cost}}.\" }}\n\
+         [[criterion]]\nid = \"n\"\nkind = \"notice\"\nmin = \"1m\"\n"
+    );
+    let short = |locale: &str| {
+        let mut facts = facts();
+        facts.details.booker.locale = Some(locale.to_owned());
+        decide(&policies(&[&text]), &facts).message_if_short
+    };
+    assert_eq!(short("de").as_deref(), Some("Das kostet 2,5."));
+    assert_eq!(short("es").as_deref(), Some("This costs 2.5."));
 }
 
 #[test]

@@ -46,6 +46,35 @@ async fn a_booking_without_credit_is_declined_with_the_reason() {
     .await;
 }
 
+/// A price holds without a criterion that looks at it. What is said then is the author's.
+#[tokio::test]
+async fn a_price_that_nothing_asks_about_is_refused_in_the_author_s_words() {
+    let (policy, _) = CREDIT_POLICY.split_once("[[criterion]]").unwrap();
+    let open = "[[criterion]]\nid = \"ahead\"\nkind = \"notice\"\nmin = \"1h\"\n";
+    let message = "message = { default = \"{cost}, please.\", de = \"Bitte {cost} Guthaben.\" }\n";
+    for (message, expected) in [
+        ("", "There is not enough credit for this booking."),
+        (message, "Bitte 2 Guthaben."),
+    ] {
+        let policy = policy.replace("[credits]\n", &format!("[credits]\n{message}"));
+        let setup = Setup {
+            policies: vec![("credits.toml", format!("{policy}{open}"))],
+            ..Setup::default()
+        };
+        run_test(setup, async |it: &mut Installation| {
+            it.top_up("1").await;
+            let mut request = it.request("consultation", 72);
+            request.booker.locale = "de-AT".to_owned();
+            let booking = it.cal.book(request).await.unwrap();
+            it.settle().await;
+            let row = it.cal.booking(&booking.uid).unwrap();
+            assert_eq!(row.rejection_reason.as_deref(), Some(expected));
+            it.assert_balance("1", "0").await;
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn v1_has_no_decline_and_cancels_with_the_reason() {
     run_test(v1(), async |it: &mut Installation| {

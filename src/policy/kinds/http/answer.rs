@@ -61,7 +61,7 @@ pub(super) fn can_be_judged(reply: &Reply) -> Result<(), String> {
 
 /// Adds what messages may say of an answer.
 pub(super) fn told(finding: Finding, reply: &Reply) -> Finding {
-    let finding = finding.with("response.status", reply.status.to_string());
+    let finding = finding.with("response.status", i64::from(reply.status));
     let reason = reply.json.as_ref().and_then(|json| json.get("reason"));
     let reason = reason
         .and_then(Value::as_str)

@@ -253,7 +253,11 @@ fn where_nobody_is_to_be_asked_it_is_not_known() {
     facts.know_reply(asker(), Loaded::Not);
     let verdict = decide(&set("on_error = \"pass\""), &facts);
     assert_eq!(verdict.outcome, Outcome::Defer);
-    let told = &verdict.trace.criteria[0].facts["response"];
+    let told = verdict.trace.criteria[0]
+        .facts
+        .get("response")
+        .unwrap()
+        .to_string();
     assert_eq!(told, "there is no stored answer");
 }
 

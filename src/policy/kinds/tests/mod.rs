@@ -176,7 +176,7 @@ fn account() {
     }
     assert_eq!(
         ask("account", "", &facts).1,
-        "since=2026-02-20 status=frozen"
+        "since=20 February 2026 status=frozen"
     );
     facts.account = Loaded::Failed("gone".to_owned());
     assert_eq!(ask("account", "", &facts).0, TraceResult::Unknown);

@@ -36,7 +36,7 @@ fn a_window_takes_the_whole_appointment() {
     let (_, values) = ask("window", keys, &booking("2026-03-04T09:00:00Z", 60));
     assert_eq!(
         values,
-        "start=Wed 2026-03-04 10:00 window=on mon, tue from 08:00 until 18:00 (Europe/Berlin)"
+        "start=Wed 2026-03-04 10:00 window=on Mon, Tue from 08:00 until 18:00 (Europe/Berlin)"
     );
 }
 
