@@ -39,6 +39,7 @@ use policies::PolicyFolder;
 pub use callouts::open_caller;
 pub use policies::{
     LastGood, PolicyError, check_policies, check_policies_and_secrets, check_policies_with,
+    own_kinds,
 };
 
 /// How long a delivery waits for the store before the journal takes over, in ms.

@@ -3,6 +3,7 @@
 mod folder;
 mod last_good;
 mod outside;
+mod own_kinds;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use folder::{Prints, Reading};
 use outside::Outside;
 
 pub use last_good::LastGood;
+pub use own_kinds::own_kinds;
 pub(super) use watch::watch;
 
 /// How many errors of a refused folder are logged at the start; `policy check` shows all.

@@ -2,6 +2,7 @@
 //! webhook; and what an editor has to know to help with them.
 
 mod code;
+mod editor;
 pub(in crate::cli) mod explain;
 mod reload;
 mod report;
@@ -18,7 +19,7 @@ use super::reach::WriteArgs;
 use super::{Context, print_json};
 use crate::app::{PolicyError, check_policies};
 use crate::policy::codes::{Code, Severity};
-use crate::policy::{Diagnostics, PolicySet, schema};
+use crate::policy::{Diagnostics, PolicySet};
 use crate::settings::{Extent, Settings};
 
 /// Commands about policies.
@@ -107,11 +108,15 @@ Examples:
     #[command(after_help = "\
 Examples:
   bookgate policy schema > policies/policy.schema.json
+  bookgate policy schema next/ > next/policy.schema.json
+
+It has the kinds of this program and those in `kinds/` of the folder: write it
+anew when you add one, because editors underline all others.
 
 Then write `#:schema ./policy.schema.json` as the first line of a policy: editors
 that know Taplo (Even Better TOML in VS Code) complete keys and underline slips.
 The schema knows less than `policy check`, which alone decides.")]
-    Schema,
+    Schema(editor::SchemaArgs),
     /// Have the daemon read its policies again, now
     #[command(after_help = "\
 Examples:
@@ -175,7 +180,7 @@ pub(super) fn run(
         PolicyCommand::Diff(args) => trial::diff(args, json, context),
         PolicyCommand::Replay(args) => trial::replay(args, json, context),
         PolicyCommand::ExplainCode(args) => code::run(args, json, context),
-        PolicyCommand::Schema => print_json(&schema::schema(), context),
+        PolicyCommand::Schema(args) => editor::run(args, context),
         PolicyCommand::Reload(place) => reload::run(place, json, context),
     }
 }
@@ -189,14 +194,19 @@ struct Read {
     format: Format,
 }
 
+/// The folder that the command line names, or else the settings.
+fn dir_of(named: Option<&Path>, settings: &Settings, context: &Context<'_>) -> PathBuf {
+    match named {
+        Some(dir) => context.options.working_dir.join(dir),
+        None => settings.policies.dir.clone(),
+    }
+}
+
 impl Folder {
     fn read(&self, json: bool, context: &Context<'_>) -> anyhow::Result<Read> {
         let settings = Settings::load_extent(&context.options, Extent::Offline)?;
         let here = &context.options.working_dir;
-        let dir = match &self.dir {
-            Some(dir) => here.join(dir),
-            None => settings.policies.dir,
-        };
+        let dir = dir_of(self.dir.as_deref(), &settings, context);
         let today = context.clock.now().to_zoned(TimeZone::UTC).date();
         let (set, found) = match check_policies(&dir, &settings.units) {
             Ok((set, hints)) => {

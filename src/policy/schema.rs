@@ -1,14 +1,18 @@
 //! The JSON Schema of policy files (2020-12), for editors: what they offer while one types, and underline.
 //! It knows less than the loader, which alone decides.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
+use super::diagnostic::{Diagnostics, SourceFile};
 use super::keys::Key;
 use super::keys::Shape::{
     self, Amount, Anything, Date, Duration, Either, Id, List, Many, Moment, Named, Other, Switch,
     Table, Text, TimeOfDay, Whole, Word,
 };
 use super::kinds;
+use super::kinds::http::Preset;
 
 /// What an amount looks like.
 const AMOUNT: &str = r"^[0-9]+(\.[0-9]+)?$";
@@ -361,8 +365,11 @@ const FILE: &[Key] = &[
     ),
 ];
 
-/// The schema.
-pub fn schema() -> Value {
+/// The schema, with the kinds of the installation's own: the files `kinds/NAME.toml` of the policies' folder.
+///
+/// # Errors
+/// What is wrong with those files, so that it is not known which keys their kinds have.
+pub fn schema(own: Vec<SourceFile>) -> Result<Value, Diagnostics> {
     let mut whole = table(FILE.iter());
     whole["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     whole["title"] = json!("A policy of bookgate");
@@ -371,21 +378,48 @@ pub fn schema() -> Value {
         json!({ "anyOf": [{ "type": "string", "pattern": ID }, table(REQUIRE.iter())] });
     definitions.insert("condition".to_owned(), condition);
     definitions.insert("list".to_owned(), table(LIST.iter()));
-    definitions.insert("criterion".to_owned(), criterion());
+    let (mut names, mut wrong) = (Vec::new(), Vec::new());
     for kind in kinds::all() {
         let keys = OF_EVERY_KIND.iter().chain(kind.keys());
         let mut one = table(keys);
         one["properties"]["kind"] = json!({ "const": kind.name() });
         one["examples"] = json!([kind.example()]);
         definitions.insert(definition(kind.name()), one);
+        names.push(kind.name().to_owned());
     }
+    for (name, preset) in own.into_iter().filter_map(Preset::of) {
+        let mut one = table(OF_EVERY_KIND.iter());
+        match preset.keys() {
+            Ok(params) => add_params(&mut one, params),
+            Err(found) => wrong.extend(found),
+        }
+        one["properties"]["kind"] = json!({ "const": name });
+        definitions.insert(definition(&name), one);
+        names.push(name);
+    }
+    definitions.insert("criterion".to_owned(), criterion(&names));
     whole["$defs"] = Value::Object(definitions);
-    whole
+    match wrong.is_empty() {
+        true => Ok(whole),
+        false => Err(Diagnostics::new(wrong)),
+    }
+}
+
+/// All parameters have to be there. One that is called like a key of every kind is that key.
+fn add_params(kind: &mut Value, params: Vec<(String, Shape)>) {
+    let mut required: BTreeSet<String> = params.iter().map(|(name, _)| name.clone()).collect();
+    for (name, shape) in params {
+        let property = &mut kind["properties"][name];
+        if property.is_null() {
+            *property = of(shape);
+        }
+    }
+    required.extend(["id", "kind"].map(str::to_owned));
+    kind["required"] = json!(required);
 }
 
 /// Any criterion: which keys it may have depends on its kind.
-fn criterion() -> Value {
-    let names: Vec<&str> = kinds::all().map(|kind| kind.name()).collect();
+fn criterion(names: &[String]) -> Value {
     let cases = names.iter().map(|name| {
         json!({
             "if": { "properties": { "kind": { "const": name } }, "required": ["kind"] },
@@ -395,10 +429,7 @@ fn criterion() -> Value {
     json!({
         "type": "object",
         "required": ["id", "kind"],
-        "properties": { "kind": {
-            "anyOf": [{ "enum": names }, { "type": "string", "pattern": ID }],
-            "description": "What it asks: one of these, or a kind of your own",
-        } },
+        "properties": { "kind": { "enum": names, "description": "What it asks" } },
         "allOf": cases.collect::<Vec<_>>(),
     })
 }

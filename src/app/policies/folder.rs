@@ -14,7 +14,7 @@ use crate::policy::codes::Code;
 use crate::policy::{self, Diagnostic, Diagnostics, LoadContext, PolicySet, SourceFile};
 
 /// The largest policy file read, in bytes.
-const POLICY_BYTES_MAX: u64 = policy::load::FILE_BYTES_MAX as u64;
+pub(super) const POLICY_BYTES_MAX: u64 = policy::load::FILE_BYTES_MAX as u64;
 /// The largest list file read, in bytes: a million addresses.
 const LIST_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -191,7 +191,7 @@ fn id_of(text: &str) -> Option<String> {
 
 /// The policy files of a folder, in order. Not those whose names begin with a dot: editors and Kubernetes
 /// have such for themselves.
-fn policy_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn policy_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir)?;
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.map(|entry| entry.path()))
@@ -202,7 +202,7 @@ fn policy_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
 }
@@ -232,7 +232,7 @@ fn unreadable(name: String, message: String, help: &str) -> Diagnostic {
     diagnostic.help(help).without_source()
 }
 
-fn read_limited(path: &Path, bytes_max: u64) -> io::Result<String> {
+pub(super) fn read_limited(path: &Path, bytes_max: u64) -> io::Result<String> {
     let length = fs::metadata(path)?.len();
     if length > bytes_max {
         let text = format!("{length} bytes are more than the {bytes_max} allowed");

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use crate::policy::codes::Code;
 use crate::policy::criterion::CriterionKind;
+use crate::policy::diagnostic::SourceFile;
 use crate::policy::kinds::KINDS;
 use crate::policy::schema::{OF_EVERY_KIND, schema};
 use crate::policy::tests::support::load_texts;
 
-fn validator() -> Validator {
+fn validator(own: Vec<SourceFile>) -> Validator {
     let options = jsonschema::options().with_draft(Draft::Draft202012);
-    options.build(&schema()).unwrap()
+    options.build(&schema(own).unwrap()).unwrap()
 }
 
 /// As an editor sees it: times are texts.
@@ -38,7 +39,13 @@ fn as_json(toml: &str) -> Value {
 
 #[track_caller]
 fn wrong(text: &str) -> Vec<String> {
-    let (validator, value) = (validator(), as_json(text));
+    wrong_with(Vec::new(), text)
+}
+
+/// What is wrong where there are kinds of the installation's own.
+#[track_caller]
+fn wrong_with(own: Vec<SourceFile>, text: &str) -> Vec<String> {
+    let (validator, value) = (validator(own), as_json(text));
     let errors = validator.iter_errors(&value);
     errors
         .map(|error| format!("{}: {error}", error.instance_path()))
@@ -56,7 +63,7 @@ fn with(kind: &dyn CriterionKind, more: &str) -> String {
 
 #[test]
 fn the_schema_is_one_and_takes_what_ships() {
-    assert!(jsonschema::meta::is_valid(&schema()));
+    assert!(jsonschema::meta::is_valid(&schema(Vec::new()).unwrap()));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -90,6 +97,61 @@ fn it_takes_each_kind_s_example_and_no_other_key() {
         let text = format!("schema = 1\n{odd}[policy]\nid = \"a\"\n");
         assert_ne!(wrong(&text), [""; 0], "{text}");
     }
+}
+
+fn own_kind(name: &str, text: &str) -> SourceFile {
+    SourceFile {
+        name: format!("kinds/{name}.toml"),
+        text: text.to_owned(),
+    }
+}
+
+#[test]
+fn it_knows_the_kinds_there_are_and_no_others() {
+    let criterion = |lines: &str| {
+        format!("schema = 1\n[policy]\nid = \"a\"\n[[criterion]]\nid = \"b\"\n{lines}\n")
+    };
+    let loyalty = "params = { tier = \"text\", points = \"number\", vip = \"switch\", note = \"text\" }\nurl = 1\n";
+    let own = || {
+        vec![
+            own_kind("loyalty", loyalty),
+            own_kind("plain", ""),
+            // It is never asked: the loader takes its own kind.
+            own_kind("manual", "params = { tier = \"text\" }"),
+            own_kind("Not-An-Id", ""),
+        ]
+    };
+    let given = "kind = \"loyalty\"\ntier = \"gold\"\npoints = -7\nvip = true\nnote = \"a\"";
+    for (lines, fits) in [
+        ("kind = \"manual\"", true),
+        ("kind = \"manaul\"", false),
+        ("kind = \"plain\"\nmessage = \"No.\"", true),
+        ("kind = \"plain\"\nodd = 1", false),
+        ("kind = \"loyal\"", false),
+        ("kind = \"Not-An-Id\"", false),
+        (given, true),
+        (&given.replace("points = -7", ""), false),
+        (&given.replace("-7", "\"7\""), false),
+        (&given.replace("true", "1"), false),
+        (&format!("{given}\nodd = 1"), false),
+    ] {
+        let wrong = wrong_with(own(), &criterion(lines));
+        assert_eq!(wrong.is_empty(), fits, "{lines}: {wrong:?}");
+    }
+    // Without those files, their kinds are unknown.
+    assert_ne!(wrong(&criterion("kind = \"plain\"")), [""; 0]);
+
+    let odd = vec![
+        own_kind("broken", "params = "),
+        own_kind("odd", "params = { tier = \"word\" }"),
+    ];
+    let found = schema(odd).unwrap_err();
+    let found: Vec<_> = found.iter().map(|one| (one.code, &*one.file)).collect();
+    let expected = [
+        (Code::Syntax, "kinds/broken.toml"),
+        (Code::NotAllowed, "kinds/odd.toml"),
+    ];
+    assert_eq!(found, expected);
 }
 
 /// The loader says which keys it knows, to whoever writes another.

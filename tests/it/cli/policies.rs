@@ -142,3 +142,39 @@ fn codes_are_explained_and_the_language_is_written_down_for_editors() {
         "https://json-schema.org/draft/2020-12/schema"
     );
 }
+
+/// A kind of the installation's own belongs to the language that editors know, and nobody else's does.
+#[test]
+fn the_schema_has_the_kinds_of_the_folder() {
+    let home = Home::new();
+    let kinds = |arguments: &[&str]| {
+        let schema = home.run(arguments).json();
+        let kind = &schema["$defs"]["criterion"]["properties"]["kind"];
+        let names = kind["enum"].as_array().unwrap().iter();
+        names
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let shipped = kinds(&["policy", "schema"]);
+    assert!(shipped.iter().any(|name| name == "notice"), "{shipped:?}");
+    for folder in ["policies/kinds", "next/kinds"] {
+        std::fs::create_dir_all(home.path(folder)).unwrap();
+    }
+    home.write(
+        "policies/kinds/loyalty.toml",
+        "params = { tier = \"text\" }",
+    );
+    home.write("next/kinds/members.toml", "");
+    assert_eq!(kinds(&["policy", "schema"])[shipped.len()..], ["loyalty"]);
+    let named = kinds(&["policy", "schema", "next"]);
+    assert_eq!(named[shipped.len()..], ["members"]);
+
+    home.write("next/kinds/members.toml", "params = 1\n");
+    let told = home.run(&["policy", "schema", "next"]).failed(1);
+    assert!(
+        told.contains("BG0102") && told.contains("kinds/members.toml:1:10"),
+        "{told}"
+    );
+    let told = home.run(&["policy", "schema", "elsewhere"]).failed(1);
+    assert!(told.contains("elsewhere"), "{told}");
+}

@@ -4,15 +4,18 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::read;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, Scope};
-use crate::policy::diagnostic::{Sink, SourceFile};
+use crate::policy::diagnostic::{Diagnostic, Sink, SourceFile};
+use crate::policy::keys::Shape;
+use crate::policy::kinds;
 use crate::policy::load::refuse_secrets;
 use crate::policy::reader::Table;
-use crate::policy::text::{clean, quote};
+use crate::policy::text::{clean, is_id, quote};
 
 /// The most parameters of a kind.
 const PARAMS_MAX: usize = 32;
@@ -38,6 +41,13 @@ impl Preset {
         Some(Self(Arc::new(SourceFile { name, text })))
     }
 
+    /// The kind of a file `kinds/NAME.toml`, with its name; `None` if no criterion can name it so.
+    pub(in crate::policy) fn of(file: SourceFile) -> Option<(String, Self)> {
+        let name = file.name.strip_prefix("kinds/")?.strip_suffix(".toml")?;
+        let name = Some(name).filter(|name| is_id(name) && kinds::kind(name).is_none())?;
+        Some((name.to_owned(), Self(Arc::new(file))))
+    }
+
     /// Reads a criterion of this kind. What is wrong with the kind itself is reported in its own file.
     pub(in crate::policy) fn parse(
         &self,
@@ -59,6 +69,33 @@ impl Preset {
         table: &Table<'_>,
         scope: &Scope<'_>,
     ) -> Option<Box<dyn Criterion>> {
+        let root = self.root(sink)?;
+        let kind = Table::file(root.get_ref(), sink);
+        let params = kind.table("params", declared).unwrap_or_default();
+        let given = given(table, &params);
+        let http = read::read(&kind, scope, table.peek("id").unwrap_or_default(), given);
+        kind.finish();
+        Some(Box::new(http?))
+    }
+
+    /// The keys that a criterion of this kind gives beside those of every kind; all of them have to be there.
+    ///
+    /// # Errors
+    /// The file is no TOML, or its `params` are wrong. Nothing else of it is looked at.
+    pub(in crate::policy) fn keys(&self) -> Result<Vec<(String, Shape)>, Vec<Diagnostic>> {
+        let sink = Sink::new(Arc::clone(&self.0));
+        let params = self.root(&sink).and_then(|root| {
+            let kind = Table::file(root.get_ref(), &sink);
+            kind.table("params", declared)
+        });
+        if sink.has_errors() {
+            return Err(sink.into_items());
+        }
+        let params = params.unwrap_or_default().into_iter();
+        Ok(params.map(|(name, param)| (name, param.shape())).collect())
+    }
+
+    fn root(&self, sink: &Sink) -> Option<Spanned<DeTable<'_>>> {
         let root = match DeTable::parse(&self.0.text) {
             Ok(root) => root,
             Err(error) => {
@@ -70,15 +107,17 @@ impl Preset {
             }
         };
         refuse_secrets(root.get_ref(), sink);
-        if sink.has_errors() {
-            return None;
+        (!sink.has_errors()).then_some(root)
+    }
+}
+
+impl Param {
+    fn shape(self) -> Shape {
+        match self {
+            Self::Text => Shape::Text,
+            Self::Number => Shape::Whole(i64::MIN, i64::MAX),
+            Self::Switch => Shape::Switch,
         }
-        let kind = Table::file(root.get_ref(), sink);
-        let params = kind.table("params", declared).unwrap_or_default();
-        let given = given(table, &params);
-        let http = read::read(&kind, scope, table.peek("id").unwrap_or_default(), given);
-        kind.finish();
-        Some(Box::new(http?))
     }
 }
 
