@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::compiled::Policy;
+use super::compiled::{Policy, Rule};
 use super::criterion::Finding;
 use super::evaluate::ask;
 use super::facts::{Facts, Need, Stage};
@@ -73,6 +73,12 @@ impl Borrowed {
             .collect()
     }
 
+    /// The ids of those of the group's criteria that ask another server.
+    pub fn askers(&self) -> Vec<&str> {
+        self.joined()
+            .map_or_else(Vec::new, |(lender, node)| askers(lender.rules_of(node)))
+    }
+
     /// What the group says.
     pub fn ask(&self, facts: &Facts) -> Finding {
         match self.joined() {
@@ -84,4 +90,17 @@ impl Borrowed {
     fn joined(&self) -> Option<(&Policy, &Node)> {
         Some((self.lender.as_deref()?, self.node.as_ref()?))
     }
+}
+
+/// The ids of the criteria that ask another server: of these, or of the groups that they stand for.
+pub(super) fn askers<'p>(rules: impl IntoIterator<Item = &'p Rule>) -> Vec<&'p str> {
+    let mut ids = Vec::new();
+    for rule in rules {
+        match rule.criterion.borrows() {
+            Some(borrowed) => ids.extend(borrowed.askers()),
+            None if rule.criterion.stage() == Stage::External => ids.push(&*rule.id),
+            None => {}
+        }
+    }
+    ids
 }

@@ -7,6 +7,7 @@ use crate::domain::booking::Answer;
 use crate::domain::callout::{Method, Reply};
 use crate::domain::decision::Outcome;
 use crate::domain::owner::Owner;
+use crate::policy::Diagnostic;
 use crate::policy::codes::Code;
 use crate::policy::restore;
 use crate::policy::tests::{approved, decide, facts, load_texts, policies, units};
@@ -413,4 +414,44 @@ fn tests_in_the_file_give_answers() {
     if let Err(found) = load_texts(&[&text]) {
         panic!("{}", found.render(false));
     }
+}
+
+#[test]
+fn an_answer_that_no_criterion_asks_for_is_reported() {
+    let test = |name: &str| {
+        format!(
+            "[[test]]\nname = \"a\"\ngiven = {{ http = {{ {name} = {{ json = {{ result = \"pass\" }} }} }} }}\n\
+             expect = {{ decision = \"accept\" }}\n"
+        )
+    };
+    let errors = |texts: &[&str]| -> Vec<Diagnostic> {
+        let Err(found) = load_texts(texts) else {
+            return Vec::new();
+        };
+        found.iter().filter(|one| one.is_error()).cloned().collect()
+    };
+    let notice = "[[criterion]]\nid = \"pure\"\nkind = \"notice\"\nmin = \"1h\"\n";
+    let whole = |name: &str| format!("{}{notice}{}", text(SEND), test(name));
+    assert!(errors(&[&whole("crm")]).is_empty());
+    let text_of = whole("crn");
+    let found = errors(&[&text_of]);
+    assert_eq!(found[0].code, Code::UnknownKey);
+    assert_eq!(found[0].message, "no criterion `crn` asks another server");
+    let meant = found[0].suggestion.as_ref().unwrap();
+    assert_eq!(&text_of[meant.span.clone()], "crn");
+    assert_eq!(meant.replacement, "crm");
+    let found = errors(&[&whole("pure")]);
+    assert_eq!(found[0].code, Code::UnknownKey);
+    assert_eq!(found[0].help.as_deref(), Some("known: `crm`"));
+
+    // What another policy asks for this one is heard, under the name that it has there.
+    let lender = text(SEND) + "[groups]\napproved = { all = [\"crm\"] }\n";
+    let borrows = "schema = 1\n[policy]\nid = \"q\"\npriority = 1\n[[criterion]]\nid = \"theirs\"\n\
+                   kind = \"use\"\npolicy = \"p\"\ngroup = \"approved\"\n";
+    let borrows = |name: &str| format!("{borrows}{}", test(name));
+    assert!(errors(&[&lender, &borrows("crm")]).is_empty());
+    assert_eq!(
+        errors(&[&lender, &borrows("theirs")])[0].code,
+        Code::UnknownKey
+    );
 }

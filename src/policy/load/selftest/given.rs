@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use toml::de::DeValue;
 
+use super::super::super::codes::Code;
+use super::super::super::diagnostic::{Sink, Span};
 use super::super::super::facts::{Facts, Loaded, Need};
 use super::super::super::kinds::invite_code::code_key;
 use super::super::super::reader::{At, Table};
+use super::super::super::text::{nearest, quote, quote_all};
 use super::super::header::{EventType, event_type, read_ids};
 use super::read::{LENGTH_MIN, LENGTH_MIN_MAX, MINUTE_MS, read_address};
 use crate::domain::callout::Reply;
@@ -38,8 +41,8 @@ pub(super) struct Given {
     tagged_at: BTreeMap<String, Timestamp>,
     /// By the code.
     code_uses: BTreeMap<String, i64>,
-    /// By the criterion that asks.
-    replies: BTreeMap<String, Loaded<Reply>>,
+    /// By the criterion that asks, and where it is named.
+    replies: BTreeMap<String, (Span, Loaded<Reply>)>,
 }
 
 #[derive(Debug)]
@@ -85,6 +88,27 @@ impl Given {
         }
     }
 
+    /// Reports answers of which no criterion of the policy would ever hear; `askers` are those that ask.
+    pub(super) fn report_unheard(&self, askers: &[&str], sink: &Sink) {
+        let unheard = self.replies.iter();
+        let unheard = unheard.filter(|(name, _)| !askers.contains(&name.as_str()));
+        for (name, (at, _)) in unheard {
+            let message = format!("no criterion {} asks another server", quote(name));
+            let help = match askers {
+                [] => "none does: `given.http` is for criteria of the kind `http`".to_owned(),
+                _ => format!("known: {}", quote_all(askers.iter().copied())),
+            };
+            let diagnostic = sink.at(Code::UnknownKey, at.clone(), message).help(help);
+            sink.add(match nearest(name, askers.iter().copied()) {
+                Some(meant) => {
+                    let text = format!("did you mean `{meant}`?");
+                    diagnostic.suggest(at.clone(), text, meant)
+                }
+                None => diagnostic,
+            });
+        }
+    }
+
     /// Answers what a criterion asks for. What a test does not speak of, there is not.
     pub(super) fn answer(&self, need: &Need, policy: &str, facts: &mut Facts) {
         match need {
@@ -107,7 +131,8 @@ impl Given {
                 facts.know_uses(code.clone(), Loaded::Known(uses));
             }
             Need::Callout(asker) => {
-                let reply = self.replies.get(&asker.criterion).cloned();
+                let reply = self.replies.get(&asker.criterion);
+                let reply = reply.map(|(_, reply)| reply.clone());
                 let none = || Loaded::Failed("the test gives no answer".to_owned());
                 facts.know_reply(asker.clone(), reply.unwrap_or_else(none));
             }
@@ -115,7 +140,7 @@ impl Given {
     }
 }
 
-fn replies(table: &Table<'_>) -> BTreeMap<String, Loaded<Reply>> {
+fn replies(table: &Table<'_>) -> BTreeMap<String, (Span, Loaded<Reply>)> {
     let mut all = BTreeMap::new();
     for (criterion, value) in table.entries() {
         let reply = table.table_of(criterion.value, value, |reply| {
@@ -127,7 +152,8 @@ fn replies(table: &Table<'_>) -> BTreeMap<String, Loaded<Reply>> {
                 None => Loaded::Known(Reply { status, json }),
             }
         });
-        all.extend(reply.map(|reply| (criterion.value.to_owned(), reply)));
+        let at = criterion.span;
+        all.extend(reply.map(|reply| (criterion.value.to_owned(), (at, reply))));
     }
     all
 }

@@ -6,6 +6,7 @@ mod read;
 
 use std::collections::BTreeSet;
 
+use super::super::borrowed::askers;
 use super::super::codes::Code;
 use super::super::compiled::{Policy, Role};
 use super::super::diagnostic::{Sink, Span};
@@ -67,7 +68,9 @@ pub(super) fn run(policy: &Policy, tests: &[SelfTest], sink: &Sink) {
         return;
     }
     let (mut failing, mut passing) = (BTreeSet::new(), BTreeSet::new());
+    let askers = askers(&policy.rules);
     for test in tests {
+        test.given.report_unheard(&askers, sink);
         let verdict = judge(policy, test);
         compare(policy, test, verdict.as_deref(), sink);
         let criteria = verdict.iter().flat_map(|verdict| &verdict.trace.criteria);
