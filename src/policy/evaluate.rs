@@ -278,6 +278,8 @@ impl<'p> Run<'p> {
                 .map(|finding| (finding.facts, finding.error))
                 .unwrap_or_default();
             CriterionTrace {
+            // What was never asked, nothing rests on.
+            let decided = finding.is_some() && decided.contains(&index);
                 policy: self.policy.id.clone(),
                 id: rule.id.clone(),
                 kind: rule.kind.into(),
@@ -289,7 +291,7 @@ impl<'p> Run<'p> {
                 shadow: rule.shadow,
                 facts,
                 error,
-                decided: decided.contains(&index),
+                decided,
             }
         });
         trace.collect()

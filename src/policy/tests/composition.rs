@@ -97,7 +97,7 @@ fn a_criterion_whose_when_is_not_met_is_skipped() {
         &with(&[]),
         &expect![[r#"
             accept by p
-            p/guest Skipped *
+            p/guest Skipped
             p/vip Fail"#]],
     );
     check(
