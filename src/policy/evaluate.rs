@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::compiled::{Policy, PolicyHash, Role, Rule, Show};
 use super::criterion::{Finding, PolicyContext};
-use super::facts::{Facts, Need, Stage};
+use super::facts::{Facts, Loaded, Need, Stage};
 use super::measured::Values;
 use super::require::{Node, ReasonText, Reasons};
 use super::text::{MESSAGE_CHARS_MAX, clean};
@@ -21,6 +21,10 @@ const NOTE_CHARS_MAX: usize = 1_000;
 const UNANSWERED: &str = "This booking could not be checked just now. Please try again later.";
 /// What the booker is told where nobody wrote a better text.
 const NOT_MET: &str = "This booking does not meet the conditions of this event.";
+
+/// What admins are told of a question to another server that is not asked only to know what would be decided.
+const UNASKED: &str =
+    "there is no stored answer of the server, and it is asked when a booking is decided";
 
 /// What admins are told where `waive_if` has no answer.
 const NOT_WAIVED: &str = "it is not known whether `waive_if` is met, so the price stands";
@@ -274,12 +278,12 @@ impl<'p> Run<'p> {
     fn into_trace(self, decided: &[usize]) -> Vec<CriterionTrace> {
         let rules = self.policy.rules.iter().zip(self.findings).enumerate();
         let trace = rules.map(|(index, (rule, finding))| {
+            // What was never asked, nothing rests on.
+            let decided = finding.is_some() && decided.contains(&index);
             let (facts, error) = finding
                 .map(|finding| (finding.facts, finding.error))
                 .unwrap_or_default();
             CriterionTrace {
-            // What was never asked, nothing rests on.
-            let decided = finding.is_some() && decided.contains(&index);
                 policy: self.policy.id.clone(),
                 id: rule.id.clone(),
                 kind: rule.kind.into(),
@@ -334,12 +338,20 @@ impl<'p> Run<'p> {
 
     /// What admins are told about the criteria a result rests on. The notes that the author wrote
     /// speak of criteria that are not met.
-    fn notes(&self, reasons: &Reasons<'_>, outcome: Outcome) -> impl Iterator<Item = String> {
+    fn notes(
+        &self,
+        reasons: &Reasons<'_>,
+        outcome: Outcome,
+        facts: &Facts,
+    ) -> impl Iterator<Item = String> {
         reasons.criteria.iter().filter_map(move |index| {
             let rule: &Rule = &self.policy.rules[*index];
             let finding = self.findings[*index].as_ref()?;
             match (&rule.note, &finding.error) {
                 (_, Some(error)) => Some(format!("{} could not be answered: {error}", rule.id)),
+                (_, None) if finding.truth == Truth::Unknown && self.is_unasked(rule, facts) => {
+                    Some(format!("{} is not known here: {UNASKED}", rule.id))
+                }
                 // Nobody but a person can answer it.
                 (None, None) if finding.truth == Truth::Unknown => {
                     Some(format!("{} asks for a person", rule.id))
@@ -349,6 +361,15 @@ impl<'p> Run<'p> {
                 }
                 _ => None,
             }
+        })
+    }
+
+    /// Whether it would ask another server, and nobody is to be asked now.
+    fn is_unasked(&self, rule: &Rule, facts: &Facts) -> bool {
+        let needs = rule.criterion.needs(facts, &self.policy.zone);
+        needs.iter().any(|need| match need {
+            Need::Callout(asker) => facts.reply(asker).is_some_and(Loaded::is_not),
+            _ => false,
         })
     }
 }
@@ -371,7 +392,7 @@ fn verdict(
             continue;
         }
         let reasons = run.reasons();
-        notes.extend(run.notes(&reasons, outcome));
+        notes.extend(run.notes(&reasons, outcome, facts));
         if outcome == Outcome::Reject {
             let rules = reasons
                 .criteria

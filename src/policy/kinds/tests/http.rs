@@ -260,6 +260,15 @@ fn where_nobody_is_to_be_asked_it_is_not_known() {
         .unwrap()
         .to_string();
     assert_eq!(told, "there is no stored answer");
+    // It is not a person who is asked for, whatever the author's note says of a no.
+    for keys in ["", "note = \"Ask sales.\""] {
+        let note = decide(&set(keys), &facts).note.unwrap();
+        let begin = "crm is not known here: there is no stored answer of the server";
+        assert!(note.starts_with(begin), "{note}");
+    }
+    // A server that says so is another matter.
+    let verdict = answered("", 200, json!({ "result": "unknown" }));
+    assert_eq!(verdict.note.as_deref(), Some("crm asks for a person"));
 }
 
 #[test]
