@@ -25,6 +25,7 @@ use crate::storage::records::{HoldRequest, NewDecision, Posted, ShadowVerdict};
 use crate::storage::{LedgerError, StorageError, Tx};
 
 const BY_HOST: &str = "the host confirmed it, and the booker's credit did not suffice";
+pub(super) const NOT_ALL: &str = "another occurrence of the series is not accepted";
 const SHORT_OF_CREDIT: &str = "There is not enough credit for this booking.";
 
 /// What will be written down for one unit.
@@ -106,6 +107,7 @@ pub(super) async fn decide(
         written.open.extend(asking.into_open());
         return Ok(Vec::new());
     }
+    shadows::all_or_none(judged.iter_mut().map(|(_, _, one)| one).collect());
     all_or_none(&mut judged);
     let mut carry_from = deciding.carry_from.clone();
     let mut decided = Vec::with_capacity(judged.len());
@@ -339,8 +341,8 @@ fn deferred(judged: Judgement, why: &str) -> Judgement {
 
 /// One occurrence that is not accepted holds back the whole series: one answer answers all.
 fn all_or_none(judged: &mut [(&Unit<'_>, &Details, Judgement)]) {
-    let worst = |outcome: Outcome| judged.iter().position(|(_, _, one)| one.outcome == outcome);
-    let Some(index) = worst(Outcome::Defer).or_else(|| worst(Outcome::Reject)) else {
+    let outcomes: Vec<Outcome> = judged.iter().map(|(_, _, one)| one.outcome).collect();
+    let Some(index) = holds_back(&outcomes) else {
         return;
     };
     let (outcome, message) = {
@@ -353,8 +355,14 @@ fn all_or_none(judged: &mut [(&Unit<'_>, &Details, Judgement)]) {
     {
         other.outcome = outcome;
         other.message.clone_from(&message);
-        other.note = Some("another occurrence of the series is not accepted".to_owned());
+        other.note = Some(NOT_ALL.to_owned());
     }
+}
+
+/// Which occurrence holds back the others: a person's answer, too, is one for all.
+pub(super) fn holds_back(outcomes: &[Outcome]) -> Option<usize> {
+    let first = |wanted: Outcome| outcomes.iter().position(|outcome| *outcome == wanted);
+    first(Outcome::Defer).or_else(|| first(Outcome::Reject))
 }
 
 /// What became of a decision's price.

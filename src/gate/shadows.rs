@@ -1,13 +1,14 @@
 //! Policies that are only watched: what they would have made of a booking, had they been in force, kept
 //! beside what was decided. They look at the same facts, in the same transaction, and change nothing.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::callouts::Asking;
-use super::decide::{load, priced, to_json};
+use super::decide::{Judgement, NOT_ALL, holds_back, load, priced, to_json};
 use super::others::Around;
 use super::payer::{Spare, has_price, payer_with};
 use super::{Desk, GateError};
@@ -97,6 +98,32 @@ pub(super) async fn watch(
         *facts = own;
     }
     Ok(all)
+}
+
+/// A series is one answer for all, by a policy in shadow as by those in force. Where it has no word on an
+/// occurrence, theirs would stand, which is why this comes before they are made one.
+pub(super) fn all_or_none(mut series: Vec<&mut Judgement>) {
+    let policies = series.iter().flat_map(|one| &one.shadows);
+    let policies: BTreeSet<String> = policies.map(|shadow| shadow.policy.clone()).collect();
+    for policy in policies {
+        let of = |one: &Judgement| -> (Outcome, Option<String>) {
+            match one.shadows.iter().find(|shadow| shadow.policy == policy) {
+                Some(shadow) => (shadow.outcome, shadow.message.clone()),
+                None => (one.outcome, one.message.clone()),
+            }
+        };
+        let (outcomes, messages): (Vec<_>, Vec<_>) = series.iter().map(|one| of(one)).unzip();
+        let Some(index) = holds_back(&outcomes) else {
+            continue;
+        };
+        let (outcome, message) = (outcomes[index], &messages[index]);
+        let own = series.iter_mut().flat_map(|one| &mut one.shadows);
+        for other in own.filter(|one| one.policy == policy && one.outcome != outcome) {
+            other.outcome = outcome;
+            other.message = message.clone().filter(|_| outcome == Outcome::Reject);
+            other.note = Some(NOT_ALL.to_owned());
+        }
+    }
 }
 
 /// Whatever goes wrong with a policy that is only watched, those in force have decided.

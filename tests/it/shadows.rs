@@ -105,6 +105,57 @@ async fn a_shadow_s_word_is_kept_beside_the_verdict_and_changes_nothing() {
     .await;
 }
 
+/// One answer answers all occurrences of a series, and so it would if the shadow were in force.
+#[tokio::test]
+async fn a_series_is_one_answer_for_a_shadow_too() {
+    let second = "schema = 1\n[policy]\nid = \"not-the-second\"\nkind = \"guardrail\"\nmode = \"shadow\"\n\
+                  [[criterion]]\nid = \"open\"\nkind = \"window\"\nexcept = [2027-03-11]\nmessage = \"Closed.\"\n";
+    let setup = Setup {
+        policies: vec![
+            ("credits.toml", CREDIT_POLICY.to_owned()),
+            ("second.toml", second.to_owned()),
+        ],
+        ..Setup::default()
+    };
+    run_test(setup, async |it: &mut Installation| {
+        it.top_up("6").await;
+        let request = it.request("consultation", 72);
+        let series = it.cal.book_recurring(request, 3).await.unwrap();
+        it.settle().await;
+        it.pass_ms(6_000).await;
+        for (place, booking) in series.iter().enumerate() {
+            let (_, seen) = it
+                .get(&format!("/v1/bookings/calcom/{}", booking.uid))
+                .await;
+            let mut decided = seen["decisions"].as_array().unwrap().iter();
+            let told = decided
+                .find(|one| one["unit"] == booking.uid.as_str())
+                .unwrap();
+            assert_eq!(told["outcome"], "accept", "{told}");
+            let shadow = &told["shadows"][0];
+            let (failed, note) = match place {
+                1 => (json!(["open"]), json!(null)),
+                _ => (
+                    json!([]),
+                    json!("another occurrence of the series is not accepted"),
+                ),
+            };
+            let said = [
+                &shadow["outcome"],
+                &shadow["message"],
+                &shadow["failed"],
+                &shadow["note"],
+            ];
+            assert_eq!(
+                said,
+                [&json!("reject"), &json!("Closed."), &failed, &note],
+                "{place}: {told}"
+            );
+        }
+    })
+    .await;
+}
+
 /// Turns, credits, and what cannot be told.
 fn told(trial: &Trial) -> Value {
     let credits = trial.credits.get("CREDIT");
