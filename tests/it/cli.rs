@@ -11,6 +11,7 @@ mod looking;
 mod policies;
 mod reloading;
 mod service_manager;
+mod trying;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
