@@ -275,6 +275,79 @@ async fn stopped_while_it_asks_it_asks_again_under_the_same_key() {
     .await;
 }
 
+/// Waits until so many webhooks are filed, whatever else is waited for.
+async fn filed(it: &Installation, webhooks: usize) {
+    loop {
+        let (_, listed) = it.get("/v1/deliveries").await;
+        let items = listed["items"].as_array().unwrap();
+        let filed = items.iter().filter(|one| one["state"] == "event");
+        if filed.count() == webhooks {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The answer that comes then is about a time that nobody asks for any more.
+#[tokio::test]
+async fn moved_while_a_server_is_asked_the_new_time_is_asked_about_and_decided() {
+    let crm = Crm::start().await;
+    let keys = "deadline = \"30s\"\ntimeout = \"30s\"\n\
+                pass_if = \"response.status == 200 && booking.start == timestamp('2027-03-05T12:00:00Z')\"";
+    let policy = asks(&crm, "", keys);
+    let policy = policy.replace("\"booking.uid\"", "\"booking.uid\", \"booking.start\"");
+    let setup = setup(&[("onboarding.toml", &policy)]);
+    run_test(setup, async |it: &mut Installation| {
+        crm.forget();
+        let first = it.book(72).await.uid;
+        crm.was_asked(1).await;
+        let start = "2027-03-05T12:00:00Z".parse().unwrap();
+        let moved = it.cal.reschedule_by_booker(&first, start, None);
+        let moved = moved.await.unwrap().uid;
+        filed(it, 2).await;
+        crm.answers(200, json!({}));
+        it.settle().await;
+
+        let asked: Vec<_> = crm
+            .seen()
+            .iter()
+            .map(|one| one.body["booking"].clone())
+            .collect();
+        let expected = [
+            json!({ "uid": first, "start": "2027-03-04T12:00:00Z" }),
+            json!({ "uid": moved, "start": "2027-03-05T12:00:00Z" }),
+        ];
+        assert_eq!(asked, expected);
+        assert_eq!(it.status_at_cal(&moved), "accepted");
+        let decided = decisions(it, &moved).await;
+        assert_eq!(decided.len(), 1, "{decided:?}");
+        assert_eq!(decided[0]["outcome"], "accept");
+        assert_eq!(decided[0]["unit"], json!(moved));
+        assert!(it.cal.effective_calls(&first).is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn called_off_while_a_server_is_asked_nothing_is_decided() {
+    let crm = Crm::start().await;
+    let keys = "deadline = \"30s\"\ntimeout = \"30s\"";
+    run_test(with(&crm, keys), async |it: &mut Installation| {
+        crm.forget();
+        let uid = it.book(72).await.uid;
+        crm.was_asked(1).await;
+        it.cal.cancel_by_booker(&uid, None).await.unwrap();
+        filed(it, 2).await;
+        crm.answers(200, json!({ "result": "pass" }));
+        it.settle().await;
+        assert_eq!(it.status_at_cal(&uid), "cancelled");
+        assert!(decisions(it, &uid).await.is_empty());
+        assert!(it.cal.effective_calls(&uid).is_empty());
+        assert_eq!(crm.seen().len(), 1);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_policy_in_shadow_asks_too_and_changes_nothing() {
     let crm = Crm::start().await;
