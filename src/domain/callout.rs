@@ -61,6 +61,35 @@ pub enum Auth {
     },
 }
 
+/// Headers that say how a request is sent, or that we write ourselves, in lower case.
+const RESERVED_HEADERS: [&str; 12] = [
+    AUTHORIZATION,
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+const AUTHORIZATION: &str = "authorization";
+
+/// Whether a header is not for [`Question::headers`] to set.
+pub fn is_reserved_header(name: &str) -> bool {
+    RESERVED_HEADERS
+        .iter()
+        .any(|reserved| reserved.eq_ignore_ascii_case(name))
+}
+
+/// Whether [`Auth::Header`] may have this name: `Authorization` is there for that.
+pub fn may_say_who_we_are(name: &str) -> bool {
+    name.eq_ignore_ascii_case(AUTHORIZATION) || !is_reserved_header(name)
+}
+
 /// How long, how often and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -84,4 +113,23 @@ pub struct Reply {
     /// The body; `None` if it is empty or no JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_we_are_is_said_in_one_header_and_how_we_send_in_none() {
+        for (name, is_reserved, says_who) in [
+            ("X-Tenant", false, true),
+            ("Authorization", true, true),
+            ("HOST", true, false),
+            ("transfer-encoding", true, false),
+            ("Idempotency-Key", true, false),
+        ] {
+            let told = (is_reserved_header(name), may_say_who_we_are(name));
+            assert_eq!(told, (is_reserved, says_who), "{name}");
+        }
+    }
 }

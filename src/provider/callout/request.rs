@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::CalloutSettings;
 use super::address;
-use crate::domain::callout::{Auth, Method, Question};
+use crate::domain::callout::{Auth, Method, Question, is_reserved_header, may_say_who_we_are};
 use crate::domain::clock::Timestamp;
 use crate::provider::client::{HttpClient, RequestBuilder};
 use crate::provider::signature::{Scheme, Verifier};
@@ -21,18 +21,6 @@ const SIGNED: Scheme = Scheme::TimestampedHmac {
     mark: "v1=",
     tolerance_ms: 0,
 };
-/// Headers that say how a request is sent, which is not the question's to say.
-const OURS: &[&str] = &[
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// A question that may be asked, made ready for any number of attempts.
 pub(super) struct Asked {
@@ -129,6 +117,9 @@ fn headers(question: &Question) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     for (name, value) in &question.headers {
+        if is_reserved_header(name) {
+            return Err(not_to_set(name));
+        }
         let (known, value) = (header_name(name)?, HeaderValue::from_str(value));
         let value = value.map_err(|_| format!("what stands in header `{name}` cannot be sent"))?;
         headers.insert(known, value);
@@ -145,6 +136,9 @@ fn headers(question: &Question) -> Result<HeaderMap, String> {
             let both = STANDARD.encode(format!("{user}:{}", password.expose()));
             (AUTHORIZATION, format!("Basic {both}"))
         }
+        Some(Auth::Header { name, .. }) if !may_say_who_we_are(name) => {
+            return Err(not_to_set(name));
+        }
         Some(Auth::Header { name, value }) => (header_name(name)?, value.expose().to_owned()),
     };
     let mut value = HeaderValue::from_str(&secret)
@@ -154,10 +148,11 @@ fn headers(question: &Question) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
+fn not_to_set(name: &str) -> String {
+    format!("header `{name}` is not for a question to set")
+}
+
 fn header_name(name: &str) -> Result<HeaderName, String> {
-    if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
-        return Err(format!("header `{name}` is not for a question to set"));
-    }
     let parsed: Result<HeaderName, InvalidHeaderName> = name.parse();
     parsed.map_err(|_| format!("`{name}` is no name of a header"))
 }

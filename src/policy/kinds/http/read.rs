@@ -5,7 +5,7 @@ use url::Url;
 
 use super::question::{Ask, Kept};
 use super::{Asker, Http};
-use crate::domain::callout::{Auth, Limits, Method};
+use crate::domain::callout::{Auth, Limits, Method, is_reserved_header, may_say_who_we_are};
 use crate::domain::secret::Secret;
 use crate::policy::cel::{Field, Program, Setting};
 use crate::policy::codes::Code;
@@ -36,14 +36,6 @@ const FIELDS_MAX: usize = 64;
 const HEADERS_MAX: usize = 16;
 /// The longest name or value of one, in bytes.
 const HEADER_BYTES_MAX: usize = 1_024;
-/// Headers that are not the author's to write, in lower case.
-const OUR_HEADERS: [&str; 5] = [
-    "authorization",
-    "content-length",
-    "content-type",
-    "host",
-    "idempotency-key",
-];
 
 /// The shape of a secret that is named.
 const SECRET: Shape = Shape::Table(keys::SECRET);
@@ -391,7 +383,7 @@ fn read_headers(table: &Table<'_>) -> Vec<(String, String)> {
         let right = is_header(name.value)
             && text.value.len() <= HEADER_BYTES_MAX
             && text.value.bytes().all(visible);
-        if OUR_HEADERS.contains(&&*name.value.to_ascii_lowercase()) {
+        if is_reserved_header(name.value) {
             let message = format!(
                 "the header {} is not for policies to write",
                 quote(name.value)
@@ -428,8 +420,8 @@ fn read_auth(table: &Table<'_>, scope: &Scope<'_>) -> Option<Auth> {
         let name = header.required("name", Table::text);
         let value = header.required("value", |header, key| secret(header, key, scope));
         let name = name?;
-        if !is_header(name.value) {
-            let message = format!("{} is no header", quote(name.value));
+        if !is_header(name.value) || !may_say_who_we_are(name.value) {
+            let message = format!("{} is no header for a secret", quote(name.value));
             header.report(
                 Code::NotAllowed,
                 name.span,

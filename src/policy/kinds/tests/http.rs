@@ -331,6 +331,12 @@ fn mistakes_are_told() {
             Code::NotAllowed,
         ),
         ("headers = { \"a b\" = \"x\" }", Code::NotAllowed),
+        // As the request would be refused when it is made.
+        ("headers = { Connection = \"x\" }", Code::NotAllowed),
+        (
+            "auth = { header = { name = \"Host\", value = { secret = \"env:CODES\" } } }",
+            Code::NotAllowed,
+        ),
     ] {
         let send = if keys.starts_with("send") { "" } else { SEND };
         let text = text(&format!("{send}{keys}"));
