@@ -6,7 +6,7 @@ use crate::domain::decision::Outcome;
 use crate::policy::tests::support::{facts, units};
 use crate::policy::{Evaluation, LoadContext, Need, PolicySet, SourceFile, load};
 
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")
 }
 
@@ -81,31 +81,4 @@ fn the_book_club_asks_for_the_account_and_then_for_credit() {
     assert_eq!(verdict.outcome, Outcome::Reject);
     assert_eq!(verdict.failed, ["member-in-good-standing", "has-credit"]);
     assert_eq!(verdict.terms.cost.unwrap().minor, 200);
-}
-
-#[test]
-fn the_smallest_policy_of_the_guide_is_one() {
-    let guide = std::fs::read_to_string(folder().join("README.md")).unwrap();
-    let (_, rest) = guide.split_once("```toml\n").unwrap();
-    let (smallest, _) = rest.split_once("```").unwrap();
-    let (_, remarks) = crate::policy::tests::support::load_texts(&[smallest]).unwrap();
-    assert!(remarks.is_empty(), "{}", remarks.render(false));
-}
-
-#[test]
-fn the_reference_has_every_kind_and_its_placeholders() {
-    let guide = std::fs::read_to_string(folder().join("REFERENCE.md")).unwrap();
-    for kind in crate::policy::kinds::KINDS {
-        let name = format!("`{}`", kind.name());
-        let row = guide
-            .lines()
-            .find(|line| line.starts_with('|') && line.contains(&name));
-        let row = row.unwrap_or_else(|| panic!("{name} is not in the reference"));
-        for placeholder in kind.placeholders() {
-            assert!(
-                row.contains(&format!("`{{{placeholder}}}`")),
-                "{name} {placeholder}"
-            );
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod examples;
 mod explanations;
 mod expressions;
 mod fuzz;
+mod guide;
 mod hashes;
 mod languages;
 mod loader;
