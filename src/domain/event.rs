@@ -27,7 +27,7 @@ pub enum EventKind {
     Reassigned,
     /// It takes place elsewhere.
     LocationUpdated,
-    /// Someone did not come.
+    /// Someone did not come, or did after all ([`BookingEvent::taken_back`]).
     NoShow,
     /// It was declined.
     Rejected,
@@ -92,6 +92,9 @@ pub struct BookingEvent {
     pub cancelled_by: Option<Party>,
     /// The host asked the booker to choose another time.
     pub reschedule_requested: bool,
+    /// With [`EventKind::NoShow`]: somebody did come after all, and the mark is taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_back: bool,
     /// The reason given for a cancel or a decline; untrusted.
     pub reason: Option<String>,
     /// The booking's contents, where the body has them (a no-show has none).
@@ -101,7 +104,7 @@ pub struct BookingEvent {
 impl BookingEvent {
     /// Whether both tell of the same thing happening: to one booking or seat, at one time of the provider.
     pub fn is_copy_of(&self, other: &Self) -> bool {
-        let what = |event: &Self| (event.kind, event.sent_at);
+        let what = |event: &Self| (event.kind, event.taken_back, event.sent_at);
         what(self) == what(other) && self.uid == other.uid && self.seat == other.seat
     }
 

@@ -94,6 +94,7 @@ pub(super) fn event(kind: EventKind, uid: &str, sent: i64) -> BookingEvent {
         moved_by: None,
         cancelled_by: None,
         reschedule_requested: false,
+        taken_back: false,
         reason: None,
         details: Some(Box::new(details())),
     }

@@ -5,19 +5,26 @@ use std::sync::Arc;
 
 use super::callouts::{Answers, Open};
 use super::metrics::Decided;
+use super::notices::Watched;
+use super::payer::Payer;
 use super::report::{self, Report};
 use super::written::{Written, as_stored};
 use super::{Inner, decide};
+use crate::domain::amount::Amount;
 use crate::domain::booking::Details;
-use crate::domain::chain::{Attempt, AttemptResult, ChainRecord, Command, CommandChange};
+use crate::domain::chain::{Attempt, AttemptResult, ChainRecord, Command, CommandChange, Hold};
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::UnitKey;
 use crate::domain::plan::{CreditStep, Plan, decision_of};
 use crate::domain::timeline::{Timeline, with_final_names};
 use crate::provider::Target;
 use crate::storage::records::{BookingRow, Lease, NewCommand, Posted};
-use crate::storage::{StorageError, Tx};
+use crate::storage::{LedgerError, StorageError, Tx};
 
+/// Why credit is taken that had come back, and why it is not.
+const CAME: &str = "the booker came after all: the mark was taken back";
+const CAME_IN_VAIN: &str = "the booker came after all, and what came back could not be taken again: \
+                            there is not so much credit, or the account is not open";
 /// Rounds of bookkeeping in one transaction: a chain that needs more has a rule that contradicts
 /// itself.
 const ROUNDS_MAX: usize = 16;
@@ -251,6 +258,12 @@ async fn carry_out(
                 minor,
                 reason,
             } => tx.refund(*hold, *minor, reason, now).await?,
+            CreditStep::ChargeAgain { hold, minor } => {
+                let Some(hold) = record.holds.iter().find(|known| known.id == *hold) else {
+                    continue;
+                };
+                charge_again(gate, tx, (record, hold, *minor), &mut written, now).await?
+            }
         };
         if posted == Posted::New(()) {
             written.holds.iter_mut().for_each(|hold| step.apply(hold));
@@ -277,6 +290,42 @@ async fn carry_out(
         written.commands.push(command.stored(id, now));
     }
     Ok(written)
+}
+
+/// Takes again what came back, or waives it where the account has not so much or is not open: nobody is
+/// brought below what they may owe for a mark that somebody else has set.
+async fn charge_again(
+    gate: &Arc<Inner>,
+    tx: &mut Tx,
+    (record, hold, minor): (&ChainRecord, &Hold, i64),
+    written: &mut Written,
+    now: Timestamp,
+) -> Result<Posted<()>, StorageError> {
+    let amount = Amount {
+        minor,
+        unit: hold.amount.unit.clone(),
+    };
+    let payer = Payer {
+        owner: Some(hold.owner.clone()),
+        amount: amount.clone(),
+        suffices: true,
+    };
+    let watched = Watched::begin(&gate.notices, tx, Some(&payer)).await?;
+    match tx.charge_again(hold.id, minor, CAME, now).await {
+        Ok(posted) => {
+            if let Some(watched) = watched {
+                watched.end(gate, tx, now).await?;
+            }
+            Ok(posted)
+        }
+        Err(LedgerError::Storage(error)) => Err(error),
+        Err(_) => {
+            tx.waive(hold.decision, record.chain, &amount, CAME_IN_VAIN, now)
+                .await?;
+            written.waivers.push(hold.decision);
+            Ok(Posted::Duplicate)
+        }
+    }
 }
 
 /// The lines that lists show of a chain's bookings.
@@ -310,7 +359,7 @@ pub(super) fn rows(
                 .end
                 .map(|end| end.provider_time.unwrap_or(end.heard_at)),
             ended_by: unit.end.map(|end| end.by),
-            no_show: unit.missed,
+            no_show: unit.marked.then_some(unit.missed),
         }
     };
     timeline.units.values().map(row).collect()

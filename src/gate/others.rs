@@ -126,6 +126,6 @@ fn seen(row: &BookingRow, now: Timestamp) -> Option<OtherBooking> {
         asked_at: row.asked_at,
         fate,
         ended_at: row.ended_at,
-        no_show: row.no_show,
+        no_show: row.no_show == Some(true),
     })
 }

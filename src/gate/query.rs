@@ -26,7 +26,6 @@ const PAGE_DEFAULT: u32 = 50;
 pub const PAGE_MAX: u32 = 200;
 /// Deliveries shown of one booking.
 const DELIVERIES_MAX: u32 = 200;
-
 /// Movements of credit shown of one booking.
 const ENTRIES_MAX: u32 = 500;
 
@@ -421,6 +420,7 @@ fn fact(fact: &Fact) -> FactView {
         unit: String::new(),
         kind: "closed",
         event: None,
+        taken_back: false,
         status: None,
         by: None,
         reason: None,
@@ -430,6 +430,7 @@ fn fact(fact: &Fact) -> FactView {
             unit: event.unit().to_string(),
             kind: "event",
             event: Some(event.kind),
+            taken_back: event.taken_back,
             status: event.status.map(|status| status.as_str()),
             by: event.cancelled_by.or(event.moved_by),
             reason: event.reason.clone(),

@@ -57,7 +57,8 @@ pub struct AccountView {
 pub struct EntryView {
     /// The transaction.
     pub txn: i64,
-    /// What it was: `topup`, `hold`, `capture`, `release`, `refund`, `carry`.
+    /// What it was: `topup`, `hold`, `capture`, `release`, `refund`, `reverse` (of a
+    /// refund), `carry`.
     pub kind: String,
     /// `posted` or `held`.
     pub layer: &'static str,
@@ -142,6 +143,8 @@ pub struct FactView {
     pub kind: &'static str,
     /// What happened.
     pub event: Option<EventKind>,
+    /// That somebody did not come (`no_show`) is taken back.
+    pub taken_back: bool,
     /// Where the booking stood.
     pub status: Option<&'static str>,
     /// Who did it, where the provider says.

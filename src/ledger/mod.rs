@@ -114,6 +114,11 @@ pub fn refund(amount: i64) -> Vec<Line> {
     moved(Layer::Posted, Role::Spent, Role::Booker, amount)
 }
 
+/// Credit that came back is spent again: a refund, reversed.
+pub fn charge_again(amount: i64) -> Vec<Line> {
+    moved(Layer::Posted, Role::Booker, Role::Spent, amount)
+}
+
 /// All that is left of a hold goes on to another: the half of a carry that frees it.
 pub fn unwind(left: Remainder) -> Vec<Line> {
     let mut lines = release(left.open);

@@ -20,7 +20,7 @@ proptest! {
     #[test]
     fn every_operation_sums_to_zero_in_each_layer(a in amounts(), b in amounts()) {
         let left = Remainder { open: a, kept: b };
-        for lines in [top_up(a), hold(a), capture(a), release(a), refund(a), unwind(left)] {
+        for lines in [top_up(a), hold(a), capture(a), release(a), refund(a), charge_again(a), unwind(left)] {
             prop_assert_eq!(sums(&lines), (0, 0));
             prop_assert!(lines.iter().all(|line| line.amount != 0));
         }
@@ -36,6 +36,12 @@ proptest! {
     fn a_capture_that_is_refunded_leaves_nothing(a in amounts()) {
         let lines = [hold(a), capture(a), refund(a)].concat();
         prop_assert_eq!(change(&lines), Some(Change::default()));
+    }
+
+    #[test]
+    fn what_came_back_and_is_charged_again_was_spent_once(a in amounts()) {
+        let lines = [hold(a), capture(a), refund(a), charge_again(a)].concat();
+        prop_assert_eq!(change(&lines), Some(Change { posted: -a, held: 0 }));
     }
 
     #[test]

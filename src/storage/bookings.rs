@@ -125,7 +125,7 @@ impl Tx {
             let put = put
                 .bind(row.ended_at)
                 .bind(row.ended_by.map(EndedBy::as_str));
-            let put = put.bind(row.no_show.then_some(true));
+            let put = put.bind(row.no_show);
             put.run().await?;
         }
         Ok(())
@@ -224,6 +224,6 @@ pub(super) fn booking(row: &Row) -> Result<BookingRow, StorageError> {
         asked_at: row.get("asked_at")?,
         ended_at: row.get("ended_at")?,
         ended_by: from_word_or_null(row, "ended_by")?,
-        no_show: row.get::<Option<bool>>("no_show")?.unwrap_or(false),
+        no_show: row.get("no_show")?,
     })
 }

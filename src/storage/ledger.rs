@@ -10,12 +10,13 @@ use super::words::{from_word, word};
 use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountId, ChainId, DecisionId, HoldId};
+use crate::domain::owner::Owner;
 use crate::ledger::{self, Line, Remainder};
 
 const UNIT: Sql = Sql::same("SELECT scale FROM unit WHERE code = $1");
 const HOLD: Sql = Sql::same(
-    "SELECT hold.id, hold.account_id, account.unit, hold.decision_id, hold.amount, hold.captured,
-         hold.refunded, hold.state
+    "SELECT hold.id, hold.account_id, account.unit, account.owner, hold.decision_id, hold.amount,
+         hold.captured, hold.refunded, hold.state
      FROM hold JOIN account ON account.id = hold.account_id WHERE hold.id = $1",
 )
 .in_sets();
@@ -35,12 +36,13 @@ const WAIVE: Sql = Sql::same(
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (decision_id) DO NOTHING",
 );
 
-/// A hold with its account's unit.
+/// A hold with its account's unit and owner.
 #[derive(Debug, Clone)]
 struct Standing {
     id: HoldId,
     account: AccountId,
     unit: UnitCode,
+    owner: Owner,
     decision: DecisionId,
     amount: i64,
     captured: i64,
@@ -294,6 +296,45 @@ impl Tx {
         self.give_back(header, part).await
     }
 
+    /// Spends again `minor` units that a captured hold gave back. [`Posted::Duplicate`] if it has not given
+    /// back so much, or `minor` is zero or less.
+    ///
+    /// # Errors
+    /// As [`Tx::hold`]; [`StorageError::Missing`] if there is no such hold.
+    pub async fn charge_again(
+        &mut self,
+        hold: HoldId,
+        minor: i64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Posted<()>, LedgerError> {
+        let standing = self.standing(hold).await?;
+        if standing.state != HoldState::Captured || minor <= 0 || standing.refunded < minor {
+            return Ok(Posted::Duplicate);
+        }
+        let asked = Amount {
+            minor,
+            unit: standing.unit.clone(),
+        };
+        let found = self.account(&standing.owner, &asked.unit, None).await?;
+        let account = usable(found, &asked)?;
+        let lines = ledger::charge_again(minor);
+        let step = self.step(account.id, sum(&lines)?).await?;
+        let after = step.ok_or_else(|| LedgerError::Insufficient {
+            asked,
+            available: account.balance.available(),
+        })?;
+        let sums = (standing.captured, 0, standing.refunded - minor);
+        self.set_hold(hold, HoldState::Captured, sums, now).await?;
+        let header = Header {
+            reason: Some(reason),
+            ..standing.header("reverse", now)
+        };
+        let steps = Steps::from([(account.id, after)]);
+        self.record(header, &[standing.part(lines)], &steps).await?;
+        Ok(Posted::New(()))
+    }
+
     /// Writes down that a decision's price is not asked for, once for each decision.
     ///
     /// # Errors
@@ -402,6 +443,7 @@ fn standing(row: &Row) -> Result<Standing, StorageError> {
         id: row.get("id")?,
         account: row.get("account_id")?,
         unit: row.get("unit")?,
+        owner: row.get("owner")?,
         decision: row.get("decision_id")?,
         amount: row.get("amount")?,
         captured: row.get("captured")?,

@@ -359,6 +359,6 @@ pub struct BookingRow {
     pub ended_at: Option<Timestamp>,
     /// Who ended it.
     pub ended_by: Option<EndedBy>,
-    /// Whether somebody did not come.
-    pub no_show: bool,
+    /// Whether somebody did not come; `None` if the provider has said nothing of it.
+    pub no_show: Option<bool>,
 }

@@ -75,6 +75,7 @@ fn next_step(
             let percent = percent_for_missing(record, unit);
             give_back(hold, percent, "nobody came")
         }
+        Standing::At(Status::Accepted) if unit.marked => charge_again(record, unit, hold),
         Standing::At(Status::Rejected | Status::Cancelled) => {
             let Some(end) = unit.end else {
                 return Next::Nothing;
@@ -103,10 +104,22 @@ fn next_step(
     }
 }
 
-/// Percent that comes back because the booker did not come.
+/// Percent that comes back because the booker did not come, or came back before the mark was taken back.
 fn percent_for_missing(record: &ChainRecord, unit: &Unit<'_>) -> u8 {
-    let decision = decision_of(record, &unit.key).filter(|_| unit.missed);
+    let decision = decision_of(record, &unit.key).filter(|_| unit.marked);
     decision.map_or(0, |decision| decision.terms.no_show_percent)
+}
+
+/// The booker did come after all: what came back for not coming is taken again, once, or waived.
+fn charge_again(record: &ChainRecord, unit: &Unit<'_>, hold: &Hold) -> Next {
+    let is_open = hold.state == HoldState::Captured && !record.waivers.contains(&hold.decision);
+    if !is_open || hold.refunded == 0 || was_ended(record, unit, hold) {
+        return Next::Nothing;
+    }
+    Next::Do(CreditStep::ChargeAgain {
+        hold: hold.id,
+        minor: hold.refunded,
+    })
 }
 
 /// Whether more came back of what was taken than for not coming: then its booking had ended.
@@ -149,7 +162,7 @@ fn refund(terms: &Terms, unit: &Unit<'_>, end: End, rules: &Rules) -> (u8, &'sta
 }
 
 /// The step that brings the hold to where `percent` of it is given back; what was given back before
-/// is never taken again.
+/// is not taken again.
 fn give_back(hold: &Hold, percent: u8, reason: &'static str) -> Next {
     match hold.state {
         HoldState::Held => Next::Do(CreditStep::Release(hold.id)),

@@ -152,7 +152,8 @@ impl World {
     fn post(&mut self, step: &CreditStep) {
         let (CreditStep::Capture(id)
         | CreditStep::Release(id)
-        | CreditStep::Refund { hold: id, .. }) = step;
+        | CreditStep::Refund { hold: id, .. }
+        | CreditStep::ChargeAgain { hold: id, .. }) = step;
         let mut holds = self.record.holds.iter_mut();
         let hold = holds.find(|hold| hold.id == *id).unwrap();
         match step {
@@ -168,6 +169,7 @@ impl World {
                 hold.refunded += minor;
                 self.reasons.push(reason);
             }
+            CreditStep::ChargeAgain { minor, .. } => hold.refunded -= minor,
         }
     }
 

@@ -68,6 +68,14 @@ pub enum CreditStep {
         /// Why, for the ledger's own record.
         reason: &'static str,
     },
+    /// It came back for a reason that is there no more: it is spent again, if there is so much; else it is
+    /// waived, for good.
+    ChargeAgain {
+        /// Of which hold.
+        hold: HoldId,
+        /// Minor units.
+        minor: i64,
+    },
 }
 
 impl CreditStep {
@@ -81,6 +89,7 @@ impl CreditStep {
                 (on.state, on.released) = (HoldState::Released, on.amount.minor);
             }
             Self::Refund { hold, minor, .. } if hold == on.id => on.refunded += minor,
+            Self::ChargeAgain { hold, minor } if hold == on.id => on.refunded -= minor,
             _ => {}
         }
     }

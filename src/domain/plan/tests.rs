@@ -153,25 +153,75 @@ fn a_cancel_long_after_our_confirm_is_just_a_cancel_and_refunds_by_notice() {
     }
 }
 
+/// A booking that stands and is paid, of which so much comes back if nobody comes.
+fn stands(percent: u8, accepted: &str) -> ChainRecord {
+    let mut record = accepted_and_held();
+    record.decisions[0].terms.no_show_percent = percent;
+    record.holds[0].state = HoldState::Captured;
+    record.holds[0].captured = 200;
+    let action = Action::Confirm;
+    match accepted {
+        "host" => {
+            let confirmed = event(EventKind::Created, "a", 5);
+            record.facts.extend(chain([(5, confirmed)]).facts);
+        }
+        _ => {
+            told(&mut record, key("a"), action, Some(AttemptResult::Ok), 5);
+        }
+    }
+    record
+}
+
+/// The host says that nobody came, or takes that back.
+fn mark(record: &mut ChainRecord, sent: i64, taken_back: bool) {
+    let mut mark = event(EventKind::NoShow, "a", sent);
+    mark.taken_back = taken_back;
+    record.facts.extend(chain([(sent, mark)]).facts);
+}
+
+#[test]
+fn what_came_back_for_not_coming_is_taken_again_once_if_the_mark_is_taken_back() {
+    for accepted in ["policy", "host"] {
+        let mut record = stands(50, accepted);
+        // Heard of in the wrong order, and before anything came back: nothing to do.
+        mark(&mut record, 104_010, true);
+        mark(&mut record, 104_000, false);
+        let plan = plan_at(&record, 104_011);
+        assert!(plan.credit.is_empty() && plan.decide.is_empty());
+
+        record.holds[0].refunded = 100;
+        let plan = plan_at(&record, 104_012);
+        let again = CreditStep::ChargeAgain {
+            hold: HoldId(1),
+            minor: 100,
+        };
+        assert_eq!(plan.credit, std::slice::from_ref(&again), "{accepted}");
+        assert!(plan.decide.is_empty(), "it had not ended");
+        let mut waived = record.clone();
+        waived.waivers.push(record.holds[0].decision);
+        assert!(plan_at(&waived, 104_013).credit.is_empty());
+        again.apply(&mut record.holds[0]);
+        assert_eq!(record.holds[0].refunded, 0);
+        assert!(plan_at(&record, 104_013).credit.is_empty());
+
+        mark(&mut record, 104_020, false);
+        let plan = plan_at(&record, 104_021);
+        assert!(matches!(
+            plan.credit[..],
+            [CreditStep::Refund { minor: 100, .. }]
+        ));
+        // More came back than for that: its booking had ended, and what came of that stays.
+        mark(&mut record, 104_030, true);
+        record.holds[0].refunded = 150;
+        assert!(plan_at(&record, 104_031).credit.is_empty());
+    }
+}
+
 #[test]
 fn what_the_terms_say_comes_back_if_nobody_came_and_once() {
     for (percent, accepted) in [(0, "policy"), (50, "policy"), (50, "host")] {
-        let mut record = accepted_and_held();
-        record.decisions[0].terms.no_show_percent = percent;
-        record.holds[0].state = HoldState::Captured;
-        record.holds[0].captured = 200;
-        let action = Action::Confirm;
-        match accepted {
-            "host" => {
-                let confirmed = event(EventKind::Created, "a", 5);
-                record.facts.extend(chain([(5, confirmed)]).facts);
-            }
-            _ => {
-                told(&mut record, key("a"), action, Some(AttemptResult::Ok), 5);
-            }
-        }
-        let missed = event(EventKind::NoShow, "a", 104_000);
-        record.facts.extend(chain([(104_000, missed)]).facts);
+        let mut record = stands(percent, accepted);
+        mark(&mut record, 104_000, false);
         let refund = CreditStep::Refund {
             hold: HoldId(1),
             minor: 100,

@@ -33,7 +33,9 @@ impl<'a> Timeline<'a> {
         }
         // Provider time, then kind, then content: an order that receiving cannot influence.
         events.sort_by(|(_, a), (_, b)| {
-            (a.sent_at, a.kind, &a.uid).cmp(&(b.sent_at, b.kind, &b.uid))
+            let order =
+                |event: &'a BookingEvent| (event.sent_at, event.kind, event.taken_back, &event.uid);
+            order(a).cmp(&order(b))
         });
         readings.sort_by_key(|(at, _)| *at);
 
@@ -149,6 +151,11 @@ fn fold_unit<'a>(
     } else {
         accepted
     };
+    let mut marks = told
+        .iter()
+        .filter(|(_, event)| event.kind == EventKind::NoShow)
+        .map(|(_, event)| !event.taken_back);
+    let (marked, missed) = (marks.clone().any(|mark| mark), marks.next_back());
     let asking = asking(&told, &read, accepted, moved_by, rules);
     let nothing_asks = !told.iter().any(|(_, event)| asks(event));
     let only_its_end = nothing_asks && rules.provider.stands_at_once && read.is_empty();
@@ -191,9 +198,8 @@ fn fold_unit<'a>(
             .filter(|(_, event)| asks(event))
             .map(|(at, _)| *at)
             .max(),
-        missed: told
-            .iter()
-            .any(|(_, event)| event.kind == EventKind::NoShow),
+        missed: missed.unwrap_or_default(),
+        marked,
         lapsed: status.is_some_and(waits) && read_waiting_after_all(&read, &calls),
         closed: false,
     }

@@ -269,6 +269,8 @@ pub struct Unit<'a> {
     pub last_asked_at: Option<Timestamp>,
     /// Whether the provider says that somebody did not come.
     pub missed: bool,
+    /// Whether it has ever said so; a mark may be taken back.
+    pub marked: bool,
     /// Whether a look at it after its end found it waiting still: nobody answers it any more, and nothing
     /// is to be kept for it.
     pub lapsed: bool,

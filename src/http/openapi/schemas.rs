@@ -73,8 +73,8 @@ const SHAPES: &[(&str, &[&str])] = &[
     (
         "Heard",
         &[
-            "at time, unit text, kind event|reading|missing|closed, event text?, status text?,
-        by booker|host?, reason text?",
+            "at time, unit text, kind event|reading|missing|closed, event text?,
+        taken_back switch, status text?, by booker|host?, reason text?",
         ],
     ),
     ("Decision", &[DECISION]),

@@ -228,6 +228,7 @@ fn what(entry: &EntryView) -> &str {
         ("capture", _) => "spent on",
         ("release", _) => "freed from",
         ("refund", _) => "given back for",
+        ("reverse", _) => "taken again for",
         ("carry", _) => "taken along to",
         (other, _) => other,
     }

@@ -9,6 +9,9 @@ use crate::gate::FactView;
 pub(super) fn fact(fact: &FactView) -> String {
     let status = fact.status.unwrap_or("unknown").replace('_', " ");
     match (fact.kind, fact.event) {
+        ("event", Some(EventKind::NoShow)) if fact.taken_back => {
+            "Somebody who was said not to have come did come".to_owned()
+        }
         ("event", Some(kind)) => event(kind, fact.by).to_owned(),
         ("reading", _) => format!("Asked at the provider: the booking is {status}"),
         ("missing", _) => "Asked at the provider: it shows no such booking".to_owned(),

@@ -160,6 +160,7 @@ fn movements(entries: &[EntryView]) -> Vec<Moment> {
             "capture" => ("spent", "for the booking"),
             "release" => ("free again", "since the booking does not stand"),
             "refund" => ("given back", "by the terms of the policy"),
+            "reverse" => ("taken again", "since the booker did come"),
             "carry" => ("taken along", "to the booking's new time"),
             _ => ("moved", ""),
         };

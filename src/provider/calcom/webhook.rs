@@ -40,7 +40,7 @@ fn understand(body: &[u8]) -> Result<Parsed, String> {
         .0
         .as_ref()
         .ok_or_else(|| format!("{trigger} without a `payload` object; {REMOVE_TEMPLATE}"))?;
-    if kind == EventKind::NoShow && !someone_missed(payload) {
+    if kind == EventKind::NoShow && someone_missed(payload).is_none() {
         return Ok(Parsed::Ignored(trigger.to_owned()));
     }
     event(kind, trigger, &envelope.created_at, payload).map(|event| Parsed::Event(Box::new(event)))
@@ -100,12 +100,11 @@ fn needs_start(kind: EventKind) -> bool {
     )
 }
 
-/// A no-show webhook is also sent when a mark is taken back, and when a host was missing.
-fn someone_missed(payload: &Payload<'_>) -> bool {
-    payload
-        .attendees
-        .entries()
-        .any(|attendee| attendee.no_show.0 == Some(true))
+/// Whether somebody did not come, or did after all: a no-show webhook is also sent when a mark is taken back.
+/// `None` if it is about nobody who booked: a host was missing.
+fn someone_missed(payload: &Payload<'_>) -> Option<bool> {
+    let attendees = payload.attendees.entries();
+    attendees.filter_map(|attendee| attendee.no_show.0).max()
 }
 
 fn event(
@@ -145,6 +144,7 @@ fn event(
         moved_by,
         cancelled_by: party(payload, &payload.cancelled_by),
         reschedule_requested: payload.request_reschedule.0 == Some(true),
+        taken_back: kind == EventKind::NoShow && someone_missed(payload) == Some(false),
         reason: payload
             .cancellation_reason
             .kept()

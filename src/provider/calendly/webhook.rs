@@ -37,12 +37,13 @@ fn understand(body: &[u8], types: &EventTypes) -> Result<Parsed, String> {
 }
 
 /// What is about a booking. `invitee.rescheduled` is in a guide but was never seen; should it come, it
-/// is whichever half of the pair its invitee shows. A mark that is taken back changes nothing.
-const KNOWN: [&str; 4] = [
+/// is whichever half of the pair its invitee shows.
+const KNOWN: [&str; 5] = [
     "invitee.created",
     "invitee.canceled",
     "invitee.rescheduled",
     "invitee_no_show.created",
+    "invitee_no_show.deleted",
 ];
 
 fn envelope(body: &[u8]) -> Result<Envelope<'_>, String> {
@@ -73,7 +74,7 @@ fn event(name: &str, invitee: &Invitee<'_>, types: &EventTypes) -> Result<Bookin
     // The old half of a move: whoever is not told apart from a cancel by it loses the booking.
     let moved_away = cancelled && invitee.rescheduled.0 == Some(true);
     let kind = match (name, cancelled) {
-        ("invitee_no_show.created", _) => EventKind::NoShow,
+        ("invitee_no_show.created" | "invitee_no_show.deleted", _) => EventKind::NoShow,
         (_, true) if moved_away => EventKind::Moved,
         (_, true) => EventKind::Cancelled,
         (_, false) if old.is_some() => EventKind::Rescheduled,
@@ -96,6 +97,7 @@ fn event(name: &str, invitee: &Invitee<'_>, types: &EventTypes) -> Result<Bookin
         moved_by: canceller(cancellation).filter(|_| moved_away),
         cancelled_by: canceller(cancellation).filter(|_| !moved_away),
         reschedule_requested: false,
+        taken_back: name == "invitee_no_show.deleted",
         reason: cancellation.and_then(|cancellation| cancellation.reason.kept()),
         details: details.map(Box::new),
     })

@@ -198,10 +198,11 @@ impl About<'_> {
     }
 
     /// NO_SHOW_UPDATED: its own shape, without uid, state or times.
-    pub(super) fn no_show(&self, email: &str) -> Value {
+    pub(super) fn no_show(&self, email: &str, missed: bool) -> Value {
+        let marked = if missed { "marked" } else { "unmarked" };
         json!({
-            "message": format!("{email} marked as no-show"),
-            "attendees": [{ "email": email, "noShow": true }],
+            "message": format!("{email} {marked} as no-show"),
+            "attendees": [{ "email": email, "noShow": missed }],
             "bookingUid": self.booking.uid,
             "bookingId": self.booking.number,
         })

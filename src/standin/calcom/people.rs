@@ -217,15 +217,32 @@ impl StandIn {
     /// # Errors
     /// No such booking.
     pub async fn mark_no_show(&self, uid: &Uid) -> Result<Booking, Refusal> {
+        self.set_no_show(uid, true).await
+    }
+
+    /// The host says that the booker did come after all.
+    ///
+    /// # Errors
+    /// No such booking.
+    pub async fn take_back_no_show(&self, uid: &Uid) -> Result<Booking, Refusal> {
+        self.set_no_show(uid, false).await
+    }
+
+    async fn set_no_show(&self, uid: &Uid, missed: bool) -> Result<Booking, Refusal> {
         let shared = &self.shared;
         let booking = {
             let mut state = shared.state();
             let row = state.find_mut(uid)?;
-            row.absent.push(row.booker.email.clone());
+            let email = row.booker.email.clone();
+            row.absent.retain(|absent| *absent != email);
+            if missed {
+                row.absent.push(email);
+            }
             row.updated_at = shared.clock.now();
             row.clone()
         };
-        let payload = shared.about(&booking, None).no_show(&booking.booker.email);
+        let about = shared.about(&booking, None);
+        let payload = about.no_show(&booking.booker.email, missed);
         shared.send(Trigger::NoShowUpdated, uid, &payload).await;
         Ok(booking)
     }

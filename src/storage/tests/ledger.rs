@@ -70,6 +70,35 @@ async fn a_hold_is_captured_once_and_refunded_in_parts() {
     assert!(place.violations().await.is_empty());
 }
 
+async fn what_came_back_is_charged_again_once_and_only_if_it_is_there() {
+    let place = rich(500).await;
+    let id = hold(&place, "a", 200).await.unwrap();
+    store!(place.storage, tx => {
+        tx.capture(id, at(2)).await?;
+        tx.refund(id, 150, "nobody came", at(3)).await?
+    })
+    .unwrap();
+    let steps = post!(place.storage, tx => (
+        tx.charge_again(id, 150, "came", at(4)).await?,
+        tx.charge_again(id, 150, "came", at(5)).await?,
+        tx.charge_again(id, 0, "came", at(5)).await?,
+    ));
+    let again = Posted::Duplicate;
+    assert_eq!(steps, Ok((Posted::New(()), again, again)));
+    assert_eq!(balance(&place, "ada").await, (300, 0));
+
+    store!(place.storage, tx => tx.refund(id, 150, "nobody came", at(6)).await?).unwrap();
+    hold(&place, "b", 301).await.unwrap();
+    let refused = post!(place.storage, tx => tx.charge_again(id, 150, "came", at(7)).await?);
+    let expected = LedgerError::Insufficient {
+        asked: credits(150),
+        available: 149,
+    };
+    assert_eq!(refused, Err(expected));
+    assert_eq!(balance(&place, "ada").await, (450, 301));
+    assert!(place.violations().await.is_empty());
+}
+
 async fn no_more_is_refunded_than_was_captured() {
     let place = rich(500).await;
     let id = hold(&place, "a", 200).await.unwrap();
@@ -383,6 +412,7 @@ on_both! {
     a_top_up_makes_the_account_and_returns_what_it_has,
     odd_top_ups_are_refused,
     a_hold_is_captured_once_and_refunded_in_parts,
+    what_came_back_is_charged_again_once_and_only_if_it_is_there,
     no_more_is_refunded_than_was_captured,
     a_released_hold_is_over,
     one_decision_holds_once,

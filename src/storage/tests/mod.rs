@@ -288,6 +288,6 @@ fn booking(chain: ChainId, uid: &str, status: &str) -> BookingRow {
         asked_at: None,
         ended_at: None,
         ended_by: None,
-        no_show: false,
+        no_show: None,
     }
 }

@@ -28,6 +28,10 @@ enum Step {
         hold: usize,
         minor: i64,
     },
+    ChargeAgain {
+        hold: usize,
+        minor: i64,
+    },
     Carry {
         from: Vec<usize>,
         who: usize,
@@ -45,17 +49,19 @@ fn step() -> impl Strategy<Value = Step> {
         hold.clone().prop_map(|hold| Step::Capture { hold }),
         hold.clone().prop_map(|hold| Step::Release { hold }),
         (hold.clone(), minor.clone()).prop_map(|(hold, minor)| Step::Refund { hold, minor }),
+        (hold.clone(), minor.clone()).prop_map(|(hold, minor)| Step::ChargeAgain { hold, minor }),
         (prop::collection::vec(hold, 0..3), who, minor)
             .prop_map(|(from, who, minor)| Step::Carry { from, who, minor }),
     ]
 }
 
-/// A hold as the model sees it: what is open of it, and what is kept.
+/// A hold as the model sees it: what is open of it, what is kept, and what came back.
 #[derive(Debug, Clone, Copy)]
 struct ModelHold {
     who: usize,
     open: i64,
     kept: i64,
+    back: i64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -72,7 +78,9 @@ impl Model {
     }
 
     fn unwind(&mut self, hold: usize) {
-        let ModelHold { who, open, kept } = self.holds[hold];
+        let ModelHold {
+            who, open, kept, ..
+        } = self.holds[hold];
         let account = self.accounts[who].as_mut().unwrap();
         account.0 += kept;
         account.1 -= open;
@@ -80,6 +88,11 @@ impl Model {
             who,
             open: 0,
             kept: 0,
+            // What has nothing left to give stays as it is.
+            back: match open + kept {
+                0 => self.holds[hold].back,
+                _ => 0,
+            },
         };
     }
 
@@ -133,8 +146,20 @@ impl Model {
                     return true;
                 }
                 hold.kept -= minor;
+                hold.back += minor;
                 self.accounts[hold.who].as_mut().unwrap().0 += minor;
                 hold.kept >= 0
+            }
+            Step::ChargeAgain { hold, minor } => {
+                let hold = &mut self.holds[hold];
+                if hold.back < minor {
+                    return true;
+                }
+                hold.back -= minor;
+                hold.kept += minor;
+                let (posted, held) = self.accounts[hold.who].as_mut().unwrap();
+                *posted -= minor;
+                minor == 0 || *posted >= *held
             }
         }
     }
@@ -144,6 +169,7 @@ impl Model {
             who,
             open: minor,
             kept: 0,
+            back: 0,
         });
         let Some((posted, held)) = self.accounts[who].as_mut() else {
             return false;
@@ -188,6 +214,9 @@ async fn take(
             Step::Refund { hold, minor } => {
                 nothing(tx.refund(known[hold], minor, "test", now).await)
             }
+            Step::ChargeAgain { hold, minor } => {
+                tx.charge_again(known[hold], minor, "test", now).await.map(|_| None)
+            }
         };
         match result {
             Ok(hold) => Some(hold),
@@ -228,8 +257,10 @@ async fn run(steps: Vec<Step>) {
     let place = Place::new().await;
     let (mut model, mut holds) = (Model::default(), Vec::new());
     for (number, mut step) in steps.into_iter().enumerate() {
-        if let Step::Capture { hold } | Step::Release { hold } | Step::Refund { hold, .. } =
-            &mut step
+        if let Step::Capture { hold }
+        | Step::Release { hold }
+        | Step::Refund { hold, .. }
+        | Step::ChargeAgain { hold, .. } = &mut step
         {
             let Some(picked) = model.pick(*hold) else {
                 continue;

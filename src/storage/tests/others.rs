@@ -60,7 +60,7 @@ async fn others_are_found_by_whose_they_are_and_when() {
             status: "cancelled".to_owned(),
             ended_at: Some(at(490)),
             ended_by: Some(EndedBy::Booker),
-            no_show: true,
+            no_show: Some(true),
             ..line(other, "off", "ann", 500)
         };
         tx.put_bookings(other, &[undecided, watched, moved, bob, old, called_off]).await?;
@@ -96,7 +96,7 @@ async fn others_are_found_by_whose_they_are_and_when() {
         (off.ended_at, off.ended_by),
         (Some(at(490)), Some(EndedBy::Booker))
     );
-    assert_eq!((off.no_show, off.event_type_id), (true, Some(7)));
+    assert_eq!((off.no_show, off.event_type_id), (Some(true), Some(7)));
 }
 
 async fn more_than_can_be_counted_are_one_too_many() {

@@ -29,7 +29,7 @@ async fn what_waits_is_counted() {
             asked_at: None,
             ended_at: None,
             ended_by: None,
-            no_show: false,
+            no_show: None,
         };
         let decided = BookingRow { status: "accepted".to_owned(), ..row("c", None, 1, 60) };
         let rows = [row("a", None, 9, 60), row("b", Some(Outcome::Defer), 5, 60), decided];

@@ -202,18 +202,20 @@ fn a_body_of_2020_has_no_times_and_is_understood() {
 #[test]
 fn other_events_are_ignored_and_nonsense_is_kept_with_its_reason() {
     let types = EventTypes::default();
-    for name in [
-        "event_type.updated",
-        "routing_form_submission.created",
-        "invitee_no_show.deleted",
-    ] {
+    for name in ["event_type.updated", "routing_form_submission.created"] {
         let ignored = parsed_with(&json!({"event": name, "payload": {}}), &types);
         assert_eq!(ignored, Parsed::Ignored(name.to_owned()));
     }
-    assert_eq!(
-        event_of(&body("invitee_no_show.created")).kind,
-        EventKind::NoShow
-    );
+    for (name, taken_back) in [
+        ("invitee_no_show.created", false),
+        ("invitee_no_show.deleted", true),
+    ] {
+        let event = event_of(&body(name));
+        assert_eq!(
+            (event.kind, event.taken_back),
+            (EventKind::NoShow, taken_back)
+        );
+    }
     for (body, why) in [
         (json!({"hello": 1}), "no `event`"),
         (json!({"event": "a b"}), "not the name of an event"),

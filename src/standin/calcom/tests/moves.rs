@@ -201,6 +201,11 @@ async fn flow_55_a_no_show_has_its_own_shape() {
     );
     let read = room.get(&format!("/v2/bookings/{uid}")).await.json();
     assert_eq!(read["data"]["attendees"][0]["absent"], true);
+    room.standin.take_back_no_show(&uid).await.unwrap();
+    let heard = room.take_heard();
+    assert_eq!(heard[0].payload()["attendees"][0]["noShow"], false);
+    let read = room.get(&format!("/v2/bookings/{uid}")).await.json();
+    assert_eq!(read["data"]["attendees"][0]["absent"], false);
 }
 
 #[tokio::test]
