@@ -170,6 +170,8 @@ pub struct ListFile {
 pub struct Shelf<'a> {
     sink: &'a Sink,
     read: &'a ReadList<'a>,
+    /// Whether it reads what was kept, too, under names that are no files'.
+    of_archive: bool,
     named: BTreeMap<String, (Span, Arc<List>)>,
     used: RefCell<BTreeSet<String>>,
     files: RefCell<BTreeMap<String, Option<Arc<List>>>>,
@@ -184,11 +186,12 @@ impl std::fmt::Debug for Shelf<'_> {
 }
 
 impl<'a> Shelf<'a> {
-    /// A shelf without lists.
-    pub fn new(sink: &'a Sink, read: &'a ReadList<'a>) -> Self {
+    /// A shelf without lists; `of_archive` is whether the policy is made again from what was kept of it.
+    pub fn new(sink: &'a Sink, read: &'a ReadList<'a>, of_archive: bool) -> Self {
         Self {
             sink,
             read,
+            of_archive,
             named: BTreeMap::new(),
             used: RefCell::default(),
             files: RefCell::default(),

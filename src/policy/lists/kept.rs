@@ -24,6 +24,9 @@ impl Shelf<'_> {
 
     /// What was kept under a name that is no file's; nothing where policies are not made again.
     pub fn kept(&self, name: &str) -> Vec<String> {
+        if !self.of_archive {
+            return Vec::new();
+        }
         let text = (self.read)(&self.sink.source().name, name).unwrap_or_default();
         entries_of(&text).map(|(_, line)| line.to_owned()).collect()
     }

@@ -26,10 +26,11 @@ const SECRET_KEYS: [&str; 4] = ["secret", "password", "token", "api_key"];
 /// The longest parser message that is repeated, in characters.
 const SYNTAX_CHARS_MAX: usize = 200;
 
-/// Reads one file. The policy is there only if no error was found in it; its tests have yet to run.
+/// Reads one file, or what was kept of one (`of_archive`). The policy is there only if no error was found in it; its tests have yet to run.
 pub(super) fn read(
     source: &Arc<SourceFile>,
     context: &LoadContext<'_>,
+    of_archive: bool,
 ) -> (Option<Draft>, Vec<Diagnostic>) {
     let sink = Sink::new(Arc::clone(source));
     if source.text.len() > FILE_BYTES_MAX {
@@ -55,11 +56,16 @@ pub(super) fn read(
     if !errors.is_empty() {
         return (None, sink.into_items());
     }
-    let policy = policy(root.get_ref(), &sink, context);
+    let policy = policy(root.get_ref(), &sink, context, of_archive);
     (policy, sink.into_items())
 }
 
-fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<Draft> {
+fn policy(
+    root: &DeTable<'_>,
+    sink: &Sink,
+    context: &LoadContext<'_>,
+    of_archive: bool,
+) -> Option<Draft> {
     refuse_secrets(root, sink);
     // Other remarks would show the lines they are about, and a secret may stand there.
     if sink.has_errors() {
@@ -81,7 +87,7 @@ fn policy(root: &DeTable<'_>, sink: &Sink, context: &LoadContext<'_>) -> Option<
         })
         .flatten();
     let (credits, waive_if) = credits.unzip();
-    let mut shelf = Shelf::new(sink, context.read_list);
+    let mut shelf = Shelf::new(sink, context.read_list, of_archive);
     file.table("lists", |table| shelf.fill(table));
     let zone = header
         .as_ref()

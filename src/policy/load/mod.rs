@@ -73,10 +73,10 @@ pub fn load(
     files: Vec<SourceFile>,
     context: &LoadContext<'_>,
 ) -> Result<(PolicySet, Diagnostics), Diagnostics> {
-    read_and_join(files, context, true)
+    read_and_join(files, context, false)
 }
 
-/// As [`load`], for policies that were in force once: what their tests say of the program that reads them
+/// As [`load`], for policies that were in force once, from what was kept of them: what their tests say of the program that reads them
 /// today does not matter.
 ///
 /// # Errors
@@ -85,13 +85,13 @@ pub fn load_untested(
     files: Vec<SourceFile>,
     context: &LoadContext<'_>,
 ) -> Result<PolicySet, Diagnostics> {
-    read_and_join(files, context, false).map(|(set, _)| set)
+    read_and_join(files, context, true).map(|(set, _)| set)
 }
 
 fn read_and_join(
     files: Vec<SourceFile>,
     context: &LoadContext<'_>,
-    tested: bool,
+    of_archive: bool,
 ) -> Result<(PolicySet, Diagnostics), Diagnostics> {
     let (mut drafts, mut diagnostics) = (Vec::new(), Vec::new());
     for (index, file) in files.into_iter().enumerate() {
@@ -101,11 +101,11 @@ fn read_and_join(
             diagnostics.push(Diagnostic::new(&source, Code::TooManyFiles, 0..0, message));
             break;
         }
-        let (draft, found) = file::read(&source, context);
+        let (draft, found) = file::read(&source, context, of_archive);
         drafts.extend(draft);
         diagnostics.extend(found);
     }
-    if !tested {
+    if of_archive {
         drafts
             .iter_mut()
             .for_each(|draft: &mut Draft| draft.tests.clear());

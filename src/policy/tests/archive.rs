@@ -1,11 +1,13 @@
 //! A set is made again from what is kept of it, and is the same.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::support::{facts, policies, units};
+use super::support::{HOLIDAYS, facts, policies, units};
 use crate::domain::booking::Answer;
 use crate::policy::lists::ListFile;
 use crate::policy::{Evaluation, LoadContext, PolicySet, SetPart, SourceFile, load, restore};
@@ -45,6 +47,41 @@ now = 2027-03-01T12:00:00Z
 booking = { start = 2027-03-01T18:00:00Z, email = "new@example.org" }
 expect = { decision = "accept" }
 "#;
+
+/// What is kept of a calendar and of secret codes has names that are no files': nobody looks there for them.
+#[test]
+fn only_files_that_policies_name_are_asked_for() {
+    const NAMES: &str = r#"
+schema = 1
+[policy]
+id = "names"
+[[criterion]]
+id = "open"
+kind = "window"
+calendar = { file = "holidays.ics" }
+[[criterion]]
+id = "invited"
+kind = "invite-code"
+field = "invite"
+codes = { secret = "env:CODES" }
+"#;
+    let asked = RefCell::default();
+    let read_list = |_: &str, path: &str| {
+        let asked: &RefCell<Vec<String>> = &asked;
+        asked.borrow_mut().push(path.to_owned());
+        match path {
+            "holidays.ics" => Ok(HOLIDAYS.to_owned()),
+            _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+        }
+    };
+    let units = units();
+    let file = SourceFile {
+        name: "a.toml".to_owned(),
+        text: NAMES.to_owned(),
+    };
+    load(vec![file], &LoadContext::new(&units, &read_list)).unwrap();
+    assert_eq!(asked.into_inner(), ["holidays.ics"]);
+}
 
 /// What of a set is kept: its parts with their texts, and its lists.
 type Kept = (Vec<(SetPart, String)>, Vec<ListFile>);
