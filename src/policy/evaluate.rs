@@ -70,6 +70,10 @@ pub(super) fn evaluate<'p>(
         fallback.outcome
     };
     for stage in Stage::ALL {
+        let mut rules = runs.iter().flat_map(|run| &run.policy.rules);
+        if !rules.any(|rule| rule.stage == stage) {
+            continue;
+        }
         let settled = outcome(&runs, base).is_some();
         let needs = needs(&runs, stage, settled, facts);
         if !needs.is_empty() {
@@ -120,11 +124,10 @@ pub(super) fn ask(policy: &Policy, node: &Node, facts: &Facts) -> Finding {
 /// The outcome, once nothing can change it: the strictest of all policies'. Both ends of what each
 /// policy may still say are compared, as within a policy.
 fn outcome(runs: &[Run<'_>], base: Outcome) -> Option<Outcome> {
-    let worst = runs.iter().fold(base, |all, run| {
-        stricter(all, run.outcome_of(run.bounds().low))
-    });
-    let best = runs.iter().fold(base, |all, run| {
-        stricter(all, run.outcome_of(run.bounds().high))
+    let (worst, best) = runs.iter().fold((base, base), |(worst, best), run| {
+        let bounds = run.bounds();
+        let (low, high) = (run.outcome_of(bounds.low), run.outcome_of(bounds.high));
+        (stricter(worst, low), stricter(best, high))
     });
     (worst == best).then_some(worst)
 }
