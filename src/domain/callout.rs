@@ -10,7 +10,7 @@ use super::secret::Secret;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// The same over all attempts, and for the same question about the same booking; sent as
-    /// `Idempotency-Key`.
+    /// `Idempotency-Key`. Empty for what may be asked any number of times.
     pub key: String,
     /// How it is asked.
     pub method: Method,

@@ -1,6 +1,8 @@
 //! From what a server sent to a reply, within limits.
 
+use bytes::Bytes;
 use reqwest::Response;
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use super::names;
@@ -12,11 +14,19 @@ use crate::provider::client::{self, Unread};
 /// How deep lists and objects may lie in each other.
 const DEPTH_MAX: usize = 16;
 
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
 /// What became of an attempt: `Transient` may be tried again, `Rejected` not.
-pub(super) async fn read(
+pub(super) async fn receive(
     sent: Result<Response, reqwest::Error>,
     body_bytes_max: usize,
-) -> Result<Reply, CallError> {
+) -> Result<Received, CallError> {
     let response = sent.map_err(|error| match names::kept_from(&error) {
         Some(closed) => not_sent(&closed.to_string()),
         None => client::unanswered(&error),
@@ -32,6 +42,7 @@ pub(super) async fn read(
         http_status: status,
         detail,
     };
+    let headers = response.headers().clone();
     let body = client::read_limited(response, body_bytes_max);
     let body = body.await.map_err(|unread| match unread {
         Unread::BrokenOff => CallError::Transient {
@@ -42,15 +53,30 @@ pub(super) async fn read(
             "HTTP {status} with a body of more than {body_bytes_max} bytes"
         )),
     })?;
-    if is_deeper(&body, DEPTH_MAX) {
-        return Err(unusable(format!(
-            "HTTP {status} with a body that is nested more than {DEPTH_MAX} deep"
-        )));
-    }
-    Ok(Reply {
+    Ok(Received {
         status,
-        json: serde_json::from_slice::<Value>(&body).ok(),
+        headers,
+        body,
     })
+}
+
+impl Received {
+    /// As the answer to a question.
+    ///
+    /// # Errors
+    /// Its body is nested too deep.
+    pub(super) fn reply(self) -> Result<Reply, String> {
+        let status = self.status;
+        if is_deeper(&self.body, DEPTH_MAX) {
+            return Err(format!(
+                "HTTP {status} with a body that is nested more than {DEPTH_MAX} deep"
+            ));
+        }
+        Ok(Reply {
+            status,
+            json: serde_json::from_slice::<Value>(&self.body).ok(),
+        })
+    }
 }
 
 /// Whether brackets lie in each other more than `depth_max` deep, outside of texts. Looked at before

@@ -1,4 +1,4 @@
-//! Asks other people's servers on behalf of policies. What a policy may write is far less trusted than the
+//! Asks other people's servers on behalf of policies, and downloads lists from them. What a policy may write is far less trusted than the
 //! settings, so the settings say which hosts may be called at all, and nothing leads elsewhere: no redirect,
 //! no proxy of the environment, and no name to an address inside (`address`, `names`).
 //!
@@ -11,6 +11,7 @@
 
 mod address;
 mod answer;
+mod download;
 mod names;
 mod request;
 #[cfg(test)]
@@ -25,6 +26,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 pub use self::address::Network;
+use self::answer::Received;
+pub use self::download::{DOWNLOAD_BYTES_MAX, Download, Downloaded, Version};
 use self::names::{CheckedNames, SystemNames};
 use self::request::Asked;
 use super::CallError;
@@ -106,6 +109,19 @@ impl Caller {
     /// # Errors
     /// Why there is no answer, for admins: with no secret, no person and no query of the address in it.
     pub async fn ask(&self, question: &Question) -> Result<Reply, String> {
+        self.tried(question).await?.reply()
+    }
+
+    /// Downloads a text, unless it is still the one that is known.
+    ///
+    /// # Errors
+    /// Why there is none, as [`Caller::ask`] says it.
+    pub async fn download(&self, wanted: &Download) -> Result<Downloaded, String> {
+        download::read(self.tried(&wanted.question()).await?)
+    }
+
+    /// Asks until there is an answer, or no time.
+    async fn tried(&self, question: &Question) -> Result<Received, String> {
         let limits = &question.limits;
         let deadline = Instant::now() + millis(limits.deadline_ms);
         let asked = Asked::new(question, &self.settings)?;
@@ -118,7 +134,7 @@ impl Caller {
         let mut attempt = 1;
         loop {
             let error = match self.attempt(&asked, &callee, limits, deadline).await {
-                Ok(reply) => return Ok(reply),
+                Ok(received) => return Ok(received),
                 Err(error) => error,
             };
             let wait = millis(self.wait_ms(attempt));
@@ -139,7 +155,7 @@ impl Caller {
         callee: &Callee,
         limits: &Limits,
         deadline: Instant,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<Received, CallError> {
         let now = self.clock.now();
         let request = asked.request(&self.client, now);
         let (request, subject) = HttpClient::subject(request, Effect::Read)?;
@@ -147,10 +163,10 @@ impl Caller {
         let (request, span) = CallSpan::begin(request, now);
         let left = deadline.saturating_duration_since(Instant::now());
         let request = request.timeout(millis(limits.timeout_ms).min(left));
-        let outcome = answer::read(request.send().await, limits.body_bytes_max).await;
+        let outcome = answer::receive(request.send().await, limits.body_bytes_max).await;
         permit.end(&outcome);
         if let Some(span) = span {
-            let status = outcome.as_ref().map(|reply| reply.status);
+            let status = outcome.as_ref().map(|received| received.status);
             span.end(status, self.clock.now());
         }
         outcome

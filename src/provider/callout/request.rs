@@ -127,8 +127,10 @@ fn headers(question: &Question) -> Result<HeaderMap, String> {
     if question.body.is_some() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    let key = HeaderValue::from_str(&question.key).map_err(|_| "the key cannot be sent")?;
-    headers.insert("idempotency-key", key);
+    if !question.key.is_empty() {
+        let key = HeaderValue::from_str(&question.key).map_err(|_| "the key cannot be sent")?;
+        headers.insert("idempotency-key", key);
+    }
     let (name, secret) = match &question.auth {
         None => return Ok(headers),
         Some(Auth::Bearer(token)) => (AUTHORIZATION, format!("Bearer {}", token.expose())),

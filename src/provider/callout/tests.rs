@@ -17,8 +17,8 @@ use crate::provider::signature::{Scheme, Verifier};
 use crate::provider::traced::Tracer;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const SECRET: &str = "hunter2-very-secret";
-const HOST: &str = "crm.example.org";
+pub(super) const SECRET: &str = "hunter2-very-secret";
+pub(super) const HOST: &str = "crm.example.org";
 
 /// Answers each look-up with the next list, the last one for ever.
 struct MadeUp {
@@ -66,7 +66,7 @@ fn caller_with(settings: CalloutSettings, names: Arc<MadeUp>) -> Caller {
     Caller::with_names(settings, Arc::new(SystemClock), names).unwrap()
 }
 
-fn caller() -> Caller {
+pub(super) fn caller() -> Caller {
     caller_with(settings(), MadeUp::new(&[&[HERE]]))
 }
 
