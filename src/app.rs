@@ -16,8 +16,8 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::SourceName;
 use crate::domain::timeline;
 use crate::gate::{
-    self, CallMeter, Gate, GateSettings, Keeping, NoticeSettings, Parts, ReconcileSettings,
-    RetentionSettings, Source, Subscriber,
+    self, CallMeter, Gate, GateSettings, Keeping, ListMeter, NoticeSettings, Parts,
+    ReconcileSettings, RetentionSettings, Source, Subscriber,
 };
 use crate::http::{self, HttpSettings, LogInSettings, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
@@ -93,9 +93,15 @@ impl App {
     /// # Errors
     /// Whatever cannot be opened or loaded, in words for the admin.
     pub async fn open(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let folder = PolicyFolder::new(settings);
+        let (caller, lists) = (
+            open_caller(settings, Arc::clone(&clock))?,
+            ListMeter::default(),
+        );
+        let caller = Arc::new(caller);
+        let (asks, ticks) = (Arc::clone(&caller), Arc::clone(&clock));
+        let folder = PolicyFolder::new(settings, asks, ticks, lists.clone());
         let with_last_good = settings.policies.start_with_last_good;
-        let (policies, good) = folder.start(with_last_good, clock.now())?;
+        let (policies, good) = folder.start(with_last_good, clock.now()).await?;
         let storage = open_store(settings).await?;
         // Before anything is due: all instances go by the same clock. Where the store is down, nothing is
         // due before the first heartbeat, which sets the clock too.
@@ -137,11 +143,12 @@ impl App {
             policies,
             units: settings.units.values().cloned().collect(),
             sources,
-            caller: Arc::new(open_caller(settings, Arc::clone(&clock))?),
+            caller,
             clock,
             settings: gate_settings(settings, worker_name),
             notices: notice_settings(settings)?,
             calls,
+            lists,
             tracer: tracer.unwrap_or_default(),
         });
         Ok(Self {
@@ -177,10 +184,10 @@ impl App {
         let exporting = self
             .exporter
             .map(|it| tokio::spawn(it.run(no_more_spans.clone())));
-        if let Some(every) = self.look_at_policies {
+        let watching = self.look_at_policies.map(|every| {
             let (folder, gate) = (self.policies, self.gate.clone());
-            tokio::spawn(policies::watch(folder, gate, every, shutdown.clone()));
-        }
+            tokio::spawn(policies::keep_up(folder, gate, every, shutdown.clone()))
+        });
         let public = http::public(self.gate.clone(), Arc::clone(&self.http));
         let admin = http::admin(self.gate.clone(), Arc::clone(&self.http));
         tokio::join!(
@@ -198,6 +205,10 @@ impl App {
                 Ok(())
             }
         };
+        if let Some(watching) = watching {
+            // Policies that are being read have no say any more.
+            let _ended = tokio::time::timeout(self.grace, watching).await;
+        }
         no_more_spans.cancel();
         if let Some(exporting) = exporting {
             // What is left after that is dropped with the process.

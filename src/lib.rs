@@ -107,7 +107,9 @@
 //!
 //! The policies in force are one set ([`policy::PolicySet`]) that a reload swaps whole or not at all
 //! (`gate::policies`); a decision keeps the set that it began with. `app::policies` reads the folder, notices
-//! that it has changed, and keeps the last good set for a start while it is broken.
+//! that it has changed, and keeps the last good set for a start while it is broken. What web servers keep for
+//! policies is mirrored: a list is a copy on disk, which is read like any other file and goes on while its server
+//! is down.
 //!
 //! # Several daemons on one store
 //!

@@ -208,7 +208,7 @@ impl Folder {
         let here = &context.options.working_dir;
         let dir = dir_of(self.dir.as_deref(), &settings, context);
         let today = context.clock.now().to_zoned(TimeZone::UTC).date();
-        let (set, found) = match check_policies(&dir, &settings.units) {
+        let (set, found) = match check_policies(&dir, &settings) {
             Ok((set, hints)) => {
                 let old = set.old_shadows(today);
                 (Some(set), hints.and(old))

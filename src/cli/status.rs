@@ -83,7 +83,7 @@ pub(super) fn run(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
 }
 
 fn policies(settings: &Settings) -> PoliciesHere {
-    let checked = check_policies(&settings.policies.dir, &settings.units).ok();
+    let checked = check_policies(&settings.policies.dir, settings).ok();
     let set = checked.map(|(set, _)| set);
     // Of what cannot be read the daemon's log tells.
     let kept = LastGood::read(&LastGood::path(&settings.journal.dir));

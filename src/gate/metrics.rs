@@ -7,6 +7,7 @@
 
 mod callouts;
 mod calls;
+mod lists;
 mod process;
 mod scrape;
 
@@ -29,6 +30,7 @@ use crate::policy::PolicySet;
 
 use callouts::{Called, Calls, called};
 pub use calls::CallMeter;
+pub use lists::{ListMeter, Refreshed};
 pub(super) use scrape::{Scrapes, scrape};
 
 /// A source, and what came of something.
@@ -171,7 +173,7 @@ fn outcome(source: &SourceName, result: &'static str) -> Outcome {
 }
 
 impl Metrics {
-    pub(super) fn new(calls: &CallMeter) -> Self {
+    pub(super) fn new(calls: &CallMeter, lists: &ListMeter) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("bookgate"),
             received: Family::default(),
@@ -200,6 +202,7 @@ impl Metrics {
             policy_last_reload_at: Gauge::default(),
         };
         calls.register(&mut metrics.registry);
+        lists.register(&mut metrics.registry);
         metrics.registered()
     }
 

@@ -88,7 +88,7 @@ pub use explain::{Explained, PolicyAsked, asked, explain};
 pub use explanation::{DecisionExplained, ExplanationView, Recomputed, Remade};
 pub use heartbeat::set_clock;
 pub use instances::InstanceView;
-pub use metrics::CallMeter;
+pub use metrics::{CallMeter, ListMeter, Refreshed};
 pub use notices::{NoticeSettings, NoticeView, NoticesAsked, Subscriber, send_test};
 pub use overview::{CallView, SourceView, WaitingView};
 pub use person::{PersonDecides, PersonsAnswer};
@@ -238,6 +238,8 @@ pub struct Parts {
     pub notices: NoticeSettings,
     /// Whom the sources' providers tell of their calls.
     pub calls: CallMeter,
+    /// Whom those tell who fetch lists.
+    pub lists: ListMeter,
     /// Who is told of spans.
     pub tracer: Tracer,
 }
@@ -249,7 +251,7 @@ impl Gate {
         let (intake, arrivals) = inbox::intake();
         let by_name = |source: Source| (source.name.as_str().to_owned(), source);
         let sources: BTreeMap<String, Source> = parts.sources.into_iter().map(by_name).collect();
-        let metrics = Metrics::new(&parts.calls);
+        let metrics = Metrics::new(&parts.calls, &parts.lists);
         for source in sources.values() {
             metrics.expect_source(&source.name);
         }

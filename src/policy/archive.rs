@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compiled::PolicyHash;
 use super::diagnostic::{Diagnostics, SourceFile};
+use super::lists::RemoteList;
 use super::load::{LoadContext, load_untested};
 use super::set::PolicySet;
 use crate::domain::amount::{Unit, UnitCode};
@@ -55,14 +56,22 @@ pub fn restore(
             paths.insert((part.name.clone(), path.clone()), *digest);
         }
     }
-    let read_list = |policy: &str, list: &str| {
+    let kept = |policy: &str, list: &str| {
         let digest = paths.get(&(policy.to_owned(), list.to_owned()));
         let entries = digest.and_then(|digest| lists.get(digest));
-        entries
-            .cloned()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it was not kept"))
+        entries.cloned().ok_or("it was not kept")
     };
-    let context = LoadContext::new(units, &read_list);
+    let read_list = |policy: &str, list: &str| {
+        kept(policy, list).map_err(|why| io::Error::new(io::ErrorKind::NotFound, why))
+    };
+    let read_copy = |policy: &str, list: &RemoteList| {
+        let copy = kept(policy, &list.url);
+        copy.map(Some).map_err(str::to_owned)
+    };
+    let context = LoadContext {
+        read_copy: &read_copy,
+        ..LoadContext::new(units, &read_list)
+    };
     let file = |(part, text): (SetPart, String)| SourceFile {
         name: part.name,
         text,

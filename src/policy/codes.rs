@@ -103,11 +103,12 @@ codes! {
     OpenOnError = "BG0225", Warning, "A callout that gets no answer does not let everybody in.";
     // Lists.
     UnknownList = "BG0301", Error, "A list that is named is defined under `[lists]`.";
-    UnreadableList = "BG0302", Error, "A list's file can be read.";
+    UnreadableList = "BG0302", Error, "A list's file, or its copy of a server's, can be read.";
     BadListEntry = "BG0303", Error, "A list's file has one address, domain or name a line.";
     ListTooLong = "BG0304", Error, "A list has at most 1,000,000 lines.";
     UnusedList = "BG0305", Warning, "Every list is used by a criterion.";
     BadCalendar = "BG0306", Error, "A calendar is an iCalendar file with events.";
+    NoCopy = "BG0307", Note, "A list that a server keeps is read from the daemon's copy of it.";
     // Tests inside the file.
     TestFailed = "BG0401", Error, "A policy passes its own tests.";
     NoTests = "BG0402", Note, "A policy has tests.";

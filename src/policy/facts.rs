@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::lists::GivenLists;
 pub use crate::domain::account::AccountStatus;
 use crate::domain::amount::UnitCode;
 use crate::domain::booking::Details;
@@ -45,6 +47,10 @@ pub struct Facts {
     /// What other servers answered, as far as somebody has asked them. See [`Need::Callout`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub callouts: Vec<Answered>,
+    /// What is on the lists of servers, in a policy's test; `None` for a real booking, where it is what the
+    /// policies were loaded with.
+    #[serde(skip)]
+    pub given_lists: Option<Arc<GivenLists>>,
 }
 
 /// Who asks another server: a criterion of a policy.
@@ -96,6 +102,7 @@ impl Facts {
             others: Vec::new(),
             code_uses: BTreeMap::new(),
             callouts: Vec::new(),
+            given_lists: None,
         }
     }
 

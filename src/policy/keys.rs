@@ -79,3 +79,22 @@ pub const SECRET: &[Key] = &[Key::new(
     "Where the secret is: env:NAME or file:PATH",
 )
 .required()];
+
+/// How often a server is asked for its list.
+pub const REFRESH_KEY: Key = Key::new(
+    "refresh",
+    Shape::Duration,
+    "How often the server is asked whether the list has changed; 15m if left out",
+);
+/// The token for a server's list.
+pub const TOKEN_KEY: Key = Key::new(
+    "token",
+    Shape::Table(SECRET),
+    "The token that is sent to the server as `Authorization: Bearer`",
+);
+/// Whether an address may be `http`.
+pub const ALLOW_HTTP_KEY: Key = Key::new(
+    "allow_http",
+    Shape::Switch,
+    "Whether the address may be `http`, for all on the way to read",
+);

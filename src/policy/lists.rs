@@ -1,35 +1,34 @@
-//! Lists of addresses, domains, names and phone numbers: written in the policy or kept in a file beside it. They
-//! are compiled into hash sets once, so that a list of a million lines costs an evaluation nothing.
+//! Lists of addresses, domains, names and phone numbers: written in the policy, kept in a file beside it, or by a
+//! web server. They are compiled into hash sets once, so that a list of a million lines costs an evaluation
+//! nothing.
 
 mod domains;
+mod entries;
 mod kept;
+mod listing;
+mod remote;
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use sha2::{Digest, Sha256};
 use toml::de::DeValue;
 
 use super::calendar::Calendar;
 use super::codes::Code;
 use super::compiled::PolicyHash;
 use super::diagnostic::{Sink, Span};
+use super::load::LoadContext;
 use super::reader::{At, Table, Value};
-use super::text::{clean, nearest, quote};
-use crate::domain::owner::Owner;
-use crate::domain::phone::Phone;
+use super::text::{nearest, quote};
+use super::vault::Vault;
 
 /// The most lines a list file may have.
 pub const LIST_LINES_MAX: usize = 1_000_000;
-/// The most wrong lines of one list file that are reported.
-const WRONG_LINES_SHOWN_MAX: usize = 5;
-/// The longest name that is compared, in characters.
-const NAME_CHARS_MAX: usize = 200;
 
 /// What an entry of a list may be.
 const ENTRIES: &str = "one of ada@example.org, example.org, *.example.org, +442079460000 or a name";
@@ -46,135 +45,38 @@ const ENTRY_KEYS: [Entry; 4] = [
 ];
 
 pub use domains::Domains;
-use domains::has_domain;
+use entries::entries_of;
+pub use entries::{List, Unfit, fold_name};
+use listing::Server;
+pub use listing::{GivenLists, Listing};
+pub(super) use remote::NO_COPIES;
+pub use remote::{REMOTE_LISTS_MAX, ReadCopy, RemoteList};
 
 /// Reads a list file: the policy file's name and the path as it is written there.
 pub type ReadList<'a> = dyn Fn(&str, &str) -> io::Result<String> + 'a;
 
-/// A compiled list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct List {
-    /// Whole addresses, normalised.
-    pub emails: HashSet<Box<str>>,
-    /// Domains.
-    pub domains: Domains,
-    /// Names of people, as [`fold_name`] writes them.
-    pub names: HashSet<Box<str>>,
-    /// Phone numbers with their country codes.
-    pub phones: HashSet<Box<str>>,
-}
-
-/// A name as it is compared: lower case, one blank between words.
-pub fn fold_name(name: &str) -> String {
-    clean(name, NAME_CHARS_MAX).to_lowercase()
-}
-
-impl List {
-    /// Whether somebody is listed by address or domain.
-    pub fn has_address(&self, owner: &Owner) -> bool {
-        self.emails.contains(owner.as_str()) || self.domains.contains(owner.domain())
-    }
-
-    fn add_email(&mut self, text: &str) -> bool {
-        let owner = Owner::parse(text);
-        owner.is_ok_and(|owner| {
-            let right = has_domain(&owner);
-            if right {
-                self.emails.insert(owner.as_str().into());
-            }
-            right
-        })
-    }
-
-    fn add_name(&mut self, text: &str) -> bool {
-        let name = fold_name(text);
-        !name.is_empty() && {
-            self.names.insert(name.into());
-            true
-        }
-    }
-
-    fn add_phone(&mut self, text: &str) -> bool {
-        let phone = Phone::parse(text);
-        phone.is_ok_and(|phone| {
-            self.phones.insert(phone.as_str().into());
-            true
-        })
-    }
-
-    /// One line of a file: a phone number if it begins with a +, an address if it has an @, a domain
-    /// if it has a dot and no blank (`@example.org` is a domain too), else a name.
-    fn add_line(&mut self, line: &str) -> bool {
-        match line.strip_prefix('@') {
-            Some(domain) => self.domains.add(domain),
-            None if line.starts_with('+') && !line.contains('@') => self.add_phone(line),
-            None if line.contains('@') => self.add_email(line),
-            None if line.contains('.') && !line.contains(char::is_whitespace) => {
-                self.domains.add(line)
-            }
-            None => self.add_name(line),
-        }
-    }
-
-    /// Its entries in order, a line each, as a file would have them: read back, it is the same list.
-    pub fn text(&self) -> String {
-        let plain = |set: &HashSet<Box<str>>| set.iter().map(ToString::to_string).collect();
-        // Behind an @ a line is a domain, however odd.
-        let exact = self.domains.exact.iter();
-        let below = self.domains.below.iter();
-        let mut lines: Vec<String> = plain(&self.emails);
-        lines.extend(exact.map(|domain| format!("@{domain}")));
-        lines.extend(below.map(|domain| format!("@*.{domain}")));
-        lines.extend(plain(&self.names));
-        lines.extend(plain(&self.phones));
-        lines.sort_unstable();
-        let mut text = lines.join("\n");
-        text.push('\n');
-        text
-    }
-
-    /// SHA-256 over the entries, whatever their order, comments and spelling in the file.
-    fn digest(&self) -> [u8; 32] {
-        let mut hasher = Sha256::new();
-        let sets = [
-            &self.emails,
-            &self.domains.exact,
-            &self.domains.below,
-            &self.names,
-        ];
-        // Younger than the form of the hash: a list without numbers is hashed as ever.
-        let phones = Some(&self.phones).filter(|phones| !phones.is_empty());
-        for set in sets.into_iter().chain(phones) {
-            let mut entries: Vec<&str> = set.iter().map(AsRef::as_ref).collect();
-            entries.sort_unstable();
-            hasher.update((entries.len() as u64).to_be_bytes());
-            for entry in entries {
-                hasher.update((entry.len() as u64).to_be_bytes());
-                hasher.update(entry);
-            }
-        }
-        hasher.finalize().into()
-    }
-}
-
-/// A list file that a policy has read.
+/// A list file, or a copy of a server's list, that a policy has read.
 #[derive(Debug, Clone)]
 pub struct ListFile {
     /// SHA-256 over its entries, whatever their order.
     pub digest: PolicyHash,
     /// Its entries.
     pub list: Arc<List>,
+    /// Where the policy says which server's it is; `None` for a file.
+    pub of_server: Option<Span>,
 }
 
 /// The lists of one policy file.
 pub struct Shelf<'a> {
     sink: &'a Sink,
-    read: &'a ReadList<'a>,
+    context: &'a LoadContext<'a>,
+    vault: Vault<'a>,
     /// Whether it reads what was kept, too, under names that are no files'.
     of_archive: bool,
-    named: BTreeMap<String, (Span, Arc<List>)>,
+    named: BTreeMap<String, (Span, Listing)>,
     used: RefCell<BTreeSet<String>>,
-    files: RefCell<BTreeMap<String, Option<Arc<List>>>>,
+    /// By path or address.
+    files: RefCell<BTreeMap<String, Option<Listing>>>,
 }
 
 impl std::fmt::Debug for Shelf<'_> {
@@ -187,10 +89,11 @@ impl std::fmt::Debug for Shelf<'_> {
 
 impl<'a> Shelf<'a> {
     /// A shelf without lists; `of_archive` is whether the policy is made again from what was kept of it.
-    pub fn new(sink: &'a Sink, read: &'a ReadList<'a>, of_archive: bool) -> Self {
+    pub fn new(sink: &'a Sink, context: &'a LoadContext<'a>, of_archive: bool) -> Self {
         Self {
             sink,
-            read,
+            context,
+            vault: Vault::new(context.read_secret),
             of_archive,
             named: BTreeMap::new(),
             used: RefCell::default(),
@@ -207,27 +110,27 @@ impl<'a> Shelf<'a> {
             } else {
                 // Reported already; remembered so that its users are not reported as well.
                 self.named
-                    .insert(name.value.to_owned(), (name.span, Arc::default()));
+                    .insert(name.value.to_owned(), (name.span, Listing::default()));
             }
         }
     }
 
     /// Reads a key that takes a list: the name of one, the entries themselves as a file would have
     /// them, or a table that names or defines one.
-    pub fn list(&self, table: &Table<'_>, key: &'static str) -> Option<At<Arc<List>>> {
+    pub fn list(&self, table: &Table<'_>, key: &'static str) -> Option<At<Listing>> {
         let value = table.value(key)?;
         let span = value.span();
         let list = match value.get_ref() {
             DeValue::String(name) => self.find(name, &span),
-            DeValue::Array(_) => self.entries(table, key),
+            DeValue::Array(_) => read_entries(table, key, value).map(Listing::from),
             _ => self.inline(table, key, value),
         };
         list.map(|value| At { value, span })
     }
 
     /// The people that a table is for, known by address: by a list's name behind `list`, or by `emails`,
-    /// `domains` or `file` in the table itself.
-    pub fn people(&self, table: &Table<'_>) -> Option<Arc<List>> {
+    /// `domains`, `file` or `url` in the table itself.
+    pub fn people(&self, table: &Table<'_>) -> Option<Listing> {
         match table.contains("list") {
             true => self.list(table, "list").map(|at| at.value),
             false => self.define(table, &ENTRY_KEYS[..2]),
@@ -258,7 +161,7 @@ impl<'a> Shelf<'a> {
         let text = self.text_of(&path)?;
         let lines: Vec<String> = entries_of(&text).map(|(_, line)| line.to_owned()).collect();
         if lines.len() > LIST_LINES_MAX {
-            self.report_too_long(&path);
+            self.report_too_long("list file", &path);
             return None;
         }
         self.keep(path.value, &lines);
@@ -297,9 +200,10 @@ impl<'a> Shelf<'a> {
     }
 
     /// As [`Shelf::list`]; a list without domains, which nobody would pass, is reported.
-    pub fn some_domains(&self, table: &Table<'_>, key: &'static str) -> Option<At<Arc<List>>> {
+    pub fn some_domains(&self, table: &Table<'_>, key: &'static str) -> Option<At<Listing>> {
         let list = self.list(table, key)?;
-        if list.value.domains.is_empty() {
+        let known = list.value.known();
+        if known.is_some_and(|list| list.domains.is_empty()) {
             let message = "the list has no domains, so nobody would pass";
             let help = "add entries such as \"example.org\" or \"*.example.org\"";
             table.report(Code::EmptyList, list.span.clone(), message, help);
@@ -307,15 +211,16 @@ impl<'a> Shelf<'a> {
         Some(list)
     }
 
-    /// The files that were read, by path as it is written.
+    /// The files and copies that were read, by path or address as it is written.
     pub fn files(&self) -> BTreeMap<String, ListFile> {
         let files = self.files.borrow();
         let read = files
             .iter()
             .filter_map(|(path, list)| Some((path, list.as_ref()?)));
-        let file = |list: &Arc<List>| ListFile {
-            digest: PolicyHash(list.digest()),
-            list: Arc::clone(list),
+        let file = |listing: &Listing| ListFile {
+            digest: PolicyHash(listing.list.digest()),
+            list: Arc::clone(&listing.list),
+            of_server: listing.server.as_ref().map(|server| server.span.clone()),
         };
         read.map(|(path, list)| (path.clone(), file(list)))
             .collect()
@@ -337,19 +242,7 @@ impl<'a> Shelf<'a> {
         }
     }
 
-    fn entries(&self, table: &Table<'_>, key: &'static str) -> Option<Arc<List>> {
-        let (mut list, mut right) = (List::default(), true);
-        for text in table.texts(key)?.value {
-            if !list.add_line(text.value.trim()) {
-                right = false;
-                let message = format!("{} does not belong into a list", quote(text.value));
-                table.report(Code::NotAnAddress, text.span, message, ENTRIES);
-            }
-        }
-        right.then(|| Arc::new(list))
-    }
-
-    fn inline(&self, table: &Table<'_>, key: &str, value: Value<'_>) -> Option<Arc<List>> {
+    fn inline(&self, table: &Table<'_>, key: &str, value: Value<'_>) -> Option<Listing> {
         let read = |inner: &Table<'_>| match inner.text("list") {
             Some(name) => self.find(name.value, &name.span),
             None => self.define(inner, &ENTRY_KEYS),
@@ -357,14 +250,14 @@ impl<'a> Shelf<'a> {
         table.table_of(key, value, read).flatten()
     }
 
-    fn find(&self, name: &str, span: &Span) -> Option<Arc<List>> {
+    fn find(&self, name: &str, span: &Span) -> Option<Listing> {
         if let Some((_, list)) = self.named.get(name) {
             self.used.borrow_mut().insert(name.to_owned());
-            return Some(Arc::clone(list));
+            return Some(list.clone());
         }
         let message = format!("there is no list {}", quote(name));
         let mut diagnostic = self.sink.at(Code::UnknownList, span.clone(), message).help(
-            "define it as `[lists.NAME]` with `emails`, `domains`, `names`, `phones` or `file`",
+            "define it as `[lists.NAME]` with `emails`, `domains`, `names`, `phones`, `file` or `url`",
         );
         if let Some(meant) = nearest(name, self.named.keys().map(String::as_str)) {
             let text = format!("did you mean `{meant}`?");
@@ -374,16 +267,49 @@ impl<'a> Shelf<'a> {
         None
     }
 
-    fn define(&self, table: &Table<'_>, entries: &[Entry]) -> Option<Arc<List>> {
-        let file = table.text("file");
+    fn define(&self, table: &Table<'_>, entries: &[Entry]) -> Option<Listing> {
+        let (file, url) = (table.text("file"), table.text("url"));
         let errors = self.sink.errors();
+        let list = self.written_out(table, entries);
+        let remote = url.map(|url| {
+            let remote = remote::read(table, &url, &self.vault, self.context.hosts);
+            (url.span, remote)
+        });
+        if self.sink.errors() > errors {
+            return None;
+        }
+        let places = [!list.is_empty(), file.is_some(), remote.is_some()];
+        if places.iter().filter(|place| **place).count() > 1 {
+            let message = "a list has entries, a file or a url, and only one of them";
+            let help = "write two lists, and ask for both with two criteria";
+            let span = remote.map(|(span, _)| span);
+            let span = span.or(file.map(|file| file.span));
+            table.report(
+                Code::NotAllowed,
+                span.unwrap_or(table.span()),
+                message,
+                help,
+            );
+            return None;
+        }
+        match (file, remote) {
+            (Some(file), _) => self.open(&file),
+            (None, Some((span, remote))) => self.copy(span, &remote?),
+            (None, None) if list.is_empty() => {
+                let message = format!("the list {} is empty", table.name());
+                let help = "give it `emails`, `domains`, `names`, `phones`, a `file` or a `url`";
+                table.report(Code::EmptyList, table.span(), message, help);
+                None
+            }
+            (None, None) => Some(list.into()),
+        }
+    }
+
+    fn written_out(&self, table: &Table<'_>, entries: &[Entry]) -> List {
         let mut list = List::default();
         for (key, add) in entries {
-            for text in table
-                .texts(key)
-                .map(|texts| texts.value)
-                .unwrap_or_default()
-            {
+            let texts = table.texts(key).map(|texts| texts.value);
+            for text in texts.unwrap_or_default() {
                 if !add(&mut list, text.value) {
                     let message = format!("{} does not belong into `{key}`", quote(text.value));
                     let help = "`emails` takes addresses, `domains` takes \"example.org\" or \"*.example.org\", `names` takes names of people, `phones` takes numbers such as \"+442079460000\"";
@@ -391,49 +317,80 @@ impl<'a> Shelf<'a> {
                 }
             }
         }
-        if self.sink.errors() > errors {
-            return None;
-        }
-        match file {
-            None if list == List::default() => {
-                let message = format!("the list {} is empty", table.name());
-                let help = "give it `emails`, `domains`, `names`, `phones` or a `file`";
-                table.report(Code::EmptyList, table.span(), message, help);
-                None
-            }
-            None => Some(Arc::new(list)),
-            Some(file) if list == List::default() => self.open(&file),
-            Some(file) => {
-                let help = "write the entries into the file, or leave the file out";
-                table.report(
-                    Code::NotAllowed,
-                    file.span,
-                    "a list has entries or a file, not both",
-                    help,
-                );
-                None
-            }
-        }
+        list
     }
 
-    fn open(&self, path: &At<&str>) -> Option<Arc<List>> {
-        if let Some(list) = self.files.borrow().get(path.value) {
+    fn open(&self, path: &At<&str>) -> Option<Listing> {
+        self.once(path.value, || {
+            let text = self.text_of(path)?;
+            let list = self.compile("list file", path, &text)?;
+            Some(list.into())
+        })
+    }
+
+    /// The copy of a server's list, which was read from there before.
+    fn copy(&self, span: Span, remote: &RemoteList) -> Option<Listing> {
+        let url = At {
+            value: remote.url.as_str(),
+            span,
+        };
+        self.once(url.value, || {
+            let policy = &self.sink.source().name;
+            let text = match (self.context.read_copy)(policy, remote) {
+                Ok(text) => text,
+                Err(why) => {
+                    let message = format!("the list {} cannot be had: {why}", quote(url.value));
+                    let help = "its server answers a GET with 200 and a text of one entry a line";
+                    let wrong = self.sink.at(Code::UnreadableList, url.span.clone(), message);
+                    self.sink.add(wrong.help(help));
+                    return None;
+                }
+            };
+            if text.is_none() {
+                let message = format!("there is no copy of {} here", quote(url.value));
+                let help = "nobody is on it until the daemon has read it; tests say with `given.lists` who is";
+                let hint = self.sink.at(Code::NoCopy, url.span.clone(), message);
+                self.sink.add(hint.help(help));
+            }
+            let server = Server {
+                url: url.value.into(),
+                span: url.span.clone(),
+                absent: text.is_none(),
+            };
+            let list = match text {
+                Some(text) => self.compile("list", &url, &text)?,
+                None => List::default(),
+            };
+            Some(Listing {
+                list: Arc::new(list),
+                server: Some(server),
+            })
+        })
+    }
+
+    /// Reads what is behind a name for the first who asks.
+    fn once(&self, name: &str, read: impl FnOnce() -> Option<Listing>) -> Option<Listing> {
+        if let Some(list) = self.files.borrow().get(name) {
             return list.clone();
         }
-        let list = self
-            .text_of(path)
-            .and_then(|text| self.compile(path, &text));
-        self.files
-            .borrow_mut()
-            .insert(path.value.to_owned(), list.clone());
+        let list = read();
+        let mut files = self.files.borrow_mut();
+        files.insert(name.to_owned(), list.clone());
         list
     }
 
     fn text_of(&self, path: &At<&str>) -> Option<String> {
-        match (self.read)(&self.sink.source().name, path.value) {
+        let path_in_words = quote(path.value);
+        if path.value.starts_with("https://") || path.value.starts_with("http://") {
+            let message = format!("{path_in_words} is no path of a file");
+            let wrong = self.sink.at(Code::NotAllowed, path.span.clone(), message);
+            let help = "a list that a server keeps is named by `url`, in the place of `file`";
+            self.sink.add(wrong.help(help));
+            return None;
+        }
+        match (self.context.read_list)(&self.sink.source().name, path.value) {
             Ok(text) => Some(text),
             Err(error) => {
-                let path_in_words = quote(path.value);
                 let message = format!("the list file {path_in_words} cannot be read: {error}");
                 let help = "the path starts at the folder of this policy file";
                 let diagnostic = self
@@ -445,46 +402,42 @@ impl<'a> Shelf<'a> {
         }
     }
 
-    fn report_too_long(&self, path: &At<&str>) {
-        let path_in_words = quote(path.value);
-        let message = format!("the list file {path_in_words} has more than {LIST_LINES_MAX} lines");
+    fn report_too_long(&self, what: &str, name: &At<&str>) {
+        let name_in_words = quote(name.value);
+        let message = format!("the {what} {name_in_words} has more than {LIST_LINES_MAX} lines");
         self.sink
-            .add(self.sink.at(Code::ListTooLong, path.span.clone(), message));
+            .add(self.sink.at(Code::ListTooLong, name.span.clone(), message));
     }
 
-    fn compile(&self, path: &At<&str>, text: &str) -> Option<Arc<List>> {
-        let (mut list, mut wrong) = (List::default(), 0);
-        for (index, entry) in entries_of(text) {
-            if index >= LIST_LINES_MAX {
-                self.report_too_long(path);
-                return None;
-            }
-            if list.add_line(entry) {
-                continue;
-            }
-            wrong += 1;
-            if wrong <= WRONG_LINES_SHOWN_MAX {
-                let message = format!(
-                    "line {} of the list file {} is no address, domain, name or phone number",
-                    index + 1,
-                    quote(path.value)
-                );
-                let help = "one entry a line: ada@example.org, example.org, *.example.org, +442079460000 or a name; # begins a comment";
-                self.sink.add(
-                    self.sink
-                        .at(Code::BadListEntry, path.span.clone(), message)
-                        .help(help),
-                );
+    fn compile(&self, what: &str, name: &At<&str>, text: &str) -> Option<List> {
+        match List::parse(text) {
+            Ok(list) => return Some(list),
+            Err(Unfit::TooLong) => self.report_too_long(what, name),
+            Err(Unfit::Lines(lines)) => {
+                for line in lines {
+                    let message = format!(
+                        "line {line} of the {what} {} is no address, domain, name or phone number",
+                        quote(name.value)
+                    );
+                    let help = "one entry a line: ada@example.org, example.org, *.example.org, +442079460000 or a name; # begins a comment";
+                    let wrong = self.sink.at(Code::BadListEntry, name.span.clone(), message);
+                    self.sink.add(wrong.help(help));
+                }
             }
         }
-        (wrong == 0).then(|| Arc::new(list))
+        None
     }
 }
 
-/// The entries of a list file with the numbers of their lines, from zero: # begins a comment.
-fn entries_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = text.lines().enumerate();
-    let entries = lines.map(|(index, line)| (index, line.split('#').next().unwrap_or_default()));
-    let entries = entries.map(|(index, entry)| (index, entry.trim()));
-    entries.filter(|(_, entry)| !entry.is_empty())
+/// Reads the entries of a list as a file would have them; mistakes are reported.
+pub(super) fn read_entries<'a>(table: &Table<'a>, key: &str, value: Value<'a>) -> Option<List> {
+    let (mut list, mut right) = (List::default(), true);
+    for text in table.texts_of(key, value)?.value {
+        if !list.add_line(text.value.trim()) {
+            right = false;
+            let message = format!("{} does not belong into a list", quote(text.value));
+            table.report(Code::NotAnAddress, text.span, message, ENTRIES);
+        }
+    }
+    right.then_some(list)
 }

@@ -11,6 +11,7 @@
 //! conditions over three-valued [`truth`]; `evaluate` walks it stage by stage; [`verdict`] is what
 //! comes out. Expressions in CEL are read, bounded and evaluated in `cel/`.
 
+mod address;
 mod archive;
 pub mod borrowed;
 mod calendar;

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::diagnostic::{Diagnostics, SourceFile};
-use super::keys::Key;
 use super::keys::Shape::{
     self, Amount, Anything, Date, Duration, Either, Id, List, Many, Moment, Named, Other, Switch,
     Table, Text, TimeOfDay, Whole, Word,
 };
+use super::keys::{ALLOW_HTTP_KEY, Key, REFRESH_KEY, TOKEN_KEY};
 use super::kinds;
 use super::kinds::http::Preset;
 
@@ -198,6 +198,10 @@ const LIST: &[Key] = &[
         Text,
         "A file with one entry a line, from the policies' folder on",
     ),
+    Key::new("url", Text, "Where a server has it, one entry a line"),
+    REFRESH_KEY,
+    TOKEN_KEY,
+    ALLOW_HTTP_KEY,
 ];
 
 const GIVEN_BOOKING: &[Key] = &[
@@ -274,6 +278,11 @@ const TEST: &[Key] = &[
                 "http",
                 Named(&Table(GIVEN_REPLY)),
                 "What servers answer, by the criterion that asks",
+            ),
+            Key::new(
+                "lists",
+                Named(&Many(&Text)),
+                "Who is on the lists of servers, by their addresses; nobody if left out",
             ),
         ]),
         "What is known beside the booking",

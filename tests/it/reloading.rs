@@ -37,16 +37,16 @@ fn free_of_charge() -> String {
 }
 
 impl Installation {
-    fn write_policy(&self, name: &str, text: &str) {
+    pub(crate) fn write_policy(&self, name: &str, text: &str) {
         fs::write(self.folder().join("policies").join(name), text).unwrap();
     }
 
-    async fn reload(&self) -> (u16, Value) {
+    pub(crate) async fn reload(&self) -> (u16, Value) {
         self.admin(Method::POST, RELOAD, None).await
     }
 
     /// The policies, once they are as they should be.
-    async fn policies_until(&self, is_right: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn policies_until(&self, is_right: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
             let (_, policies) = self.get("/v1/policies").await;
@@ -58,11 +58,11 @@ impl Installation {
         }
     }
 
-    async fn readiness(&self) -> Value {
+    pub(crate) async fn readiness(&self) -> Value {
         answer(self.raw_public(Method::GET, "/readyz")).await.1
     }
 
-    async fn metric(&self, name: &str) -> f64 {
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
         let request = self.raw_admin(Method::GET, "/metrics");
         let text = request.bearer_auth(crate::harness::READ_TOKEN).send();
         let text = text.await.unwrap().text().await.unwrap();

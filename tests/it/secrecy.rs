@@ -18,7 +18,7 @@ use crate::rig::daemon::Post;
 use crate::rig::postgres::Postgres;
 
 /// What must not be said. Each is given to the daemon somewhere below.
-const HIDDEN: [&str; 14] = [
+const HIDDEN: [&str; 15] = [
     "signing-secret-Quolla",
     "signing-secret-Brantik",
     "cal_key_Wexomir",
@@ -33,6 +33,7 @@ const HIDDEN: [&str; 14] = [
     "postgres-password-Ulmenau",
     "crm-token-Vexilo",
     "crm-key-Tramontane-long-enough-to-sign",
+    "list-token-Morvane",
 ];
 const SECRET: &str = HIDDEN[0];
 const API_KEY: &str = HIDDEN[2];
@@ -107,12 +108,32 @@ level = "trace"
     )
 }
 
-/// Answers everything with 500 and the words that it was sent.
+/// Refuses whoever is on a server's list.
+fn listed(id: &str, list: &str) -> String {
+    format!(
+        r#"
+schema = 1
+[policy]
+id = "{id}"
+kind = "guardrail"
+[[criterion]]
+id = "not-blocked"
+kind = "deny-list"
+list = {{ url = "{list}?marker={MARKER}", allow_http = true, token = {{ secret = "env:LIST" }} }}
+"#
+    )
+}
+
+/// Answers everything with 500 and the words that it was sent, but for two lists, of which one is none.
 async fn echoes() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let echo = async |body: String| (axum::http::StatusCode::INTERNAL_SERVER_ERROR, body);
+    let list = async || PERSON;
+    let wrong = async || format!("{PERSON}\n@{PERSON}\n");
     let app = axum::Router::new().fallback(echo);
+    let app = app.route("/list", axum::routing::get(list));
+    let app = app.route("/wrong", axum::routing::get(wrong));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     url
 }
@@ -129,6 +150,7 @@ async fn whatever_happens(url: &str) {
         ("OTLP", HIDDEN[6]),
         ("CRM", HIDDEN[12]),
         ("CRM_KEY", HIDDEN[13]),
+        ("LIST", HIDDEN[14]),
         // Everything that anybody has to say.
         ("BOOKGATE_LOG", "trace"),
     ];
@@ -264,8 +286,18 @@ async fn whatever_happens(url: &str) {
         seen["items"].as_array().is_some_and(|all| all.len() >= 2)
     })
     .await;
+
+    // What goes well and wrong with lists.
+    for (name, expected) in [("list", 200), ("wrong", 422)] {
+        let policy = listed(name, &format!("{elsewhere}/{name}"));
+        std::fs::write(policies.join(format!("{name}.toml")), policy).unwrap();
+        let reload = http.post(format!("{admin}/v1/policies/reload"));
+        let reloaded = reload.bearer_auth(ADMIN).send().await.unwrap();
+        assert_eq!(reloaded.status(), expected, "{name}");
+    }
     assert!(daemon.terminate().await.unwrap().success());
     let said = [
+        "a list of a server cannot be had",
         "decided",
         "attempt failed",
         "dead letter",

@@ -197,18 +197,18 @@ async fn what_would_have_gone_otherwise_is_counted_and_told() {
         assert!(desk.diff_shadows(None, later, |_| ()).await.unwrap().is_empty());
 
         // A file in the place of the one in force says the same as the shadow did.
-        let (folder, units) = (it.folder().join("policies"), &it.settings().units);
+        let (folder, settings) = (it.folder().join("policies"), it.settings());
         let file = it.folder().join("next.toml");
         let text = CREDIT_POLICY.replace("base = \"2\"", "base = \"3\"");
         std::fs::write(&file, &text).unwrap();
-        let (set, _) = check_policies_with(&folder, &file, units).unwrap();
+        let (set, _) = check_policies_with(&folder, &file, settings).unwrap();
         assert_eq!(set.policies().count(), 3);
         let candidate = Candidate { set, shadow: None };
         let trial = desk.try_out(&candidate, since, |_| ()).await.unwrap();
         assert_eq!(told(&trial), told(&diff["dearer"]));
         // So does the shadow itself.
         let file = folder.join("dearer.toml");
-        let (set, id) = check_policies_with(&folder, &file, units).unwrap();
+        let (set, id) = check_policies_with(&folder, &file, settings).unwrap();
         let candidate = Candidate { set, shadow: Some(id) };
         let trial = desk.try_out(&candidate, since, |_| ()).await.unwrap();
         assert_eq!(told(&trial), told(&diff["dearer"]));
@@ -217,12 +217,12 @@ async fn what_would_have_gone_otherwise_is_counted_and_told() {
         let text = CREDIT_POLICY.replace("all = [\"has-credit\"]", "all = [\"has-credit\", \"seldom\"]");
         let file = it.folder().join("next.toml");
         std::fs::write(&file, text + longer).unwrap();
-        let (set, _) = check_policies_with(&folder, &file, units).unwrap();
+        let (set, _) = check_policies_with(&folder, &file, settings).unwrap();
         let candidate = Candidate { set, shadow: None };
         let trial = desk.try_out(&candidate, since, |_| ()).await.unwrap();
         let expected = json!([0, {}, null, {"not looked at then: other bookings": 2}, {}]);
         assert_eq!(told(&trial), expected);
-        let (set, _) = check_policies(&folder, units).unwrap();
+        let (set, _) = check_policies(&folder, settings).unwrap();
         let candidate = Candidate { set, shadow: None };
         let trial = desk.try_out(&candidate, since, |_| ()).await.unwrap();
         assert_eq!(told(&trial), json!([2, {}, ["4", "4", "0"], {}, {}]));

@@ -8,9 +8,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::mirror::Wanted;
 use super::outside::Outside;
 use crate::domain::amount::{Unit, UnitCode};
 use crate::policy::codes::Code;
+use crate::policy::lists::RemoteList;
 use crate::policy::{self, Diagnostic, Diagnostics, LoadContext, PolicySet, SourceFile};
 
 /// The largest policy file read, in bytes.
@@ -26,8 +28,12 @@ pub(super) struct Reading {
     pub(super) result: Checked,
     /// The policy files.
     pub(super) files: Vec<SourceFile>,
-    /// The list files that they name, by path as it is written there.
+    /// The list files and the copies of servers' lists that they name, by path or address as it is written there.
     pub(super) lists: BTreeMap<String, String>,
+    /// The servers' lists that they name.
+    pub(super) wanted: Wanted,
+    /// Those that there is no copy of.
+    pub(super) absent: Wanted,
     /// How all of them looked just before they were read.
     pub(super) prints: Prints,
 }
@@ -37,27 +43,27 @@ pub(super) struct Reading {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Prints {
     files: BTreeMap<PathBuf, Print>,
-    lists: BTreeMap<String, Print>,
+    lists: BTreeMap<PathBuf, Print>,
 }
 
 type Print = Option<[i128; 6]>;
 
 impl Prints {
     /// Looks at the policies in a folder, and at these list files.
-    pub(super) fn of(dir: &Path, lists: BTreeSet<String>) -> Self {
+    pub(super) fn of(dir: &Path, lists: BTreeSet<PathBuf>) -> Self {
         let files = policy_paths(dir).unwrap_or_default().into_iter();
-        let lists = lists.into_iter().map(|list| {
-            let print = print(&dir.join(&list));
-            (list, print)
-        });
+        let seen = |path: PathBuf| {
+            let print = print(&path);
+            (path, print)
+        };
         Self {
-            files: files.map(|path| (path.clone(), print(&path))).collect(),
-            lists: lists.collect(),
+            files: files.map(seen).collect(),
+            lists: lists.into_iter().map(seen).collect(),
         }
     }
 
     /// The list files among them.
-    pub(super) fn lists(&self) -> BTreeSet<String> {
+    pub(super) fn lists(&self) -> BTreeSet<PathBuf> {
         self.lists.keys().cloned().collect()
     }
 }
@@ -95,20 +101,32 @@ pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>, outside: &Outsi
     };
     let lists = RefCell::new(BTreeMap::new());
     let list_prints = RefCell::new(BTreeMap::new());
+    let look_at = |path: &Path| {
+        let print = print(path);
+        list_prints.borrow_mut().insert(path.to_owned(), print);
+    };
     let read_list = |_policy: &str, list: &str| {
         let path = dir.join(list);
-        list_prints
-            .borrow_mut()
-            .insert(list.to_owned(), print(&path));
+        look_at(&path);
         let text = read_limited(&path, LIST_BYTES_MAX)?;
         lists.borrow_mut().insert(list.to_owned(), text.clone());
         Ok(text)
     };
+    let (wanted, absent) = (RefCell::<Wanted>::default(), RefCell::<Wanted>::default());
+    let read_copy = |_policy: &str, list: &RemoteList| {
+        wanted.borrow_mut().add(list);
+        look_at(&outside.copies().path(&list.url));
+        let copy = outside.copy(list)?;
+        match &copy {
+            Some(text) => drop(lists.borrow_mut().insert(list.url.clone(), text.clone())),
+            None => absent.borrow_mut().add(list),
+        }
+        Ok(copy)
+    };
     // A secret in a file is looked at like a list, and kept nowhere.
     let read_secret = |_policy: &str, reference: &str| {
         if let Some(path) = reference.strip_prefix("file:") {
-            let print = print(&dir.join(path));
-            list_prints.borrow_mut().insert(path.to_owned(), print);
+            look_at(&dir.join(path));
         }
         outside.look_up(dir, reference)
     };
@@ -116,6 +134,7 @@ pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>, outside: &Outsi
         units,
         hosts: outside.hosts(),
         read_list: &read_list,
+        read_copy: &read_copy,
         read_secret: &read_secret,
     };
     let loaded = policy::load(files.clone(), &context);
@@ -128,6 +147,8 @@ pub(super) fn read(dir: &Path, units: &BTreeMap<UnitCode, Unit>, outside: &Outsi
         result,
         files,
         lists: lists.into_inner(),
+        wanted: wanted.into_inner(),
+        absent: absent.into_inner(),
         prints,
     }
 }
@@ -167,6 +188,7 @@ pub(super) fn read_with(
         units,
         hosts: outside.hosts(),
         read_list: &read_list,
+        read_copy: &|_, list| outside.copy(list),
         read_secret: &|policy, reference| outside.look_up(folder_of(policy), reference),
     };
     let (set, found) = policy::load(files, &context).map_err(|found| {
@@ -247,6 +269,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::app::policies::copies::Copies;
 
     const LIST: &str = "lists/blocked.txt";
 
@@ -257,7 +280,8 @@ mod tests {
     }
 
     fn read_here(dir: &Path) -> Reading {
-        read(dir, &BTreeMap::new(), &Outside::of_daemon(&[]))
+        let copies = Copies::beside(&dir.join("journal"));
+        read(dir, &BTreeMap::new(), &Outside::of_daemon(&[], copies))
     }
 
     fn fill(dir: &Path) {
@@ -368,7 +392,8 @@ mod tests {
             wrong.contains("BG0502") && wrong.contains("codes"),
             "{wrong}"
         );
-        let at_hand = |dir| read(dir, &BTreeMap::new(), &Outside::at_hand());
+        let outside = Outside::at_hand(Copies::beside(dir));
+        let at_hand = |dir| read(dir, &BTreeMap::new(), &outside);
         let without = at_hand(dir).result.unwrap().0.hash();
         fs::write(dir.join("codes"), "oolong\n").unwrap();
         let reading = read_here(dir);

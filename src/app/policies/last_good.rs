@@ -2,18 +2,22 @@
 //! daemon can be started on it while its folder is broken. It lies in the journal's folder: that outlives
 //! restarts, and belongs to one daemon, as its policies do.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::folder::Checked;
+use super::mirror::Wanted;
 use super::outside::Outside;
+use super::whole;
 use crate::domain::amount::{Unit, UnitCode};
 use crate::domain::clock::Timestamp;
+use crate::policy::lists::RemoteList;
 use crate::policy::{self, LoadContext, PolicyHash, SourceFile};
 
 /// The file's name.
@@ -94,24 +98,21 @@ impl LastGood {
 
     /// Writes it, whole or not at all, for its owner alone: lists hold addresses.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        let dir = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        let mut out = BufWriter::new(file.as_file_mut());
-        serde_json::to_writer(&mut out, self)?;
-        out.flush()?;
-        drop(out);
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|refused| refused.error)?;
-        File::open(dir)?.sync_all()
+        whole::write(path, |out| Ok(serde_json::to_writer(out, self)?))
     }
 
-    /// Loads it as if its files were still there, in this folder.
+    /// The lists that it was made from, by path or address.
+    pub(super) fn lists(&self) -> impl Iterator<Item = &String> {
+        self.lists.keys()
+    }
+
+    /// Loads it as if its files were still there, in this folder. Also gives the servers' lists that it names.
     pub(super) fn load(
         &self,
         dir: &Path,
         units: &BTreeMap<UnitCode, Unit>,
         outside: &Outside,
-    ) -> Checked {
+    ) -> (Checked, Wanted) {
         let files = self.files.iter().map(|file| SourceFile {
             name: file.name.clone(),
             text: file.text.clone(),
@@ -120,12 +121,20 @@ impl LastGood {
             let text = self.lists.get(list).cloned();
             text.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
         };
+        let wanted = RefCell::new(Wanted::default());
+        let read_copy = |_: &str, list: &RemoteList| {
+            wanted.borrow_mut().add(list);
+            let text = self.lists.get(&list.url).cloned();
+            text.map(Some).ok_or_else(|| "it was not kept".to_owned())
+        };
         let context = LoadContext {
             units,
             hosts: outside.hosts(),
             read_list: &read_list,
+            read_copy: &read_copy,
             read_secret: &|_, reference| outside.look_up(dir, reference),
         };
-        policy::load(files.collect(), &context)
+        let checked = policy::load(files.collect(), &context);
+        (checked, wanted.into_inner())
     }
 }

@@ -21,11 +21,11 @@ const WAITS_MAX: usize = 20;
 
 /// Has policies read whenever they have changed, until `shutdown` is cancelled. Looks after an event, and
 /// at least this often.
-pub(in crate::app) async fn watch(
-    folder: Arc<PolicyFolder>,
-    gate: Gate,
+pub(super) async fn watch(
+    folder: &Arc<PolicyFolder>,
+    gate: &Gate,
     every: Duration,
-    shutdown: CancellationToken,
+    shutdown: &CancellationToken,
 ) {
     let bell = Arc::new(Notify::new());
     let mut _listening = listen(&folder.dir, &bell);
@@ -33,9 +33,10 @@ pub(in crate::app) async fn watch(
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = bell.notified() => {}
+            () = folder.mirror.news.notified() => {}
             () = tokio::time::sleep(every) => {}
         }
-        if !has_changed(&folder, &gate).await {
+        if !has_changed(folder, gate).await {
             continue;
         }
         if let Err(error) = gate.reload_policies(ReloadCause::Change).await {

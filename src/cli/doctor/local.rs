@@ -119,25 +119,23 @@ fn open_files(context: &Context<'_>) -> Vec<String> {
 /// Checks the policies as the daemon does, with their secrets.
 pub(super) fn policies(settings: &Settings, found: &mut Findings) {
     let dir = &settings.policies.dir;
-    let (set, hints) =
-        match check_policies_and_secrets(dir, &settings.units, &settings.callouts.hosts) {
-            Ok(checked) => checked,
-            Err(error) => {
-                let mut help =
-                    "`bookgate policy check` says the same; policies/README.md is the guide"
-                        .to_owned();
-                if let Ok(Some(kept)) = LastGood::read(&LastGood::path(&settings.journal.dir)) {
-                    let at = second(kept.kept_at);
-                    help.push_str(&format!(
-                        "\na daemon here goes on with the policies of {at}"
-                    ));
-                    if !settings.policies.start_with_last_good {
-                        help.push_str(", and is not started (policies.start_with_last_good)");
-                    }
+    let (set, hints) = match check_policies_and_secrets(settings) {
+        Ok(checked) => checked,
+        Err(error) => {
+            let mut help =
+                "`bookgate policy check` says the same; policies/README.md is the guide".to_owned();
+            if let Ok(Some(kept)) = LastGood::read(&LastGood::path(&settings.journal.dir)) {
+                let at = second(kept.kept_at);
+                help.push_str(&format!(
+                    "\na daemon here goes on with the policies of {at}"
+                ));
+                if !settings.policies.start_with_last_good {
+                    help.push_str(", and is not started (policies.start_with_last_good)");
                 }
-                return found.failed("policies", error.to_string(), help);
             }
-        };
+            return found.failed("policies", error.to_string(), help);
+        }
+    };
     let count = set.policies().count();
     if count == 0 {
         let what = format!(

@@ -84,7 +84,7 @@ pub(super) fn run(args: &ExplainArgs, json: bool, context: &mut Context<'_>) -> 
         Some(dir) => context.options.working_dir.join(dir),
         None => settings.policies.dir.clone(),
     };
-    let (set, _) = check_policies(&dir, &settings.units)?;
+    let (set, _) = check_policies(&dir, &settings)?;
     let given = given(args, &settings, context)?;
     let (provider, event) = understood(&given.body, context)?;
     let details = event.details.as_deref().cloned().ok_or_else(|| {

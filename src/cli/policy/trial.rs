@@ -149,11 +149,11 @@ fn candidate(args: &ReplayArgs, context: &Context<'_>) -> anyhow::Result<(Candid
         None => settings.policies.dir.clone(),
     };
     let Some(file) = &args.file else {
-        let (set, _) = check_policies(&dir, &settings.units)?;
+        let (set, _) = check_policies(&dir, &settings)?;
         let what = format!("The policies in {}", dir.display());
         return Ok((Candidate { set, shadow: None }, what));
     };
-    let (set, id) = check_policies_with(&dir, &here.join(file), &settings.units)?;
+    let (set, id) = check_policies_with(&dir, &here.join(file), &settings)?;
     let policy = set.policies().find(|policy| policy.id == id);
     let mode = policy.map(|policy| policy.mode);
     if mode == Some(Mode::Off) {

@@ -89,6 +89,7 @@ impl Place {
                 worker_name: name.to_owned(),
             },
             notices: NoticeSettings::default(),
+            lists: crate::gate::ListMeter::default(),
             calls: CallMeter::default(),
             tracer: crate::provider::traced::Tracer::default(),
         }

@@ -15,7 +15,8 @@ const DASHBOARD: &str = include_str!("../../../deploy/grafana/bookgate.json");
 /// Everything that there may be to tell.
 fn text() -> String {
     let calls = CallMeter::default();
-    let (metrics, source) = (Metrics::new(&calls), SourceName::new("one"));
+    let lists = ListMeter::default();
+    let (metrics, source) = (Metrics::new(&calls, &lists), SourceName::new("one"));
     metrics.expect_source(&source);
     metrics.expect_receiver("ops");
     metrics.received(&source, "stored", 0.001);
@@ -36,6 +37,7 @@ fn text() -> String {
     metrics.subscription(&source, true, false);
     calls.told(&source, Effect::Read, "ok", 0.1);
     let now = from_us(1_800_000_000_000_000);
+    lists.refreshed("https://crm.example.org/blocked.txt", Refreshed::Same, now);
     let (units, no_lists) = (BTreeMap::new(), |_: &str, _: &str| Ok(String::new()));
     let context = LoadContext::new(&units, &no_lists);
     let (policies, _) = policy::load(Vec::new(), &context).unwrap();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::{PoliciesView, PolicyAttempt, PolicyOrigin};
@@ -18,9 +19,10 @@ use crate::storage::StorageError;
 const LOGGED_MAX: usize = 10;
 
 /// Reads all policies, checks and tests them: the set with its hints, or all that is wrong. May take its
-/// time, so it is called where that holds up nobody.
-pub type ReadPolicies =
-    dyn Fn(Timestamp) -> Result<(PolicySet, Diagnostics), Diagnostics> + Send + Sync;
+/// time, and holds up nobody.
+pub type ReadPolicies = dyn Fn(Timestamp) -> BoxFuture<'static, Result<(PolicySet, Diagnostics), Diagnostics>>
+    + Send
+    + Sync;
 
 /// What a daemon begins with.
 pub struct StartingPolicies {
@@ -37,7 +39,7 @@ pub struct StartingPolicies {
 /// The policies of one gate.
 pub(in crate::gate) struct Policies {
     in_force: ArcSwap<InForce>,
-    read: Arc<ReadPolicies>,
+    read: Box<ReadPolicies>,
     /// Held while they are read, so that what is found later is also what holds later.
     turn: Mutex<()>,
     /// Whether what was read last came to nothing, because it could not be noted who asked for it.
@@ -87,7 +89,7 @@ impl StartingPolicies {
             set,
             origin: PolicyOrigin::Folder,
             found: Diagnostics::default(),
-            read: Box::new(|_| Err(Diagnostics::default())),
+            read: Box::new(|_| Box::pin(async { Err(Diagnostics::default()) })),
         }
     }
 }
@@ -110,7 +112,7 @@ impl Policies {
         };
         Self {
             in_force: ArcSwap::from_pointee(in_force),
-            read: Arc::from(start.read),
+            read: start.read,
             turn: Mutex::new(()),
             in_vain: AtomicBool::new(false),
         }
@@ -163,12 +165,10 @@ impl Gate {
 async fn reload(gate: &Inner, cause: &ReloadCause) -> Result<(), GateError> {
     let policies = &gate.policies;
     let _turn = policies.turn.lock().await;
-    let (read, now) = (Arc::clone(&policies.read), gate.now());
-    let reading = tokio::task::spawn_blocking(move || read(now));
-    let (set, found) = match reading.await {
-        Ok(Ok((set, hints))) => (Some(Arc::new(set)), hints),
-        Ok(Err(errors)) => (None, errors),
-        Err(ended) => std::panic::resume_unwind(ended.into_panic()),
+    let now = gate.now();
+    let (set, found) = match (policies.read)(now).await {
+        Ok((set, hints)) => (Some(Arc::new(set)), hints),
+        Err(errors) => (None, errors),
     };
     if let ReloadCause::Actor(actor) = cause {
         let detail = match &set {

@@ -15,7 +15,7 @@ use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::archive::Archive;
 use crate::gate::callouts::{self, Callouts};
 use crate::gate::give_way::GiveWay;
-use crate::gate::metrics::{CallMeter, Metrics, Scrapes};
+use crate::gate::metrics::{CallMeter, ListMeter, Metrics, Scrapes};
 use crate::gate::notices::Notices;
 use crate::gate::policies::Policies;
 use crate::gate::{Acknowledge, Activity, Actor, Desk, GateSettings, Inner, Source, TopUpRequest};
@@ -135,7 +135,7 @@ pub(super) fn gate(
         sources: [(SOURCE.to_owned(), source)].into(),
         callouts: Callouts::new(Arc::clone(&stage.caller)),
         clock: Arc::clone(clock),
-        metrics: Metrics::new(&CallMeter::default()),
+        metrics: Metrics::new(&CallMeter::default(), &ListMeter::default()),
         tracer: Tracer::default(),
         scrapes: Scrapes::default(),
         notices: Notices::default(),

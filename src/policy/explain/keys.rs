@@ -137,7 +137,7 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "[[criterion]]\nid = \"no-booker\"\nkind = \"expr\"\ncel = \"booking.guests.all(guest, guest != booker.email)\"\n",
         ),
         Code::NotACalloutUrl => toml(
-            "The address is asked as it stands here, with what `send` names. What is written into it is seen by many, so users and passwords go into `auth`, and what is sent over `http` can be read and changed by all on the way.",
+            "The address is asked as it stands here, with what `send` names. What is written into it is seen by many, so users and passwords go into `auth` (for a list: `token`), and what is sent over `http` can be read and changed by all on the way.",
             "[[criterion]]\nid = \"crm-approves\"\nkind = \"http\"\nurl = \"http://crm.example.org/check\"\nsend = [\"booker.email\"]\n",
             "[[criterion]]\nid = \"crm-approves\"\nkind = \"http\"\nurl = \"https://crm.example.org/check\"\nsend = [\"booker.email\"]\n",
         ),

@@ -122,7 +122,7 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "[[criterion]]\nid = \"no-holiday\"\nkind = \"window\"\ncalendar = { file = \"holidays.ics\" }\n",
         ),
         Code::UnreadableList => toml(
-            "A list's path starts at the folder of the policies. Look at its spelling, and at who may read the file.",
+            "A list's path starts at the folder of the policies: look at its spelling, and at who may read the file. A server's list (`url`) has to be fetched before it is used for the first time; the message says what its server answered. Later the last copy goes on if there is no other.",
             "[[criterion]]\nid = \"not-blocked\"\nkind = \"deny-list\"\nlist = { file = \"blockd.txt\" }\n",
             "[[criterion]]\nid = \"not-blocked\"\nkind = \"deny-list\"\nlist = { file = \"blocked.txt\" }\n",
         ),
@@ -130,6 +130,11 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "A list file has one entry a line: ada@example.org, example.org, *.example.org or a name; # begins a comment. Here wrong.txt has the line `ada@@example.org`.",
             "[[criterion]]\nid = \"not-blocked\"\nkind = \"deny-list\"\nlist = { file = \"wrong.txt\" }\n",
             "[[criterion]]\nid = \"not-blocked\"\nkind = \"deny-list\"\nlist = { file = \"blocked.txt\" }\n",
+        ),
+        Code::NoCopy => toml(
+            "The daemon keeps copies of the lists that servers have, beside its journal, and only it asks the servers. Where there is no copy, as where policies are only checked, nobody is on the list; a policy's tests never look at the copy, and say with `given.lists` who is on it.",
+            "[[criterion]]\nid = \"not-blocked\"\nkind = \"deny-list\"\nlist = { url = \"https://crm.example.org/never-fetched.txt\" }\n",
+            "[[criterion]]\nid = \"not-blocked\"\nkind = \"deny-list\"\nlist = { url = \"https://crm.example.org/blocked.txt\" }\n",
         ),
         Code::ListTooLong => words(
             "Lists are held in memory, so that looking somebody up costs nothing. A million lines are the most.",

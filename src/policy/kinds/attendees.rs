@@ -1,13 +1,11 @@
 //! `attendees`: how many people come, and from where. The booker is one of them; guests without an
 //! e-mail address are not known to bookgate.
 
-use std::sync::Arc;
-
 use crate::domain::owner::Owner;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
-use crate::policy::lists::List;
+use crate::policy::lists::Listing;
 use crate::policy::reader::Table;
 
 /// The largest number that may be asked for.
@@ -19,7 +17,7 @@ pub(super) struct Kind;
 struct Attendees {
     min: Option<i64>,
     max: Option<i64>,
-    domains: Option<Arc<List>>,
+    domains: Option<Listing>,
 }
 
 impl CriterionKind for Kind {
@@ -86,6 +84,7 @@ impl Criterion for Attendees {
             let Some(booker) = &details.booker.email else {
                 return Finding::error("the booking names no e-mail address");
             };
+            let list = list.of(facts);
             let mut domains = std::iter::once(booker)
                 .chain(&details.guests)
                 .map(Owner::domain);

@@ -1,12 +1,10 @@
 //! `email-domain`: where the addresses of booker and guests belong.
 
-use std::sync::Arc;
-
 use crate::domain::owner::Owner;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
-use crate::policy::lists::List;
+use crate::policy::lists::Listing;
 use crate::policy::reader::{At, Table};
 
 /// Well-known services that give an address to anybody.
@@ -59,8 +57,8 @@ enum Who {
 
 #[derive(Debug)]
 struct EmailDomain {
-    allow: Option<Arc<List>>,
-    deny: Option<Arc<List>>,
+    allow: Option<Listing>,
+    deny: Option<Listing>,
     free_mail: bool,
     who: Who,
 }
@@ -114,7 +112,7 @@ impl CriterionKind for Kind {
             let help = "add `allow`, `deny` or `free_mail = \"deny\"`";
             table.refuse_nothing(&["allow", "deny"], help);
         }
-        let list = |at: Option<At<Arc<List>>>| at.map(|at| at.value);
+        let list = |at: Option<At<Listing>>| at.map(|at| at.value);
         Some(Box::new(EmailDomain {
             allow: list(allow),
             deny: list(deny),
@@ -125,15 +123,15 @@ impl CriterionKind for Kind {
 }
 
 impl EmailDomain {
-    fn accepts(&self, domain: &str) -> bool {
+    fn accepts(&self, domain: &str, facts: &Facts) -> bool {
         let allowed = self
             .allow
             .as_ref()
-            .is_none_or(|list| list.domains.contains(domain));
+            .is_none_or(|list| list.of(facts).domains.contains(domain));
         let denied = self
             .deny
             .as_ref()
-            .is_some_and(|list| list.domains.contains(domain));
+            .is_some_and(|list| list.of(facts).domains.contains(domain));
         allowed && !denied && (self.free_mail || !FREE_MAIL.contains(&domain))
     }
 }
@@ -149,7 +147,7 @@ impl Criterion for EmailDomain {
             Who::EveryAttendee => &details.guests,
         };
         let mut domains = std::iter::once(booker).chain(guests).map(Owner::domain);
-        match domains.find(|domain| !self.accepts(domain)) {
+        match domains.find(|domain| !self.accepts(domain, facts)) {
             Some(domain) => Finding::of(false).with("domain", domain),
             None => Finding::of(true).with("domain", booker.domain()),
         }

@@ -2,14 +2,13 @@
 //! messages, so that no message can tell what is on a list.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use crate::domain::owner::Owner;
 use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
-use crate::policy::lists::{List, fold_name};
+use crate::policy::lists::{Listing, fold_name};
 use crate::policy::reader::{At, Table};
 
 /// What cannot be compared.
@@ -43,7 +42,7 @@ enum Normalize {
 struct Listed {
     listed_may: bool,
     on: Vec<On>,
-    list: Arc<List>,
+    list: Listing,
     normalize: Vec<Normalize>,
     /// The list's addresses, normalised, where normalising is asked for.
     normalized: HashSet<Box<str>>,
@@ -106,8 +105,9 @@ impl CriterionKind for Kind {
         let normalized = if normalize.is_empty() {
             HashSet::new()
         } else {
-            let emails = list.value.emails.iter();
+            let emails = list.value.known().into_iter();
             emails
+                .flat_map(|list| &list.emails)
                 .map(|email| simplify(email, &normalize).into())
                 .collect()
         };
@@ -124,8 +124,8 @@ impl CriterionKind for Kind {
 impl Kind {
     /// A list without a single entry that could match always says the same: an error for an allow
     /// list, which would shut everybody out, but normal for a deny list's file that is still empty.
-    fn report_empty(&self, table: &Table<'_>, on: &[On], at: &At<Arc<List>>) {
-        let list = &at.value;
+    fn report_empty(&self, table: &Table<'_>, on: &[On], at: &At<Listing>) {
+        let Some(list) = at.value.known() else { return };
         let usable = on.iter().any(|on| match on {
             On::Email => !list.emails.is_empty(),
             On::Domain => !list.domains.is_empty(),
@@ -150,29 +150,29 @@ impl Listed {
     /// # Errors
     /// What is to be compared is not known.
     fn is_listed(&self, facts: &Facts) -> Result<bool, &'static str> {
-        let booker = &facts.details.booker;
+        let (booker, list) = (&facts.details.booker, self.list.of(facts));
         let mut unknown = None;
         for on in &self.on {
             let (found, missing) = match on {
                 On::Email => {
-                    let found = booker.email.as_ref().map(|email| self.has_email(email));
+                    let found = booker
+                        .email
+                        .as_ref()
+                        .map(|email| self.has_email(email, facts));
                     (found, NO_EMAIL)
                 }
                 On::Domain => {
                     let domain = booker.email.as_ref().map(Owner::domain);
-                    (
-                        domain.map(|domain| self.list.domains.contains(domain)),
-                        NO_EMAIL,
-                    )
+                    (domain.map(|domain| list.domains.contains(domain)), NO_EMAIL)
                 }
                 On::Name => {
                     let name = fold_name(&booker.name);
-                    (Some(self.list.names.contains(name.as_str())), "")
+                    (Some(list.names.contains(name.as_str())), "")
                 }
                 On::Phone => {
                     let phone = booker.phone.as_ref();
                     (
-                        phone.map(|phone| self.list.phones.contains(phone.as_str())),
+                        phone.map(|phone| list.phones.contains(phone.as_str())),
                         NO_PHONE,
                     )
                 }
@@ -187,12 +187,16 @@ impl Listed {
         unknown.map_or(Ok(false), Err)
     }
 
-    fn has_email(&self, email: &Owner) -> bool {
+    fn has_email(&self, email: &Owner, facts: &Facts) -> bool {
         if self.normalize.is_empty() {
-            return self.list.emails.contains(email.as_str());
+            return self.list.of(facts).emails.contains(email.as_str());
         }
-        self.normalized
-            .contains(simplify(email.as_str(), &self.normalize).as_str())
+        let simple = |email: &str| simplify(email, &self.normalize);
+        let wanted = simple(email.as_str());
+        match self.list.given(facts) {
+            Some(given) => given.emails.iter().any(|email| simple(email) == wanted),
+            None => self.normalized.contains(wanted.as_str()),
+        }
     }
 }
 

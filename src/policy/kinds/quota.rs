@@ -2,8 +2,6 @@
 //! is counted is read in the transaction that stores the decision, so that two bookings at the same time
 //! cannot both have the last place; it is free again as soon as a booking stands no longer.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -16,8 +14,8 @@ use crate::policy::codes::Code;
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, Scope};
 use crate::policy::duration::{Duration, Length};
 use crate::policy::facts::Facts;
-use crate::policy::keys::{Key, Shape};
-use crate::policy::lists::List;
+use crate::policy::keys::{ALLOW_HTTP_KEY, Key, REFRESH_KEY, Shape, TOKEN_KEY};
+use crate::policy::lists::{List, Listing};
 use crate::policy::measured::Measure;
 use crate::policy::reader::Table;
 
@@ -55,7 +53,7 @@ struct Quota {
 /// People with another quota.
 #[derive(Debug)]
 struct Exception {
-    people: Arc<List>,
+    people: Listing,
     /// `None`: none at all.
     limit: Option<i64>,
     /// The last day on which it holds.
@@ -149,6 +147,10 @@ macro_rules! keys {
                 Shape::Many(&Shape::Table(&[
                     Key::new("list", Shape::Text, "For the people on this list"),
                     Key::new("file", Shape::Text, "For the people in this list file"),
+                    Key::new("url", Shape::Text, "For the people on this server's list"),
+                    REFRESH_KEY,
+                    TOKEN_KEY,
+                    ALLOW_HTTP_KEY,
                     Key::new("emails", Shape::Many(&Shape::Text), "For these addresses"),
                     Key::new("domains", Shape::Many(&Shape::Text), "For these domains"),
                     $exception,
@@ -198,9 +200,10 @@ impl What {
             }
         });
         let people = people?;
-        if people.emails.is_empty() && people.domains.is_empty() {
+        let nobody = |list: &List| list.emails.is_empty() && list.domains.is_empty();
+        if people.known().is_some_and(nobody) {
             let message = "this exception is for nobody: people are known by address or domain";
-            let help = "give it `list`, `emails` or `domains`";
+            let help = "give it `list`, `emails`, `domains`, `file` or `url`";
             table.report(Code::EmptyList, table.span(), message, help);
         }
         Some(Exception {
@@ -240,7 +243,7 @@ impl Quota {
         let booker = facts.details.booker.email.as_ref();
         let excepted = self.exceptions.iter().find(|exception| {
             let holds = exception.until.is_none_or(|until| today <= until);
-            holds && booker.is_some_and(|booker| exception.people.has_address(booker))
+            holds && booker.is_some_and(|booker| exception.people.of(facts).has_address(booker))
         });
         excepted.map_or(Some(self.limit), |exception| exception.limit)
     }

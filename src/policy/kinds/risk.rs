@@ -2,7 +2,7 @@
 //! message can tell which was seen.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use regex::RegexSet;
 
@@ -10,7 +10,7 @@ use crate::domain::booking::{Answer, Details};
 use crate::policy::criterion::{Criterion, CriterionKind, Finding, PolicyContext, Scope};
 use crate::policy::facts::Facts;
 use crate::policy::keys::{Key, Shape};
-use crate::policy::lists::List;
+use crate::policy::lists::Listing;
 use crate::policy::reader::Table;
 
 /// The largest number of links that may be allowed.
@@ -29,7 +29,7 @@ pub(super) struct Kind;
 
 #[derive(Debug)]
 struct Risk {
-    disposable: Option<Arc<List>>,
+    disposable: Option<Listing>,
     links_max: Option<usize>,
     /// Whether a word in several scripts is a sign.
     mixed: bool,
@@ -129,7 +129,7 @@ impl Criterion for Risk {
             let Some(email) = &details.booker.email else {
                 return Finding::error("the booking names no e-mail address");
             };
-            if list.domains.contains(email.domain()) {
+            if list.of(facts).domains.contains(email.domain()) {
                 signals.push("disposable address");
             }
         }

@@ -1,7 +1,6 @@
 //! What is no list, and yet is read, counted and kept with a policy as its lists are.
 
 use std::io;
-use std::sync::Arc;
 
 use super::{List, Shelf, entries_of};
 use crate::policy::codes::Code;
@@ -19,7 +18,7 @@ impl Shelf<'_> {
             ..List::default()
         };
         let mut files = self.files.borrow_mut();
-        files.insert(name.to_owned(), Some(Arc::new(list)));
+        files.insert(name.to_owned(), Some(list.into()));
     }
 
     /// What was kept under a name that is no file's; nothing where policies are not made again.
@@ -27,14 +26,14 @@ impl Shelf<'_> {
         if !self.of_archive {
             return Vec::new();
         }
-        let text = (self.read)(&self.sink.source().name, name).unwrap_or_default();
+        let text = (self.context.read_list)(&self.sink.source().name, name).unwrap_or_default();
         entries_of(&text).map(|(_, line)| line.to_owned()).collect()
     }
 
     /// The whole text of a file that somebody else understands; `None` if there is none. It counts for the
     /// policy's hash, and is kept with it, in one word: every byte matters.
     pub fn whole(&self, path: &str) -> Option<String> {
-        let text = match (self.read)(&self.sink.source().name, path) {
+        let text = match (self.context.read_list)(&self.sink.source().name, path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {

@@ -1,10 +1,12 @@
 //! What only shows when all policies are seen together.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::codes::Code;
 use super::super::compiled::{Mode, Policy, Role};
 use super::super::diagnostic::Diagnostic;
+use super::super::lists::REMOTE_LISTS_MAX;
 use super::super::text::{nearest, quote, quote_all};
 
 /// Policies with the same id, and policies that claim the same bookings with the same rank.
@@ -30,6 +32,30 @@ pub(super) fn across(policies: &[Arc<Policy>]) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+/// The list of a server with which there are too many.
+pub(super) fn remote_lists(policies: &[Arc<Policy>]) -> Option<Diagnostic> {
+    let mut urls = BTreeSet::new();
+    let lists = policies.iter().flat_map(|policy| {
+        policy
+            .lists
+            .iter()
+            .map(move |(url, list)| (policy, url, list))
+    });
+    for (policy, url, list) in lists {
+        let Some(span) = &list.of_server else {
+            continue;
+        };
+        urls.insert(url);
+        if urls.len() > REMOTE_LISTS_MAX {
+            let message =
+                format!("the policies name more than {REMOTE_LISTS_MAX} lists of servers");
+            let wrong = Diagnostic::new(&policy.source, Code::TooMany, span.clone(), message);
+            return Some(wrong.help("have the servers put some of them together"));
+        }
+    }
+    None
 }
 
 /// Policies in shadow that would take a place that there is not. `policies` are all there are.

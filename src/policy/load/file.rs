@@ -87,7 +87,7 @@ fn policy(
         })
         .flatten();
     let (credits, waive_if) = credits.unzip();
-    let mut shelf = Shelf::new(sink, context.read_list, of_archive);
+    let mut shelf = Shelf::new(sink, context, of_archive);
     file.table("lists", |table| shelf.fill(table));
     let zone = header
         .as_ref()

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::codes::Code;
 use super::diagnostic::{Diagnostic, Diagnostics, SourceFile};
-use super::lists::ReadList;
+use super::lists::{NO_COPIES, ReadCopy, ReadList};
 use super::set::PolicySet;
 use super::vault::{self, ReadSecret};
 use crate::domain::amount::{Unit, UnitCode};
@@ -37,6 +37,8 @@ pub struct LoadContext<'a> {
     /// Reads a list file: given the policy file's name and the path written there, which is meant
     /// from the policy file's folder.
     pub read_list: &'a ReadList<'a>,
+    /// Reads the copy of a list that a server keeps.
+    pub read_copy: &'a ReadCopy<'a>,
     /// Looks up a secret that a policy names.
     pub read_secret: &'a ReadSecret<'a>,
     /// The hosts that the settings let policies ask: `crm.example.org`, or `*.example.org` for all below it.
@@ -45,11 +47,12 @@ pub struct LoadContext<'a> {
 }
 
 impl<'a> LoadContext<'a> {
-    /// Units and lists; secrets are done without, and all hosts may be asked.
+    /// Units and lists; secrets and servers' lists are done without, and all hosts may be asked.
     pub fn new(units: &'a BTreeMap<UnitCode, Unit>, read_list: &'a ReadList<'a>) -> Self {
         Self {
             units,
             read_list,
+            read_copy: NO_COPIES,
             read_secret: vault::EMPTY,
             hosts: None,
         }
@@ -114,6 +117,7 @@ fn read_and_join(
     let (policies, found) = join::join(drafts, complete);
     diagnostics.extend(found);
     diagnostics.extend(check::across(&policies));
+    diagnostics.extend(check::remote_lists(&policies));
     if !diagnostics.iter().any(Diagnostic::is_error) {
         diagnostics.extend(check::shadows(&policies));
     }

@@ -157,9 +157,18 @@ impl<'a> Table<'a> {
     pub fn list<T>(
         &self,
         key: &'static str,
+        read: impl FnMut(&Self, Value<'a>) -> Option<T>,
+    ) -> Option<At<Vec<T>>> {
+        self.list_of(key, self.value(key)?, read)
+    }
+
+    /// `value` as a list, as [`Table::list`] reads it.
+    fn list_of<T>(
+        &self,
+        key: &str,
+        value: Value<'a>,
         mut read: impl FnMut(&Self, Value<'a>) -> Option<T>,
     ) -> Option<At<Vec<T>>> {
-        let value = self.value(key)?;
         let DeValue::Array(items) = value.get_ref() else {
             return self.wrong_type(key, value, "a list");
         };

@@ -120,12 +120,16 @@ impl<'a> Table<'a> {
 
     /// A list of texts; a single text counts as a list of one.
     pub fn texts(&self, key: &'static str) -> Option<At<Vec<At<&'a str>>>> {
-        let value = self.value(key)?;
+        self.texts_of(key, self.value(key)?)
+    }
+
+    /// `value` as a list of texts; a single text counts as a list of one.
+    pub fn texts_of(&self, key: &str, value: Value<'a>) -> Option<At<Vec<At<&'a str>>>> {
         if let DeValue::String(text) = value.get_ref() {
             let one = At::new(text.as_ref(), value.span());
             return Some(At::new(vec![one], value.span()));
         }
-        self.list(key, |table, item| table.text_of(key, item))
+        self.list_of(key, value, |table, item| table.text_of(key, item))
     }
 
     /// A list of calendar dates.

@@ -348,7 +348,7 @@ fn everything_wrong_in_all_files_is_said_at_once() {
         BG0101 b.toml:18:49 `refund` needs `notice`
         BG0114 b.toml:19:14 `rehold` is not available yet
         BG0115 c.toml:5:11 `no address` does not belong into `emails`
-        BG0104 c.toml:9:8 a list has entries or a file, not both
+        BG0104 c.toml:9:8 a list has entries, a file or a url, and only one of them
         BG0303 c.toml:12:8 line 2 of the list file `wrong.txt` is no address, domain, name or phone number
         BG0101 c.toml:13:1 `[[criterion]]` needs `id`
         BG0117 c.toml:13:1 this criterion checks nothing

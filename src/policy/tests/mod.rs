@@ -12,6 +12,7 @@ mod guide;
 mod hashes;
 mod languages;
 mod loader;
+mod remote_lists;
 mod schema;
 mod shadows;
 mod support;

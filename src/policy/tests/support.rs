@@ -12,6 +12,7 @@ use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::{SourceName, Uid};
 use crate::domain::owner::Owner;
 use crate::domain::secret::Secret;
+use crate::policy::lists::RemoteList;
 use crate::policy::{
     Diagnostics, Evaluation, Facts, LoadContext, Loaded, Need, PolicySet, SourceFile, Verdict, load,
 };
@@ -40,7 +41,8 @@ url = "https://crm.example.org/loyalty" # theirs
 send = ["booker.email"]
 "#;
 
-/// Loads texts as `a.toml`, `b.toml`, ...; list files are `blocked.txt` and `empty.txt`.
+/// Loads texts as `a.toml`, `b.toml`, ...; list files are `blocked.txt` and `empty.txt`,
+/// and the one copy of a server's list is of `https://crm.example.org/blocked.txt`.
 pub(in crate::policy) fn load_texts(
     texts: &[&str],
 ) -> Result<(PolicySet, Diagnostics), Diagnostics> {
@@ -70,8 +72,15 @@ pub(in crate::policy) fn load_files(
         "env:ABSENT" => Ok(None),
         _ => Err("it is not set".to_owned()),
     };
+    let read_copy = |_: &str, list: &RemoteList| match list.url.as_str() {
+        "https://crm.example.org/blocked.txt" => Ok(Some("nuisance@example.com\n".to_owned())),
+        "https://crm.example.org/wrong.txt" => Ok(Some("ada@@example.org\n".to_owned())),
+        "https://crm.example.org/down.txt" => Err("HTTP 503".to_owned()),
+        _ => Ok(None),
+    };
     let mut context = LoadContext::new(&units, &read_list);
     context.read_secret = &read_secret;
+    context.read_copy = &read_copy;
     let hosts = ["crm.example.org", "*.corp.example"].map(str::to_owned);
     context.hosts = Some(&hosts);
     load(files, &context)

@@ -2,6 +2,7 @@
 
 mod crm;
 mod killed;
+mod lists;
 
 use bookgate::domain::ids::Uid;
 use serde_json::{Value, json};

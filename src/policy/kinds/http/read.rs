@@ -1,12 +1,12 @@
 //! The keys of `http`.
 
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::question::{Ask, Kept};
 use super::{Asker, Http};
 use crate::domain::callout::{Auth, Limits, Method, is_reserved_header, may_say_who_we_are};
 use crate::domain::secret::Secret;
+use crate::policy::address::{Askable, read_url};
 use crate::policy::cel::{Field, Program, Setting};
 use crate::policy::codes::Code;
 use crate::policy::criterion::Scope;
@@ -128,11 +128,7 @@ pub(super) const KEYS: &[Key] = &[
         ]),
         "Whether an answer serves other bookings, too",
     ),
-    Key::new(
-        "allow_http",
-        Shape::Switch,
-        "Whether the address may be `http`, for all on the way to read",
-    ),
+    keys::ALLOW_HTTP_KEY,
 ];
 
 /// Reads all keys for the criterion of that id, which sends these parameters, too; mistakes are reported.
@@ -148,7 +144,13 @@ pub(super) fn read(
         .map_or(Method::Post, |at| at.value);
     let allow_http = table.boolean("allow_http").is_some_and(|at| at.value);
     let url = table.required("url", Table::text);
-    let url = url.and_then(|text| read_url(table, &text, allow_http, scope));
+    let askable = Askable {
+        hosts: scope.hosts,
+        allow_http,
+        example: "such as \"https://crm.example.org/v1/booking-check\"",
+        who: "write `auth = { basic = { user = \"…\", password = { secret = \"env:NAME\" } } }`",
+    };
+    let url = url.and_then(|text| read_url(table, &text, &askable));
     let send = table.required("send", fields);
     let pass_if = read_pass_if(table, scope);
     let limits = read_limits(table, allow_http);
@@ -184,64 +186,6 @@ pub(super) fn read(
             units: scope.units.keys().cloned().collect(),
         },
     })
-}
-
-fn read_url(
-    table: &Table<'_>,
-    text: &At<&str>,
-    allow_http: bool,
-    scope: &Scope<'_>,
-) -> Option<Url> {
-    let wrong = |message: String, help: &str| {
-        table.report(Code::NotACalloutUrl, text.span.clone(), message, help);
-        None
-    };
-    let example = "such as \"https://crm.example.org/v1/booking-check\"";
-    let Some(url) = Url::parse(text.value).ok().filter(Url::has_host) else {
-        return wrong(format!("{} is no address", quote(text.value)), example);
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if allow_http => {}
-        "http" => {
-            let help = "write `https`; or `allow_http = true`, if everybody on the way may read and change it";
-            return wrong("this address is not encrypted".to_owned(), help);
-        }
-        scheme => return wrong(format!("{} is not asked over HTTP", quote(scheme)), example),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let help =
-            "write `auth = { basic = { user = \"…\", password = { secret = \"env:NAME\" } } }`";
-        return wrong("an address holds no user and no password".to_owned(), help);
-    }
-    if url.fragment().is_some() {
-        return wrong(
-            "what is behind `#` is never sent".to_owned(),
-            "leave it out",
-        );
-    }
-    let host = url.host_str().unwrap_or_default();
-    if scope.hosts.is_some_and(|hosts| !is_allowed(host, hosts)) {
-        let message = format!("the settings do not let policies ask {}", quote(host));
-        let help = format!(
-            "whoever runs bookgate adds it to the settings: `[callouts]` with `hosts = [\"{host}\"]`"
-        );
-        table.report(Code::HostNotAllowed, text.span.clone(), message, help);
-        return None;
-    }
-    Some(url)
-}
-
-/// Whether the settings allow a host: by its name, or with `*.` by all below a name.
-fn is_allowed(host: &str, hosts: &[String]) -> bool {
-    hosts
-        .iter()
-        .any(|allowed| match allowed.strip_prefix("*.") {
-            Some(above) => host
-                .strip_suffix(above)
-                .is_some_and(|rest| rest.ends_with('.')),
-            None => host == allowed,
-        })
 }
 
 fn fields(table: &Table<'_>, key: &'static str) -> Option<Vec<Field>> {

@@ -2,6 +2,7 @@
 //! servers answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use toml::de::DeValue;
@@ -10,6 +11,7 @@ use super::super::super::codes::Code;
 use super::super::super::diagnostic::{Sink, Span};
 use super::super::super::facts::{Facts, Loaded, Need};
 use super::super::super::kinds::invite_code::code_key;
+use super::super::super::lists::{GivenLists, read_entries};
 use super::super::super::reader::{At, Table};
 use super::super::super::text::{nearest, quote, quote_all};
 use super::super::header::{EventType, event_type, read_ids};
@@ -43,6 +45,8 @@ pub(super) struct Given {
     code_uses: BTreeMap<String, i64>,
     /// By the criterion that asks, and where it is named.
     replies: BTreeMap<String, (Span, Loaded<Reply>)>,
+    /// On the lists of servers.
+    lists: Arc<GivenLists>,
 }
 
 #[derive(Debug)]
@@ -85,6 +89,7 @@ impl Given {
             bookings: bookings.into_iter().flatten().collect(),
             code_uses: code_uses.unwrap_or_default(),
             replies: given.table("http", replies).unwrap_or_default(),
+            lists: given.table("lists", lists).unwrap_or_default().into(),
         }
     }
 
@@ -107,6 +112,11 @@ impl Given {
                 None => diagnostic,
             });
         }
+    }
+
+    /// Who is on the lists of servers.
+    pub(super) fn lists(&self) -> &Arc<GivenLists> {
+        &self.lists
     }
 
     /// Answers what a criterion asks for. What a test does not speak of, there is not.
@@ -138,6 +148,22 @@ impl Given {
             }
         }
     }
+}
+
+fn lists(table: &Table<'_>) -> GivenLists {
+    let mut all = GivenLists::new();
+    for (url, value) in table.entries() {
+        if !url.value.contains("://") {
+            let message = format!("{} is no address of a server's list", quote(url.value));
+            let help =
+                "lists of servers are named by their `url`; all others are as they are written";
+            table.report(Code::NotACalloutUrl, url.span.clone(), message, help);
+        }
+        if let Some(list) = read_entries(table, url.value, value) {
+            all.insert(url.value.to_owned(), list);
+        }
+    }
+    all
 }
 
 fn replies(table: &Table<'_>) -> BTreeMap<String, (Span, Loaded<Reply>)> {

@@ -3,6 +3,7 @@
 //! event type and source that the policy matches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use toml::de::DeValue;
 
@@ -81,6 +82,7 @@ impl Reader<'_> {
         let (account, given) = given.unwrap_or_default();
         let mut facts = self.ordinary(now);
         facts.account = account.unwrap_or(Loaded::Known(None));
+        facts.given_lists = Some(Arc::clone(given.lists()));
         table.table("booking", |booking| self.booking(booking, &mut facts));
         let expect = table.required("expect", |table, key| {
             table.table(key, |expect| self.expect(expect))
