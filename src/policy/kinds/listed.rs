@@ -95,7 +95,10 @@ impl CriterionKind for Kind {
         ];
         const NORMALIZE: [(&str, Normalize); 2] =
             [("plus-tag", Normalize::PlusTag), ("dots", Normalize::Dots)];
-        let on = table.choices("on", &ON);
+        let on = match refuse_ip(table) {
+            true => None,
+            false => table.choices("on", &ON),
+        };
         let normalize = table
             .choices("normalize", &NORMALIZE)
             .map_or(Vec::new(), |at| at.value);
@@ -207,6 +210,21 @@ impl Criterion for Listed {
             Err(why) => Finding::error(why),
         }
     }
+}
+
+/// Reports `on = ["ip"]`: no provider's webhook or API says it. Returns whether it is there.
+fn refuse_ip(table: &Table<'_>) -> bool {
+    let Some(on) = table.value("on") else {
+        return false;
+    };
+    let mut words = on.get_ref().as_array().into_iter().flat_map(|on| on.iter());
+    let ip = words.find(|word| word.get_ref().as_str() == Some("ip"));
+    if let Some(ip) = ip {
+        let help = "no provider tells from which address somebody books; `on` takes \"email\", \"domain\", \"name\" and \"phone\"";
+        let message = "nobody's IP address is known here";
+        table.report(Code::NotAllowed, ip.span(), message, help);
+    }
+    ip.is_some()
 }
 
 /// An address without what some mail services ignore: `a.d.a+club@x.org` is `ada@x.org`.

@@ -2,7 +2,7 @@
 
 use super::others::{ACCEPT, REJECT, holds};
 use crate::domain::booking::Answer;
-use crate::policy::tests::{decide, facts};
+use crate::policy::tests::{decide, facts, load_texts};
 
 fn invited(extra: &str, code: &str, given: &str, expect: &str) {
     let criterion = format!(
@@ -91,4 +91,15 @@ fn an_address_was_verified_at_all_or_lately() {
         );
         holds("UTC", &criterion, &test);
     }
+}
+
+#[test]
+fn nobody_s_ip_address_is_known() {
+    let text = "schema = 1\n[policy]\nid = \"a\"\n[[criterion]]\nid = \"b\"\nkind = \"deny-list\"\non = [\"email\", \"ip\", \"fax\"]\nlist = [\"eve@example.org\"]\n";
+    let wrong = load_texts(&[text]).unwrap_err();
+    let wrong: Vec<_> = wrong.iter().filter(|one| one.is_error()).collect();
+    let help = wrong[0].help.as_deref().unwrap();
+    assert!(help.contains("no provider tells"), "{help}");
+    assert_eq!((wrong.len(), wrong[0].code.as_str()), (1, "BG0104"));
+    assert_eq!((wrong[0].line, wrong[0].column), (7, 16));
 }
