@@ -105,7 +105,7 @@ impl Desk {
     ) -> Result<Page<EntryView>, GateError> {
         let owner = Owner::parse(owner)?;
         let filter = EntryFilter {
-            unit: asked.unit.map(unit_code).transpose()?,
+            unit: asked.unit.as_deref().map(unit_code).transpose()?,
             kind: asked.kind.map(known_kind).transpose()?,
             since: asked.since,
             until: asked.until,
@@ -335,8 +335,8 @@ fn known_kind(text: String) -> Result<String, GateError> {
     Err(GateError::Invalid(format!("kind: must be one of {known}")))
 }
 
-fn unit_code(text: String) -> Result<UnitCode, GateError> {
-    UnitCode::try_from(text.as_str()).map_err(|error| GateError::Invalid(format!("unit: {error}")))
+fn unit_code(text: &str) -> Result<UnitCode, GateError> {
+    UnitCode::try_from(text).map_err(|error| GateError::Invalid(format!("unit: {error}")))
 }
 
 pub(super) fn no_booking(source: &SourceName, reference: &str) -> GateError {
