@@ -70,6 +70,7 @@ const ROOMS: &[Room] = &[
             "jiff",
             "regex",
             "rrule",
+            "rust_decimal",
             "serde",
             "serde_json",
             "sha2",
