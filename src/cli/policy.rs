@@ -4,6 +4,7 @@
 mod code;
 mod editor;
 pub(in crate::cli) mod explain;
+mod online;
 mod reload;
 mod report;
 mod trial;
@@ -30,12 +31,14 @@ pub(super) enum PolicyCommand {
 Examples:
   bookgate policy check
   bookgate policy check policies/ --deny warnings
+  bookgate policy check --online                       are the event types there?
   bookgate policy check policies/ --format github      in a GitHub workflow
   bookgate policy check policies/ --format sarif > policies.sarif
   bookgate policy check --format json | jq '.diagnostics[].message'
 
 Needs no settings file and no secrets; units come from the settings, if there
-are any. `policy explain-code BG0103` explains a code.
+are any. With --online it needs both: it asks the API of each source for the
+event types of its key's own user (Cal.com's v2). `policy explain-code BG0103` explains a code.
 
 Exit codes:
   0  they may be put in force
@@ -138,6 +141,9 @@ pub(super) struct CheckArgs {
     /// Take these for errors, too
     #[arg(long, value_name = "WHAT")]
     deny: Option<Deny>,
+    /// Ask the providers whether the event types that policies are for are there
+    #[arg(long)]
+    online: bool,
 }
 
 /// What `policy test` takes.
@@ -256,6 +262,10 @@ impl Read {
 
 fn check(args: &CheckArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     let mut read = args.folder.read(json, context)?;
+    if let (true, Some(set)) = (args.online, &read.set) {
+        let known = online::event_types(context)?;
+        read.found = read.found.and(set.unknown_event_types(&known));
+    }
     if args.deny == Some(Deny::Warnings) {
         read.found = read.found.raised(|one| one.severity == Severity::Warning);
     }

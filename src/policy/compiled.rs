@@ -187,6 +187,8 @@ pub struct Matching {
     pub event_type_slugs: Vec<String>,
     /// All of these metadata.
     pub metadata: Vec<(String, String)>,
+    /// Where the event types stand in the file.
+    pub event_types_at: Option<Span>,
 }
 
 /// The first condition of a [`Matching`] that a booking does not meet.

@@ -23,6 +23,7 @@ pub mod criterion;
 pub mod diagnostic;
 pub mod duration;
 mod evaluate;
+mod event_types;
 pub mod explain;
 pub mod facts;
 pub mod keys;
@@ -49,6 +50,7 @@ pub use archive::{SetPart, restore};
 pub use compiled::{Miss, Mode, Policy, PolicyHash, Role};
 pub use criterion::{Cache, Call};
 pub use diagnostic::{Diagnostic, Diagnostics, SourceFile};
+pub use event_types::EventTypes;
 pub use facts::{
     AccountFacts, AccountStatus, Answered, Asker, Balance, Facts, Loaded, Need, Stage,
 };

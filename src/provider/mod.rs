@@ -74,6 +74,15 @@ pub struct Call {
     pub pending: bool,
 }
 
+/// An event type, by the names that policies may call it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventType {
+    /// Its number.
+    pub id: i64,
+    /// The last part of its booking page's address.
+    pub slug: String,
+}
+
 /// What the provider said to a call that it took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -181,6 +190,14 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// See [`CallError`].
     async fn check_key(&self) -> Result<(), CallError>;
+
+    /// The event types that the key's own user has; `None` where that cannot be asked.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    async fn event_types(&self) -> Result<Option<Vec<EventType>>, CallError> {
+        Ok(None)
+    }
 
     /// What the API can do, and what webhooks leave out.
     fn capabilities(&self) -> Capabilities;

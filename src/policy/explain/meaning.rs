@@ -111,6 +111,11 @@ pub(super) fn explanation(code: Code) -> Option<Explanation> {
             "schema = 1\n[policy]\nid = \"club\"\nmode = \"shadow\"\nshadow_since = 2020-01-15\n",
             "schema = 1\n[policy]\nid = \"club\"\nmode = \"enforce\"\n",
         ),
+        Code::UnknownEventType => toml(
+            "A policy for an event type that is not there, because it was renamed or mistyped, decides nothing. `policy check --online` asks the providers for those of the API key's own user; what belongs to a team or to somebody else is not seen, and may be right all the same. Here the provider has `intake`.",
+            "[match]\nevent_types = [\"intale\"]\n\n[[criterion]]\nid = \"in-time\"\nkind = \"notice\"\nmin = \"24h\"\n",
+            "[match]\nevent_types = [\"intake\"]\n\n[[criterion]]\nid = \"in-time\"\nkind = \"notice\"\nmin = \"24h\"\n",
+        ),
         Code::UnknownList => toml(
             "A criterion names a list that is defined in the same file, or writes its entries out.",
             "[[criterion]]\nid = \"clients\"\nkind = \"email-domain\"\nallow = \"clients\"\n",

@@ -125,6 +125,7 @@ pub(super) fn read_match(table: &Table<'_>) -> Matching {
     }
     if let Some((ids, slugs)) = event_types(table) {
         (matching.event_type_ids, matching.event_type_slugs) = (ids, slugs);
+        matching.event_types_at = table.value("event_types").map(|value| value.span());
     }
     for key in ["sources", "event_types"] {
         table.refuse_empty(key, "no booking would match");

@@ -10,11 +10,16 @@ use crate::policy::explain::{Example, FRAME, SECOND_FILE};
 use crate::policy::lists::LIST_LINES_MAX;
 use crate::policy::load::{FILE_BYTES_MAX, FILES_MAX};
 use crate::policy::tests::support::{load_files, load_texts, units};
-use crate::policy::{Diagnostics, LoadContext, PolicySet, SourceFile, load};
+use crate::policy::{Diagnostics, EventTypes, LoadContext, PolicySet, SourceFile, load};
 
 fn found(loaded: Result<(PolicySet, Diagnostics), Diagnostics>) -> BTreeSet<Code> {
     let found = match loaded {
-        Ok((set, hints)) => hints.and(set.old_shadows(date(2027, 3, 1))),
+        Ok((set, hints)) => {
+            let intake =
+                EventTypes::from([("calcom".to_owned(), Some(vec![(7, "intake".to_owned())]))]);
+            let old = set.old_shadows(date(2027, 3, 1));
+            hints.and(old).and(set.unknown_event_types(&intake))
+        }
         Err(errors) => errors,
     };
     found.iter().map(|one| one.code).collect()

@@ -3,6 +3,7 @@
 
 mod api;
 mod details;
+mod event_types;
 mod payload;
 mod reading;
 mod subscriptions;
@@ -27,7 +28,7 @@ use super::registry::{BuildError, Calling, Entry, SubscriptionSetup};
 use super::signature::Scheme;
 use super::subscriptions::Subscriptions;
 use super::survey::Survey;
-use super::{Answer, Call, CallError, Parsed, Provider, RawDelivery, Target};
+use super::{Answer, Call, CallError, EventType, Parsed, Provider, RawDelivery, Target};
 use crate::domain::booking::Reading;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
@@ -196,6 +197,13 @@ impl Provider for Calcom {
         match self.api.settings.dialect {
             Dialect::V1 => v1::check_key(&self.api).await,
             Dialect::V2 => self.ask_who_i_am().await.map(drop),
+        }
+    }
+
+    async fn event_types(&self) -> Result<Option<Vec<EventType>>, CallError> {
+        match self.api.settings.dialect {
+            Dialect::V1 => Ok(None),
+            Dialect::V2 => event_types::list(&self.api).await,
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::fields::milliseconds;
 use super::refusal::Refusal;
 use super::state::Shared;
-use super::{api_v1, api_v2, webhooks};
+use super::{api_v1, api_v2, event_types, webhooks};
 use crate::standin::api;
 
 /// Both dialects.
@@ -21,6 +21,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     let routes = Router::new()
         .route("/v2/me", get(api_v2::me))
         .route("/v2/bookings", get(api_v2::list))
+        .route("/v2/event-types", get(event_types::list))
         .route(booking, get(api_v2::read))
         .route(&format!("{booking}/confirm"), post(api_v2::confirm))
         .route(&format!("{booking}/decline"), post(api_v2::decline))

@@ -22,6 +22,8 @@ pub enum Operation {
     Cancel,
     /// v1: overwrite fields of the row.
     Patch,
+    /// List event types.
+    ListEventTypes,
     /// List webhooks, or read one.
     ListWebhooks,
     /// Make a webhook.
@@ -39,7 +41,12 @@ impl Operation {
     pub fn changes(self) -> bool {
         !matches!(
             self,
-            Self::Read | Self::List | Self::Me | Self::ListWebhooks | Self::Other
+            Self::Read
+                | Self::List
+                | Self::Me
+                | Self::ListEventTypes
+                | Self::ListWebhooks
+                | Self::Other
         )
     }
 }
@@ -83,6 +90,7 @@ fn classify(method: &Method, path: &str) -> (Operation, Option<BookingId>) {
             ["v2", "bookings", id, "decline"] | ["v2", "bookings", id, "seats", "decline"],
         ) => (Operation::Decline, uid(id)),
         ("POST", ["v2", "bookings", id, "cancel"]) => (Operation::Cancel, uid(id)),
+        ("GET", ["v2", "event-types"]) => (Operation::ListEventTypes, None),
         ("GET", ["v2", "webhooks"]) => (Operation::ListWebhooks, None),
         ("GET", ["v2", "webhooks", id]) => (Operation::ListWebhooks, uid(id)),
         ("POST", ["v2", "webhooks"]) => (Operation::MakeWebhook, None),

@@ -35,6 +35,7 @@ mod bookings;
 mod calls;
 #[cfg(test)]
 mod direct;
+mod event_types;
 mod fields;
 mod listing;
 mod people;

@@ -135,7 +135,7 @@ impl Call {
     }
 }
 
-fn success(data: &Value) -> Value {
+pub(super) fn success(data: &Value) -> Value {
     json!({ "status": "success", "data": data })
 }
 

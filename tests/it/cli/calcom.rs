@@ -142,3 +142,45 @@ async fn what_the_key_lacks_and_what_v1_lacks_is_said() {
         assert!(error.contains(part), "{part}: {error}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_for_event_types_that_are_not_there_are_warned_of() {
+    let (home, calcom) = home(Options::default()).await;
+    let policy = |event_types: &str| {
+        format!(
+            "schema = 1\n[policy]\nid = \"club\"\n[match]\nevent_types = {event_types}\n\
+             [[criterion]]\nid = \"ahead\"\nkind = \"notice\"\nmin = \"1h\"\n"
+        )
+    };
+    let check = ["policy", "check", "online", "--online"];
+    std::fs::create_dir(home.path("online")).unwrap();
+    home.write("online/club.toml", &policy("[7, \"chat\"]"));
+    let told = run(&home, &check).await.done();
+    assert!(!told.contains("BG0226"), "{told}");
+    home.write("online/club.toml", &policy("[7, 70, \"consultatoin\"]"));
+    let told = run(&home, &check).await.done();
+    for part in [
+        "warning[BG0226]: no source of `club` has an event type `70`",
+        "no source of `club` has an event type `consultatoin`",
+        "club.toml:5:15",
+        "did you mean `consultation`?",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let denied = run(
+        &home,
+        &[
+            "policy", "check", "online", "--online", "--deny", "warnings",
+        ],
+    );
+    denied.await.failed(1);
+    assert!(!run(&home, &check[..3]).await.done().contains("BG0226"));
+
+    let list = Matcher::operation(Operation::ListEventTypes);
+    calcom.fail_next(list, When::BeforeWork, Fault::Status(401));
+    let told = run(&home, &check).await.failed(1);
+    assert!(
+        told.contains("calcom: the event types cannot be asked for"),
+        "{told}"
+    );
+}
