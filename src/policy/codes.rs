@@ -100,8 +100,8 @@ codes! {
     UnknownName = "BG0222", Error, "An expression looks at what is known of a booking.";
     NotAnAnswer = "BG0223", Error, "An expression says true or false.";
     HostNotAllowed = "BG0224", Error, "A callout asks a host that the settings allow.";
-    UnknownEventType = "BG0226", Warning, "An event type that a policy is for is one that its providers have.";
     OpenOnError = "BG0225", Warning, "A callout that gets no answer does not let everybody in.";
+    UnknownEventType = "BG0226", Warning, "An event type that a policy is for is one that its providers have.";
     // Lists.
     UnknownList = "BG0301", Error, "A list that is named is defined under `[lists]`.";
     UnreadableList = "BG0302", Error, "A list's file, or its copy of a server's, can be read.";
