@@ -28,7 +28,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use self::home::{Home, PATIENCE, free_port};
+use self::home::{Home, PATIENCE, free_address};
 
 /// A stand-in whose webhooks are held back, so that the command line can send them.
 async fn stand_in(home: &mut Home) -> StandIn {
@@ -48,7 +48,7 @@ async fn from_an_empty_folder_to_a_paid_booking() {
     let mut home = Home::new();
     let cal = stand_in(&mut home).await;
     // Where the settings say, so that commands find the daemon by themselves.
-    let admin = format!("127.0.0.1:{}", free_port());
+    let admin = free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
 
     assert!(
@@ -112,7 +112,7 @@ async fn from_an_empty_folder_to_a_paid_booking() {
 #[test]
 fn one_key_is_one_top_up_with_a_daemon_and_without() {
     let mut home = Home::new();
-    let admin = format!("127.0.0.1:{}", free_port());
+    let admin = free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
     let top_up = |amount: &str| {
         let line = ["credits", "top-up", "Ada@reader.example", amount];
@@ -308,7 +308,7 @@ fn what_is_not_there_ends_with_3() {
 #[test]
 fn retention_is_shown_and_run_with_a_daemon_and_without() {
     let mut home = Home::new();
-    let admin = format!("127.0.0.1:{}", free_port());
+    let admin = free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
     let dry = ["retention", "run", "--dry-run"];
     home.run(&dry).failed(3);
@@ -331,7 +331,7 @@ fn retention_is_shown_and_run_with_a_daemon_and_without() {
 async fn a_run_of_reconciliation_is_ordered_and_waited_for() {
     let mut home = Home::new();
     let cal = stand_in(&mut home).await;
-    let admin = format!("127.0.0.1:{}", free_port());
+    let admin = free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
     let now = ["reconcile", "--now"];
     assert!(home.run(&now).failed(1).contains("no daemon runs"));

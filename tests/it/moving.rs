@@ -145,7 +145,7 @@ async fn an_import_that_is_killed_again_and_again_arrives_whole() {
 #[test]
 fn a_backup_made_beside_the_daemon_is_restored_by_copying_it_back() {
     let mut home = Home::new();
-    let admin = format!("127.0.0.1:{}", crate::cli::home::free_port());
+    let admin = crate::cli::home::free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
     home.run(&["backup", "copy.db"]).failed(3);
     let daemon = home.serve();

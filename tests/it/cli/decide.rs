@@ -3,14 +3,14 @@
 use bookgate::domain::clock::{Clock, SystemClock, plus_ms};
 use bookgate::standin::calcom::{BookingRequest, Person, Subscription};
 
-use super::home::{Home, free_port};
+use super::home::{Home, free_address};
 use super::stand_in;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_left_to_a_person_is_listed_and_decided() {
     let mut home = Home::new();
     let cal = stand_in(&mut home).await;
-    let admin = format!("127.0.0.1:{}", free_port());
+    let admin = free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
     let daemon = home.serve();
     let subscription = Subscription::to_everything("http://127.0.0.1:1/held", "unused");

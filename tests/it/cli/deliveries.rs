@@ -1,13 +1,13 @@
 //! Stored webhooks on the command line: looked at, and read again beside a daemon and without one.
 
-use super::home::{Home, free_port};
+use super::home::{Home, free_address};
 use super::stand_in;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_not_understood_is_looked_at_and_read_again() {
     let mut home = Home::new();
     let _cal = stand_in(&mut home).await;
-    let admin = format!("127.0.0.1:{}", free_port());
+    let admin = free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
     let daemon = home.serve();
     // What a booker types must not steer a terminal.

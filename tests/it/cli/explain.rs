@@ -1,6 +1,6 @@
 //! `policy explain`: what the policies say of a webhook.
 
-use super::home::{Home, free_port};
+use super::home::{Home, free_address};
 
 #[test]
 fn policies_explain_a_webhook_step_by_step() {
@@ -115,7 +115,7 @@ fn policies_explain_a_webhook_step_by_step() {
 #[test]
 fn a_stored_webhook_is_explained_by_its_id() {
     let mut home = Home::new();
-    let admin = format!("127.0.0.1:{}", free_port());
+    let admin = free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
     let daemon = home.serve();
     home.run(&["webhook", "send", &daemon.webhooks()]).done();

@@ -1,8 +1,10 @@
 //! A folder to run the binary in, and the daemon as a process.
 
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -192,7 +194,13 @@ impl Daemon {
     }
 }
 
-pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+/// An address that is this test's alone: a port that is free at 127.0.0.1 may be another's a moment later, so
+/// each gets an address of its own on the loopback network.
+pub(crate) fn free_address() -> String {
+    static COUNT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let own = Ipv4Addr::new(127, 128 | high, low, number);
+    let listener = std::net::TcpListener::bind((own, 0)).unwrap();
+    listener.local_addr().unwrap().to_string()
 }

@@ -7,7 +7,7 @@ use bookgate::standin::calcom::{Options, StandIn};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::home::{Home, Told, free_port};
+use super::home::{Home, Told, free_address};
 
 /// A folder whose source is at a stand-in, and which has a place for its daemon's admin endpoint.
 async fn home() -> (Home, StandIn) {
@@ -19,7 +19,7 @@ async fn home() -> (Home, StandIn) {
         "BOOKGATE__SOURCES__CALCOM__API__BASE_URL",
         &calcom.base_url(),
     );
-    let admin = format!("127.0.0.1:{}", free_port());
+    let admin = free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
     (home, calcom)
 }
@@ -75,7 +75,7 @@ async fn a_doctor_finds_what_is_wrong_and_says_what_would_be_right() {
     assert_eq!(about(&told, "disk").len(), 2);
 
     // Now with everything, while a daemon runs.
-    let public = format!("127.0.0.1:{}", free_port());
+    let public = free_address();
     home.set("BOOKGATE__SERVER__LISTEN", &public);
     let hook = format!("http://{public}/webhooks/calcom");
     home.set("BOOKGATE__SOURCES__CALCOM__SUBSCRIPTION__URL", &hook);

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::home::{Home, free_port};
+use super::home::{Home, free_address};
 
 const POLICY: &str = "policies/executive-book-club.toml";
 const REFUSED: &str =
@@ -13,7 +13,7 @@ const REFUSED: &str =
 fn policies_are_read_again_by_signal_and_by_command() {
     let mut home = Home::new();
     home.set("BOOKGATE__POLICIES__LOOK_MS", "0");
-    let admin = format!("127.0.0.1:{}", free_port());
+    let admin = free_address();
     home.set("BOOKGATE__SERVER__ADMIN_LISTEN", &admin);
     let daemon = home.serve();
     let right = std::fs::read_to_string(home.path(POLICY)).unwrap();
