@@ -69,7 +69,8 @@ pub struct BalanceView {
 }
 
 /// Which accounts to list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AccountsAsked {
     /// Those whose address begins so, in any case of its letters; any if empty.
     pub begins: Option<String>,

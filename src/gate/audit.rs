@@ -1,6 +1,6 @@
 //! What people have changed, as an admin looks it up.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::query::{id_cursor, page};
 use super::views::Page;
@@ -44,7 +44,8 @@ impl Actor {
 }
 
 /// Which changes to list; `None` is any.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ChangesAsked {
     /// By whom, such as `token:ops`.
     pub actor: Option<String>,

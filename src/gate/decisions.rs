@@ -1,6 +1,6 @@
 //! Decisions as an admin lists them: of all bookings, newest first.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::query::{id_cursor, page};
 use super::views::Page;
@@ -11,7 +11,8 @@ use crate::domain::ids::{DecisionId, SourceName};
 use crate::storage::records::{DecisionFilter, DecisionRow};
 
 /// Which decisions to list; `None` is any.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DecisionsAsked {
     /// Of this source.
     pub source: Option<String>,

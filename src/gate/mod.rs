@@ -43,6 +43,7 @@ mod shadows;
 mod simulation;
 mod source;
 mod spans;
+mod statement;
 mod status;
 mod subscriptions;
 mod tags;
@@ -96,13 +97,14 @@ pub use policies::{
     CriterionView, PoliciesView, PolicyAttempt, PolicyOrigin, PolicyView, ReadPolicies,
     ReloadCause, StartingPolicies,
 };
-pub use query::{BookingsAsked, EntriesAsked, PAGE_MAX};
+pub use query::{BookingsAsked, PAGE_MAX};
 pub use receive::{Received, Refused};
 pub use reconcile::ReconcileSettings;
 pub use retention::{RetentionLine, RetentionSettings};
 pub use schedule::JobView;
 pub use shadows::ShadowView;
 pub use source::Source;
+pub use statement::{ENTRY_KINDS, EntriesAsked};
 pub use status::Overview;
 pub use subscriptions::Keeping;
 pub use tags::{TagsChange, TagsView};

@@ -1,5 +1,6 @@
 //! What an admin can look at: questions to the store, answered as the plain values of `views`.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::views::{
@@ -7,7 +8,7 @@ use super::views::{
     EntryView, FactView, HoldView, Page,
 };
 use super::{Desk, GateError};
-use crate::domain::amount::{Amount, UnitCode};
+use crate::domain::amount::Amount;
 use crate::domain::chain::{Attempt, Command, Decision, Fact, FactBody, Hold};
 use crate::domain::clock::{Timestamp, from_us};
 use crate::domain::decision::Outcome;
@@ -16,8 +17,8 @@ use crate::domain::owner::Owner;
 use crate::domain::timeline::Standing;
 use crate::storage::Tx;
 use crate::storage::records::{
-    AccountRows, BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DecisionStory,
-    EntryCursor, EntryFilter, EntryRow, ShadowVerdict, Violation,
+    AccountRows, BookingCursor, BookingFilter, BookingRow, DeadLetterRow, DecisionStory, EntryRow,
+    ShadowVerdict, Violation,
 };
 
 /// Rows on a page, if the request does not say.
@@ -29,13 +30,9 @@ const DELIVERIES_MAX: u32 = 200;
 /// Movements of credit shown of one booking.
 const ENTRIES_MAX: u32 = 500;
 
-/// What entries can be of.
-const KINDS: [&str; 9] = [
-    "topup", "hold", "capture", "release", "refund", "carry", "expire", "adjust", "reverse",
-];
-
 /// Which bookings to list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BookingsAsked {
     /// Of this source.
     pub source: Option<String>,
@@ -59,23 +56,6 @@ pub struct BookingsAsked {
     pub limit: Option<u32>,
 }
 
-/// Which entries of an account to list.
-#[derive(Debug, Clone, Default)]
-pub struct EntriesAsked {
-    /// In this unit, by its code.
-    pub unit: Option<String>,
-    /// Of this kind, as [`EntryView::kind`].
-    pub kind: Option<String>,
-    /// Recorded at this time or later.
-    pub since: Option<Timestamp>,
-    /// Recorded before this time.
-    pub until: Option<Timestamp>,
-    /// Where to begin, from the page before.
-    pub after: Option<String>,
-    /// How many.
-    pub limit: Option<u32>,
-}
-
 impl Desk {
     /// An account with its balances.
     ///
@@ -89,39 +69,6 @@ impl Desk {
                 Box::pin(async move {
                     let account = desk.account_view(tx, &owner).await?;
                     account.ok_or_else(|| no_account(&owner))
-                })
-            })
-            .await
-    }
-
-    /// An account's entries, newest first.
-    ///
-    /// # Errors
-    /// As [`Desk::account`], and [`GateError::Invalid`] for a cursor, a unit or a kind that is none.
-    pub async fn entries(
-        &self,
-        owner: &str,
-        asked: EntriesAsked,
-    ) -> Result<Page<EntryView>, GateError> {
-        let owner = Owner::parse(owner)?;
-        let filter = EntryFilter {
-            unit: asked.unit.as_deref().map(unit_code).transpose()?,
-            kind: asked.kind.map(known_kind).transpose()?,
-            since: asked.since,
-            until: asked.until,
-        };
-        let after = asked.after.as_deref().map(entry_cursor).transpose()?;
-        let limit = page(asked.limit);
-        let desk = self.clone();
-        self.storage
-            .read(move |tx| {
-                Box::pin(async move {
-                    if tx.account_facts(&owner).await?.is_none() {
-                        return Err(no_account(&owner));
-                    }
-                    let rows = tx.entries(&owner, &filter, after, limit + 1).await?;
-                    let cursor = |row: &EntryRow| format!("{}.{}", row.at.txn, row.at.line);
-                    Ok(Page::of(rows, limit, cursor, |row| desk.entry(row)))
                 })
             })
             .await
@@ -270,7 +217,7 @@ impl Desk {
         })
     }
 
-    fn entry(&self, row: EntryRow) -> EntryView {
+    pub(super) fn entry(&self, row: EntryRow) -> EntryView {
         EntryView {
             txn: row.at.txn,
             layer: row.layer.as_str(),
@@ -327,25 +274,13 @@ fn known_status(text: String) -> Result<String, GateError> {
     }
 }
 
-fn known_kind(text: String) -> Result<String, GateError> {
-    if KINDS.contains(&text.as_str()) {
-        return Ok(text);
-    }
-    let known = KINDS.join(", ");
-    Err(GateError::Invalid(format!("kind: must be one of {known}")))
-}
-
-fn unit_code(text: &str) -> Result<UnitCode, GateError> {
-    UnitCode::try_from(text).map_err(|error| GateError::Invalid(format!("unit: {error}")))
-}
-
 pub(super) fn no_booking(source: &SourceName, reference: &str) -> GateError {
     GateError::NotFound(format!(
         "no booking `{source}/{reference}`; it is found by uid or booking id once its webhook was worked"
     ))
 }
 
-fn no_account(owner: &Owner) -> GateError {
+pub(super) fn no_account(owner: &Owner) -> GateError {
     GateError::NotFound(format!("no account `{owner}`; a top-up would create it"))
 }
 
@@ -353,7 +288,7 @@ pub(super) fn page(limit: Option<u32>) -> u32 {
     limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
 }
 
-fn not_a_cursor() -> GateError {
+pub(super) fn not_a_cursor() -> GateError {
     GateError::Invalid(
         "after: not a cursor of this list; take `next` of the page before".to_owned(),
     )
@@ -361,14 +296,6 @@ fn not_a_cursor() -> GateError {
 
 pub(super) fn id_cursor(text: &str) -> Result<i64, GateError> {
     text.parse().map_err(|_| not_a_cursor())
-}
-
-fn entry_cursor(text: &str) -> Result<EntryCursor, GateError> {
-    let (txn, line) = text.split_once('.').ok_or_else(not_a_cursor)?;
-    Ok(EntryCursor {
-        txn: txn.parse().map_err(|_| not_a_cursor())?,
-        line: line.parse().map_err(|_| not_a_cursor())?,
-    })
 }
 
 fn booking_cursor_text(row: &BookingRow) -> String {

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::App;
 use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
-use crate::domain::clock::Timestamp;
 use crate::gate::{AccountView, AccountsAsked, Actor, EntriesAsked, EntryView, Page, TopUpRequest};
 
 /// The body of a top-up.
@@ -39,36 +38,10 @@ fn amount_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     }
 }
 
-/// Which entries to list.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EntryFilter {
-    unit: Option<String>,
-    kind: Option<String>,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    after: Option<String>,
-    limit: Option<u32>,
-}
-
-/// Which accounts to list.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Filter {
-    begins: Option<String>,
-    after: Option<String>,
-    limit: Option<u32>,
-}
-
 pub(super) async fn list(
     State(app): State<App>,
-    QueryOf(filter): QueryOf<Filter>,
+    QueryOf(asked): QueryOf<AccountsAsked>,
 ) -> Result<Json<Page<AccountView>>, Problem> {
-    let asked = AccountsAsked {
-        begins: filter.begins,
-        after: filter.after,
-        limit: filter.limit,
-    };
     Ok(Json(app.gate.desk().accounts(asked).await?))
 }
 
@@ -82,16 +55,8 @@ pub(super) async fn show(
 pub(super) async fn entries(
     State(app): State<App>,
     PathOf(owner): PathOf<String>,
-    QueryOf(filter): QueryOf<EntryFilter>,
+    QueryOf(asked): QueryOf<EntriesAsked>,
 ) -> Result<Json<Page<EntryView>>, Problem> {
-    let asked = EntriesAsked {
-        unit: filter.unit,
-        kind: filter.kind,
-        since: filter.since,
-        until: filter.until,
-        after: filter.after,
-        limit: filter.limit,
-    };
     Ok(Json(app.gate.desk().entries(&owner, asked).await?))
 }
 

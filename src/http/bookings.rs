@@ -7,45 +7,15 @@ use serde::Deserialize;
 use super::App;
 use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
-use crate::domain::clock::Timestamp;
-use crate::domain::decision::Outcome;
 use crate::gate::{
     Actor, BookingLine, BookingView, BookingsAsked, ExplanationView, Page, PersonDecides,
     PersonsAnswer,
 };
 
-/// Which bookings to list.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Filter {
-    source: Option<String>,
-    status: Option<String>,
-    outcome: Option<Outcome>,
-    booker: Option<String>,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    starts_since: Option<Timestamp>,
-    starts_until: Option<Timestamp>,
-    after: Option<String>,
-    limit: Option<u32>,
-}
-
 pub(super) async fn list(
     State(app): State<App>,
-    QueryOf(filter): QueryOf<Filter>,
+    QueryOf(asked): QueryOf<BookingsAsked>,
 ) -> Result<Json<Page<BookingLine>>, Problem> {
-    let asked = BookingsAsked {
-        source: filter.source,
-        status: filter.status,
-        outcome: filter.outcome,
-        booker: filter.booker,
-        since: filter.since,
-        until: filter.until,
-        starts_since: filter.starts_since,
-        starts_until: filter.starts_until,
-        after: filter.after,
-        limit: filter.limit,
-    };
     Ok(Json(app.gate.desk().bookings(asked).await?))
 }
 

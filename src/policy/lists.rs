@@ -70,7 +70,7 @@ pub struct ListFile {
 pub struct Shelf<'a> {
     sink: &'a Sink,
     context: &'a LoadContext<'a>,
-    vault: Vault<'a>,
+    vault: &'a Vault<'a>,
     /// Whether it reads what was kept, too, under names that are no files'.
     of_archive: bool,
     named: BTreeMap<String, (Span, Listing)>,
@@ -89,11 +89,16 @@ impl std::fmt::Debug for Shelf<'_> {
 
 impl<'a> Shelf<'a> {
     /// A shelf without lists; `of_archive` is whether the policy is made again from what was kept of it.
-    pub fn new(sink: &'a Sink, context: &'a LoadContext<'a>, of_archive: bool) -> Self {
+    pub fn new(
+        sink: &'a Sink,
+        context: &'a LoadContext<'a>,
+        vault: &'a Vault<'a>,
+        of_archive: bool,
+    ) -> Self {
         Self {
             sink,
             context,
-            vault: Vault::new(context.read_secret),
+            vault,
             of_archive,
             named: BTreeMap::new(),
             used: RefCell::default(),
@@ -272,7 +277,7 @@ impl<'a> Shelf<'a> {
         let errors = self.sink.errors();
         let list = self.written_out(table, entries);
         let remote = url.map(|url| {
-            let remote = remote::read(table, &url, &self.vault, self.context.hosts);
+            let remote = remote::read(table, &url, self.vault, self.context.hosts);
             (url.span, remote)
         });
         if self.sink.errors() > errors {

@@ -44,10 +44,15 @@ const COUNT: Sql = Sql::same(
 );
 const OF_CHAIN: Sql =
     Sql::same("SELECT * FROM booking WHERE chain_id = $1 ORDER BY start_at, uid, seat");
-// The list of one booker is read from its own index, so it has a statement of its own.
-const LIST: Sql = Sql::same(
-    "SELECT * FROM booking
-     WHERE (updated_at, source, uid, seat) < ($1, $2, $3, $4)
+/// A list of bookings that meet a condition of their own, which is followed by AND; what a filter leaves out is
+/// NULL.
+macro_rules! list_of {
+    ($condition:literal) => {
+        Sql::same(concat!(
+            "SELECT * FROM booking
+     WHERE ",
+            $condition,
+            " (updated_at, source, uid, seat) < ($1, $2, $3, $4)
          AND (CAST($5 AS TEXT) IS NULL OR source = $5)
          AND (CAST($6 AS TEXT) IS NULL OR status = $6)
          AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
@@ -55,33 +60,16 @@ const LIST: Sql = Sql::same(
          AND (CAST($10 AS BIGINT) IS NULL OR updated_at < $10)
          AND (CAST($11 AS BIGINT) IS NULL OR start_at >= $11)
          AND (CAST($12 AS BIGINT) IS NULL OR start_at < $12)
-     ORDER BY updated_at DESC, source DESC, uid DESC, seat DESC LIMIT $8",
-);
-const LIST_OF_BOOKER: Sql = Sql::same(
-    "SELECT * FROM booking
-     WHERE booker = $13 AND (updated_at, source, uid, seat) < ($1, $2, $3, $4)
-         AND (CAST($5 AS TEXT) IS NULL OR source = $5)
-         AND (CAST($6 AS TEXT) IS NULL OR status = $6)
-         AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
-         AND (CAST($9 AS BIGINT) IS NULL OR updated_at >= $9)
-         AND (CAST($10 AS BIGINT) IS NULL OR updated_at < $10)
-         AND (CAST($11 AS BIGINT) IS NULL OR start_at >= $11)
-         AND (CAST($12 AS BIGINT) IS NULL OR start_at < $12)
-     ORDER BY updated_at DESC, source DESC, uid DESC, seat DESC LIMIT $8",
-);
-// So is what waits for a person: little of all there is, and asked for most.
-const LIST_DEFERRED: Sql = Sql::same(
-    "SELECT * FROM booking
-     WHERE outcome = 'defer' AND (updated_at, source, uid, seat) < ($1, $2, $3, $4)
-         AND (CAST($5 AS TEXT) IS NULL OR source = $5)
-         AND (CAST($6 AS TEXT) IS NULL OR status = $6)
-         AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
-         AND (CAST($9 AS BIGINT) IS NULL OR updated_at >= $9)
-         AND (CAST($10 AS BIGINT) IS NULL OR updated_at < $10)
-         AND (CAST($11 AS BIGINT) IS NULL OR start_at >= $11)
-         AND (CAST($12 AS BIGINT) IS NULL OR start_at < $12)
-     ORDER BY updated_at DESC, source DESC, uid DESC, seat DESC LIMIT $8",
-);
+     ORDER BY updated_at DESC, source DESC, uid DESC, seat DESC LIMIT $8"
+        ))
+    };
+}
+
+const LIST: Sql = list_of!("");
+// What is read from an index of its own has a statement of its own: the list of one booker, and of what waits
+// for a person, which is little of all there is and asked for most.
+const LIST_OF_BOOKER: Sql = list_of!("booker = $13 AND");
+const LIST_DEFERRED: Sql = list_of!("outcome = 'defer' AND");
 
 impl Tx {
     /// How many bookings of a source have an id that begins so, and how many of them stand.

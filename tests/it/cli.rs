@@ -28,7 +28,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use self::home::{Home, PATIENCE, free_address};
+use self::home::{Daemon, Home, PATIENCE, free_address};
 
 /// A stand-in whose webhooks are held back, so that the command line can send them.
 async fn stand_in(home: &mut Home) -> StandIn {
@@ -41,6 +41,28 @@ async fn stand_in(home: &mut Home) -> StandIn {
     home.set("BOOKGATE_CALCOM_API_KEY", cal.api_key());
     home.set("BOOKGATE__SOURCES__CALCOM__API__BASE_URL", &cal.base_url());
     cal
+}
+
+/// Books a chat so many hours ahead, sends its webhook, and waits until it is left to a person, since no policy
+/// of the folder speaks for a chat; its uid.
+async fn defer_a_chat(
+    home: &Home,
+    cal: &StandIn,
+    daemon: &Daemon,
+    hours: i64,
+    address: &str,
+) -> String {
+    let start = plus_ms(SystemClock.now(), hours * 3_600_000);
+    let booker = Person::new("A. Booker", address);
+    let booking = cal.book(BookingRequest::new("chat", start, booker)).await;
+    let uid = booking.unwrap().uid.to_string();
+    std::fs::write(home.path("body.json"), &cal.take_outbox()[0].body).unwrap();
+    let url = daemon.webhooks();
+    home.run(&["webhook", "send", &url, "--body", "body.json"])
+        .done();
+    let show = ["bookings", "show", "calcom", &uid, "--json"];
+    home.wait_for(&show, |seen| seen["outcome"] == "defer");
+    uid
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

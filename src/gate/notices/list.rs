@@ -1,6 +1,6 @@
 //! Notices that were not taken yet, as an admin looks at them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::notice::Topic;
@@ -10,7 +10,8 @@ use crate::gate::{Desk, GateError};
 use crate::storage::records::{NoticeFilter, NoticeRow};
 
 /// Which notices to list; `None` is any.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NoticesAsked {
     /// To this receiver.
     pub receiver: Option<String>,

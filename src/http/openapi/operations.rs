@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use self::build::{Operation, choice, get, number, post, text, time};
 use super::schemas;
+use crate::gate::ENTRY_KINDS;
 
 /// All paths with their operations.
 pub(super) fn paths() -> Value {
@@ -44,8 +45,7 @@ fn accounts() -> Vec<Entry> {
             get("listEntries", "accounts", "The statement of an account, newest first")
             .path("owner", text(owner, "ada@example.org"))
             .query("unit", text("In this unit", "CREDIT"))
-            .query("kind", choice("Of this kind", &["topup", "hold", "capture", "release", "refund",
-                                                    "carry", "expire", "adjust", "reverse"]))
+            .query("kind", choice("Of this kind", &ENTRY_KINDS))
             .query("since", time("Recorded at this time or later"))
             .query("until", time("Recorded before this time"))
             .missing().pages_of("Entry")),

@@ -87,12 +87,12 @@ fn policy(
         })
         .flatten();
     let (credits, waive_if) = credits.unzip();
-    let mut shelf = Shelf::new(sink, context, of_archive);
+    let vault = Vault::new(context.read_secret);
+    let mut shelf = Shelf::new(sink, context, &vault, of_archive);
     file.table("lists", |table| shelf.fill(table));
     let zone = header
         .as_ref()
         .map_or(TimeZone::UTC, |header| header.zone.clone());
-    let vault = Vault::new(context.read_secret);
     let scope = Scope {
         units: context.units,
         unit: credits.as_ref().map(|credits| &credits.unit),

@@ -1,10 +1,9 @@
 //! A person decides on the command line what was left to one.
 
-use bookgate::domain::clock::{Clock, SystemClock, plus_ms};
-use bookgate::standin::calcom::{BookingRequest, Person, Subscription};
+use bookgate::standin::calcom::Subscription;
 
 use super::home::{Home, free_address};
-use super::stand_in;
+use super::{defer_a_chat, stand_in};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_left_to_a_person_is_listed_and_decided() {
@@ -17,18 +16,7 @@ async fn what_is_left_to_a_person_is_listed_and_decided() {
     cal.subscribe(subscription).unwrap();
     let mut uids = Vec::new();
     for hours in [72, 96] {
-        // No policy of this folder speaks for a chat.
-        let start = plus_ms(SystemClock.now(), hours * 3_600_000);
-        let ada = Person::new("Ada Booker", "ada@reader.example");
-        let booking = cal.book(BookingRequest::new("chat", start, ada)).await;
-        let uid = booking.unwrap().uid.to_string();
-        std::fs::write(home.path("body.json"), &cal.take_outbox()[0].body).unwrap();
-        let url = daemon.webhooks();
-        home.run(&["webhook", "send", &url, "--body", "body.json"])
-            .done();
-        let show = ["bookings", "show", "calcom", &uid, "--json"];
-        home.wait_for(&show, |seen| seen["outcome"] == "defer");
-        uids.push(uid);
+        uids.push(defer_a_chat(&home, &cal, &daemon, hours, "ada@reader.example").await);
     }
     let listed = home.run(&["bookings", "list", "--outcome", "defer"]).done();
     assert!(uids.iter().all(|uid| listed.contains(uid)), "{listed}");

@@ -1,11 +1,10 @@
 //! A whole folder of policies tried out on what was decided, from the command line.
 
-use bookgate::domain::clock::{Clock, SystemClock, plus_ms};
-use bookgate::standin::calcom::{BookingRequest, Person, Subscription};
+use bookgate::standin::calcom::Subscription;
 use serde_json::json;
 
 use super::home::Home;
-use super::stand_in;
+use super::{defer_a_chat, stand_in};
 
 const NEXT: &str = r#"
 schema = 1
@@ -29,18 +28,7 @@ async fn a_folder_is_replayed_alone_and_changes_nothing() {
     cal.subscribe(subscription).unwrap();
     let mut uids = Vec::new();
     for (hours, address) in [(72, "ada@reader.example"), (96, "eve@reader.example")] {
-        let start = plus_ms(SystemClock.now(), hours * 3_600_000);
-        let booker = Person::new("A. Booker", address);
-        let booking = cal.book(BookingRequest::new("chat", start, booker)).await;
-        let uid = booking.unwrap().uid.to_string();
-        std::fs::write(home.path("body.json"), &cal.take_outbox()[0].body).unwrap();
-        let url = daemon.webhooks();
-        home.run(&["webhook", "send", &url, "--body", "body.json"])
-            .done();
-        // No policy of the folder in force speaks for a chat.
-        let show = ["bookings", "show", "calcom", &uid, "--json"];
-        home.wait_for(&show, |seen| seen["outcome"] == "defer");
-        uids.push(uid);
+        uids.push(defer_a_chat(&home, &cal, &daemon, hours, address).await);
     }
 
     std::fs::create_dir(home.path("next")).unwrap();
