@@ -45,14 +45,16 @@
 //!    and the journal takes over while it is down. Copies are dropped by their digest. While arrivals
 //!    pile up, what follows gives way to them (`gate::give_way`).
 //! 2. `gate::filing` takes what is in the inbox: the provider parses it, each event is filed as a *fact*
-//!    of its *chain* (all the ids that moves have given one booking), and the chain is due.
-//! 3. A worker (`gate::worker`) leases the chain with a fencing number and takes steps. Each step
-//!    (`gate::advance`) is one transaction: write down what was learned outside, load the chain, fold
-//!    the [timeline](domain::timeline), make the [plan](domain::plan), and carry out all bookkeeping it
-//!    asks for: decide (`gate::decide`, which holds the credit in the same transaction), capture,
-//!    release, refund, write commands, and write down the next attempt before it is made. The steps of
-//!    many chains share a commit, and on PostgreSQL also their statements
-//!    ([`storage::Storage::write_together`]).
+//!    of its *chain* (all the ids that moves have given one booking), and the chain is due. The same commit
+//!    leases what is due then and takes first steps (`gate::crew`), and where the drain brings a few
+//!    deliveries, it stores them, too: a webhook in no crowd is decided with the second flush of the disk.
+//! 3. The crew (`gate::crew`) leases chains that are due, each with a fencing number, and a worker
+//!    (`gate::worker`) takes steps on each. A step (`gate::advance`) is one transaction: write down what was
+//!    learned outside, load the chain, fold the [timeline](domain::timeline), make the
+//!    [plan](domain::plan), and carry out all bookkeeping it asks for: decide (`gate::decide`, which holds
+//!    the credit in the same transaction), capture, release, refund, write commands, and write down the next
+//!    attempt before it is made. The steps of many chains share a commit, and on PostgreSQL also their
+//!    statements ([`storage::Storage::write_together`]).
 //! 4. The attempt (`gate::deliver`) runs with no transaction open: read the booking; make sure that
 //!    nothing new has come in; act only if the booking still asks for it. What came of it is the next
 //!    step's input.

@@ -65,10 +65,11 @@ struct Sample {
 }
 
 /// Runs all rounds and prints.
-pub(crate) fn run(world: &mut World) -> Result<()> {
+pub(crate) fn run(world: &mut World, only: &str) -> Result<()> {
     let cases: Vec<Case> = CASES
         .into_iter()
         .filter(|case| !case.postgres || world.cluster.is_some())
+        .filter(|case| case.name().contains(only))
         .collect();
     let mut samples: Vec<Vec<Sample>> = cases.iter().map(|_| Vec::new()).collect();
     for round in 0..world.scale.rounds {

@@ -47,7 +47,7 @@ struct Arguments {
     /// growth and explain: the most bookings stored
     #[arg(long, default_value_t = 100_000)]
     bookings: u64,
-    /// acknowledge: beside the bare handler, only those whose name contains this, such as "SQLite, acknowledged by the database"
+    /// acknowledge and decisions: beside the bare handler, only those whose name contains this, such as "SQLite, acknowledged by the database"
     #[arg(long, default_value = "")]
     only: String,
     /// explain: also every plan in full
@@ -181,7 +181,7 @@ fn main() -> Result<()> {
     for part in parts {
         match part {
             Part::Acknowledge => acknowledge::run(&mut world, &arguments.only)?,
-            Part::Decisions => decisions::run(&mut world)?,
+            Part::Decisions => decisions::run(&mut world, &arguments.only)?,
             Part::Growth => growth::run(&mut world, arguments.bookings)?,
             Part::Explain => explain::run(&mut world, arguments.bookings, arguments.all)?,
         }

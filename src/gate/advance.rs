@@ -40,7 +40,10 @@ pub(super) enum Next {
     /// Make this attempt.
     Deliver(Arc<Job>),
     /// Nothing: the lease was given back, or is no longer ours.
-    Done,
+    Done {
+        /// There is more to do, at some time.
+        due_again: bool,
+    },
 }
 
 /// An attempt that is written down and may be made.
@@ -96,8 +99,7 @@ pub(super) async fn advance(
     let now = gate.now();
     let Some(source) = gate.sources.get(lease.source.as_str()) else {
         // The source was taken out of the settings: its chains rest until it comes back.
-        tx.release_lease(&lease, None).await?;
-        return Ok(Next::Done);
+        return release(tx, &lease, None).await;
     };
     let (mut later, mut known) = (None, None);
     if let Some(learned) = learned {
@@ -115,13 +117,13 @@ pub(super) async fn advance(
         tracing::info!(chain.id = %lease.chain, "lease lost; what was learned is stored");
         // Whoever has the chain now may have planned without it.
         tx.due_no_later_than(lease.chain, now).await?;
-        return Ok(Next::Done);
+        return Ok(Next::Done { due_again: true });
     };
     let mut record = match known.filter(|known| known.version == version) {
         Some(known) => as_stored(tx, known).await?,
         None => match tx.load_chain(lease.chain).await? {
             Some(record) => with_final_names(record),
-            None => return Ok(Next::Done),
+            None => return Ok(Next::Done { due_again: false }),
         },
     };
     for _ in 0..ROUNDS_MAX {
@@ -169,13 +171,16 @@ pub(super) async fn advance(
         let rows = rows(&record, &timeline, plan.is_idle(), now);
         tx.put_bookings(lease.chain, &rows).await?;
         let due = [plan.wake_at, later, turn].into_iter().flatten().min();
-        tx.release_lease(&lease, due).await?;
-        return Ok(Next::Done);
+        return release(tx, &lease, due).await;
     }
     tracing::error!(chain.id = %lease.chain, "the plan for this chain does not come to an end");
-    tx.release_lease(&lease, Some(plus_ms(now, RESTLESS_MS)))
-        .await?;
-    Ok(Next::Done)
+    release(tx, &lease, Some(plus_ms(now, RESTLESS_MS))).await
+}
+
+async fn release(tx: &mut Tx, lease: &Lease, due: Option<Timestamp>) -> Result<Next, StorageError> {
+    let released = tx.release_lease(lease, due).await?;
+    let due_again = released.is_none_or(|released| released.due.is_some());
+    Ok(Next::Done { due_again })
 }
 
 /// Writes the attempt down before it is made.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::put_off;
-use super::{Desk, GateError, Inner, inbox};
+use super::{Desk, GateError, Inner, filing, inbox};
 use crate::journal::{Journal, JournalError, Reader, Record};
 
 /// Bytes taken from the journal at once.
@@ -48,11 +48,16 @@ pub(super) async fn run(gate: &Arc<Inner>, mut reader: Reader, shutdown: &Cancel
     }
 }
 
-/// Stores a batch, trying again until the store takes it. False if shut down before.
+/// Stores a batch, trying again until the store takes it; and files it with the same commit where it may.
+/// False if shut down before.
 async fn store(gate: &Arc<Inner>, records: Vec<Record>, shutdown: &CancellationToken) -> bool {
+    let deliveries = inbox::deliveries(records);
     let mut wait_ms = RETRY_MS.0;
     loop {
-        match inbox::store(gate, records.clone()).await {
+        if filing::store_and_file(gate, &deliveries).await {
+            return true;
+        }
+        match inbox::store(gate, &deliveries).await {
             Ok(()) => return true,
             Err(error) => put_off(&error, "deliveries stay in the journal"),
         }
@@ -84,7 +89,7 @@ impl Desk {
             .map_err(unreadable)?
         {
             read += batch.records.len() as u64;
-            new += inbox::put(&self.storage, batch.records).await?;
+            new += inbox::put(&self.storage, &inbox::deliveries(batch.records)).await?;
             reader.drained(batch.up_to).await.map_err(unreadable)?;
         }
         self.storage.ring();

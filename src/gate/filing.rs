@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::crew::{self, Beginning, Leased};
 use super::error::put_off;
+use super::give_way::Turn;
 use super::{Inner, keys, spans};
 use crate::domain::chain::FactBody;
 use crate::domain::clock::{Timestamp, ms_between};
 use crate::domain::ids::DeliveryId;
 use crate::provider::{Parsed, RawDelivery};
-use crate::storage::records::{DeliveryState, Filing, Understood, UnfiledDelivery};
+use crate::storage::records::{DeliveryState, Filing, NewDelivery, Understood, UnfiledDelivery};
 use crate::storage::{StorageError, Tx};
 
 /// Deliveries filed with one commit at most.
@@ -26,16 +28,11 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
     while !shutdown.is_cancelled() {
         match file_some(gate).await {
-            Ok(0) => tokio::select! {
+            Ok(_) => tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = gate.arrived.notified() => {}
                 () = tokio::time::sleep(LOOK) => {}
             },
-            Ok(filed) => {
-                gate.changed(|activity| activity.filed += filed as u64);
-                gate.work.notify_one();
-                gate.storage.ring();
-            }
             Err(StorageError::Conflict(why)) => {
                 tracing::debug!(reason = %why, "deliveries are filed again");
             }
@@ -50,51 +47,156 @@ pub(super) async fn run(gate: &Arc<Inner>, shutdown: &CancellationToken) {
     }
 }
 
-/// Files a batch; says how many. If the store refuses it, each delivery is tried alone, and one that is
-/// refused alone is quarantined: kept and listed, but never in the way of the others.
+/// Files a batch, and begins to work on what is due then; says how many were filed. If the store refuses
+/// the batch, each delivery is tried alone, and one that is refused alone is quarantined: kept and listed,
+/// but never in the way of the others.
 pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> {
     let turn = gate.give_way.turn().await;
+    let beginning = match turn.gives_way() {
+        true => None,
+        false => crew::may_begin(gate).await,
+    };
+    let begins = beginning.is_some();
+    let mut filed = file_batch(gate, Arc::default(), turn, beginning).await;
+    if begins && filed.as_ref().is_err_and(is_about_the_work) {
+        // It may have been what was begun, and then the deliveries are filed without it.
+        let turn = gate.give_way.turn().await;
+        filed = file_batch(gate, Arc::default(), turn, None).await;
+    }
+    match filed {
+        Err(error) if !error.is_transient() => {
+            tracing::warn!(error = %error, "a batch was refused; filing each delivery alone");
+            file_each(gate, gate.now()).await
+        }
+        other => other,
+    }
+}
+
+/// Stores deliveries, files them, and begins to work on what is due then, all with one commit. Where that
+/// may not be now, or fails, nothing happens; says whether it was done.
+pub(super) async fn store_and_file(gate: &Arc<Inner>, deliveries: &Arc<Vec<NewDelivery>>) -> bool {
+    let few = u32::try_from(deliveries.len()).is_ok_and(|count| count <= BATCH_MAX);
+    if !few || gate.crew.at_work().is_none() {
+        return false;
+    }
+    let Some(turn) = gate.give_way.free_turn() else {
+        return false;
+    };
+    let beginning = crew::may_begin(gate).await;
+    match file_batch(gate, Arc::clone(deliveries), turn, beginning).await {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::debug!(error = %error, "deliveries are stored first, and filed later");
+            false
+        }
+    }
+}
+
+/// Whether doing less may help: the store itself is well.
+fn is_about_the_work(error: &StorageError) -> bool {
+    matches!(error, StorageError::Conflict(_)) || !error.is_transient()
+}
+
+/// What a commit has filed.
+pub(super) struct Filed {
+    letters: Vec<Understood>,
+    /// What was begun then.
+    pub(super) begun: Vec<Leased>,
+    /// Chains may be due that were not begun with.
+    due: bool,
+    /// More deliveries may be there.
+    more: bool,
+}
+
+/// Files a batch, and has the crew work on what was begun.
+async fn file_batch(
+    gate: &Arc<Inner>,
+    arriving: Arc<Vec<NewDelivery>>,
+    turn: Turn,
+    beginning: Option<Beginning<'_>>,
+) -> Result<usize, StorageError> {
+    let now = gate.now();
+    let filed = file_and_begin(gate, arriving, turn, beginning.is_some()).await?;
+    if let Some(beginning) = beginning {
+        beginning.take_on(gate, filed.begun).await;
+    }
+    let letters = &filed.letters;
+    let first = letters.iter().filter(|letter| !letter.replayed);
+    first.for_each(|letter| gate.count(letter, now));
+    if gate.tracer.is_on() {
+        spans::filed(gate, letters, now).await;
+    }
+    tell_all(gate, letters.len(), filed.due, filed.more);
+    Ok(letters.len())
+}
+
+/// Tells whoever waits for something to be filed, and who goes on with it.
+fn tell_all(gate: &Inner, filed: usize, due: bool, more: bool) {
+    gate.changed(|activity| activity.filed += filed as u64);
+    if due {
+        gate.work.notify_one();
+        gate.storage.ring();
+    }
+    if more {
+        gate.arrived.notify_one();
+    }
+}
+
+/// The one commit: stores what arrives, files what is not filed, and where it `begins`, leases what is due.
+pub(super) async fn file_and_begin(
+    gate: &Arc<Inner>,
+    arriving: Arc<Vec<NewDelivery>>,
+    turn: Turn,
+    begins: bool,
+) -> Result<Filed, StorageError> {
     let limit = match turn.gives_way() {
         true => BATCH_MAX_IN_A_QUEUE,
         false => BATCH_MAX,
     };
     let (this, now) = (Arc::clone(gate), gate.now());
-    let filed: Result<Vec<Understood>, StorageError> = gate
-        .storage
+    gate.storage
         .write(move |tx| {
             Box::pin(async move {
                 let _turn = turn.begin();
-                let deliveries = tx.unfiled(limit).await?;
-                let understood = deliveries.into_iter().map(|each| this.understand(each));
-                let (replayed, mut letters): (Vec<_>, Vec<_>) =
-                    understood.partition(|letter| letter.replayed);
-                // Instances that lock chains in one order do not wait for each other in a circle.
-                letters.sort_by(|one, other| one.names.cmp(&other.names));
-                for place in tx.file_together(&letters, now).await? {
-                    post(tx, &letters[place], now).await?;
+                if !arriving.is_empty() {
+                    tx.arrive(&arriving).await?;
                 }
-                for letter in &replayed {
-                    post_again(tx, letter, now).await?;
-                }
-                letters.extend(replayed);
-                Ok(letters)
+                let letters = file_unfiled(&this, tx, limit, now).await?;
+                let (begun, due) = match begins && !letters.is_empty() {
+                    true => crew::begin(&this, tx).await?,
+                    false => (Vec::new(), !letters.is_empty()),
+                };
+                let more = u32::try_from(letters.len()).is_ok_and(|count| count >= limit);
+                Ok(Filed {
+                    letters,
+                    begun,
+                    due,
+                    more,
+                })
             })
         })
-        .await;
-    if let Ok(letters) = &filed {
-        let first = letters.iter().filter(|letter| !letter.replayed);
-        first.for_each(|letter| gate.count(letter, now));
-        if gate.tracer.is_on() {
-            spans::filed(gate, letters, now).await;
-        }
+        .await
+}
+
+async fn file_unfiled(
+    gate: &Inner,
+    tx: &mut Tx,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<Understood>, StorageError> {
+    let deliveries = tx.unfiled(limit).await?;
+    let understood = deliveries.into_iter().map(|each| gate.understand(each));
+    let (replayed, mut letters): (Vec<_>, Vec<_>) = understood.partition(|letter| letter.replayed);
+    // Instances that lock chains in one order do not wait for each other in a circle.
+    letters.sort_by(|one, other| one.names.cmp(&other.names));
+    for place in tx.file_together(&letters, now).await? {
+        post(tx, &letters[place], now).await?;
     }
-    match filed.map(|letters| letters.len()) {
-        Err(error) if !error.is_transient() => {
-            tracing::warn!(error = %error, "a batch was refused; filing each delivery alone");
-            file_each(gate, now).await
-        }
-        other => other,
+    for letter in &replayed {
+        post_again(tx, letter, now).await?;
     }
+    letters.extend(replayed);
+    Ok(letters)
 }
 
 async fn file_each(gate: &Arc<Inner>, now: Timestamp) -> Result<usize, StorageError> {
@@ -111,6 +213,7 @@ async fn file_each(gate: &Arc<Inner>, now: Timestamp) -> Result<usize, StorageEr
         tracing::error!(delivery.id = %id, error = %error, "a delivery was quarantined: the store refuses what it says");
         file_alone(gate, id, Some(error), now).await?;
     }
+    tell_all(gate, ids.len(), true, true);
     Ok(ids.len())
 }
 

@@ -65,11 +65,7 @@ impl GiveWay {
 
     /// Waits for a turn.
     pub(super) async fn turn(&self) -> Turn {
-        let free = Turn {
-            next: None,
-            begun: None,
-        };
-        if self.queue_left().is_none() {
+        if let Some(free) = self.free_turn() {
             return free;
         }
         let next = Arc::clone(&self.next).lock_owned().await;
@@ -83,7 +79,12 @@ impl GiveWay {
             }
             tokio::time::sleep(rest.min(queue)).await;
         }
-        free
+        Turn::FREE
+    }
+
+    /// A turn, if nobody has to give way now.
+    pub(super) fn free_turn(&self) -> Option<Turn> {
+        self.queue_left().is_none().then_some(Turn::FREE)
     }
 
     /// How long the queue still counts at least; `None` if there is none.
@@ -102,6 +103,12 @@ impl GiveWay {
 }
 
 impl Turn {
+    /// Nobody has to give way.
+    pub(super) const FREE: Self = Self {
+        next: None,
+        begun: None,
+    };
+
     /// Whether arrivals wait: then the turn should be short.
     pub(super) fn gives_way(&self) -> bool {
         self.next.is_some()

@@ -47,7 +47,7 @@ async fn one_by_one(gate: &Arc<Inner>) {
         }
         drop(arrivals);
         let (records, waiting): (Vec<_>, Vec<_>) = taken.drain(..).unzip();
-        let end = store(gate, records).await;
+        let end = store(gate, &deliveries(records)).await;
         for sender in waiting {
             // Whoever has no more patience has gone to the journal.
             let _ = sender.send(end.clone());
@@ -59,8 +59,11 @@ async fn one_by_one(gate: &Arc<Inner>) {
 ///
 /// # Errors
 /// As [`put`].
-pub(super) async fn store(gate: &Arc<Inner>, records: Vec<Record>) -> Result<(), StorageError> {
-    put(&gate.storage, records).await?;
+pub(super) async fn store(
+    gate: &Arc<Inner>,
+    deliveries: &Arc<Vec<NewDelivery>>,
+) -> Result<(), StorageError> {
+    put(&gate.storage, deliveries).await?;
     gate.arrived.notify_one();
     Ok(())
 }
@@ -70,15 +73,22 @@ pub(super) async fn store(gate: &Arc<Inner>, records: Vec<Record>) -> Result<(),
 ///
 /// # Errors
 /// The store cannot be written at the moment.
-pub(super) async fn put(storage: &Storage, records: Vec<Record>) -> Result<u64, StorageError> {
-    let deliveries: Arc<Vec<_>> = Arc::new(records.into_iter().map(new_delivery).collect());
+pub(super) async fn put(
+    storage: &Storage,
+    deliveries: &Arc<Vec<NewDelivery>>,
+) -> Result<u64, StorageError> {
     let mut attempt = 1;
     loop {
-        match storage.arrive(Arc::clone(&deliveries)).await {
+        match storage.arrive(Arc::clone(deliveries)).await {
             Err(StorageError::Conflict(_)) if attempt < TRIES_MAX => attempt += 1,
             end => return end,
         }
     }
+}
+
+/// What the store is given of these.
+pub(super) fn deliveries(records: Vec<Record>) -> Arc<Vec<NewDelivery>> {
+    Arc::new(records.into_iter().map(new_delivery).collect())
 }
 
 fn new_delivery(record: Record) -> NewDelivery {

@@ -7,6 +7,7 @@ mod again;
 mod archive;
 mod audit;
 mod callouts;
+mod crew;
 mod dead_letters;
 mod decide;
 mod decisions;
@@ -70,6 +71,7 @@ use crate::storage::{Storage, StorageError};
 
 use archive::Archive;
 use callouts::Callouts;
+use crew::Crew;
 use give_way::GiveWay;
 use heartbeat::Heart;
 use metrics::{Metrics, Scrapes};
@@ -192,6 +194,8 @@ pub(crate) struct Inner {
     arrived: Notify,
     /// The last look at what is not filed yet.
     unfiled: Mutex<Option<receive::Unfiled>>,
+    /// Those who work on chains.
+    crew: Crew,
     /// Whether what other instances have let expire is taken over now.
     takes_over: AtomicBool,
     /// Rung when a chain may have become due.
@@ -260,6 +264,7 @@ impl Gate {
         for subscriber in &parts.notices.subscribers {
             metrics.expect_receiver(subscriber.receiver.name());
         }
+        let crew = Crew::new(parts.settings.concurrency);
         let now = parts.clock.now();
         let names = sources.values().map(|source| &source.name);
         metrics.policies_loaded(&parts.policies.set, names, now);
@@ -286,6 +291,7 @@ impl Gate {
             give_way: GiveWay::new(),
             arrived: Notify::new(),
             unfiled: Mutex::new(None),
+            crew,
             takes_over: AtomicBool::new(true),
             work: Notify::new(),
             leasing: Mutex::new(()),
@@ -317,7 +323,7 @@ impl Gate {
         let working = async {
             let heart = Heart::start(&self.0, &shutdown).await;
             let worked = async {
-                worker::run(&self.0, &shutdown).await;
+                crew::run(&self.0, &shutdown).await;
                 workers_done.cancel();
             };
             tokio::join!(

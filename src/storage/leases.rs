@@ -5,7 +5,7 @@
 
 use super::backend::{Key, Row, Sql, Tx};
 use super::error::StorageError;
-use super::records::Lease;
+use super::records::{Lease, Released};
 use super::words::earlier;
 use crate::domain::clock::{Timestamp, plus_ms};
 use crate::domain::ids::{ChainId, DeliveryId};
@@ -56,7 +56,7 @@ const RELEASE: Sql = Sql::same(
          due_at = CASE WHEN due_at IS NULL THEN $3
                        WHEN CAST($3 AS BIGINT) IS NULL OR due_at < $3 THEN due_at
                        ELSE $3 END
-     WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL",
+     WHERE id = $1 AND lease_fence = $2 AND lease_owner IS NOT NULL RETURNING due_at",
 )
 .in_sets();
 const HELD_VERSION: Sql = Sql::same(
@@ -173,7 +173,7 @@ impl Tx {
     }
 
     /// Gives a lease back. The chain is due at `due`, or earlier if somebody asked for it meanwhile.
-    /// `false` if the lease was lost: then nothing changes.
+    /// `None` if the lease was lost: then nothing changes.
     ///
     /// # Errors
     /// If the store fails.
@@ -181,9 +181,11 @@ impl Tx {
         &mut self,
         lease: &Lease,
         due: Option<Timestamp>,
-    ) -> Result<bool, StorageError> {
+    ) -> Result<Option<Released>, StorageError> {
         let release = self.query(RELEASE).bind(lease.chain).bind(lease.fence);
-        Ok(release.bind(due).run().await? == 1)
+        let row = release.bind(due).optional().await?;
+        let due = row.map(|row| row.get("due_at")).transpose()?;
+        Ok(due.map(|due| Released { due }))
     }
 
     /// Keeps others away from a chain until the transaction ends: whoever changes anything that

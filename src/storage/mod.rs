@@ -334,6 +334,11 @@ impl Storage {
         }
     }
 
+    /// Whether it is a file, on which a statement is no journey to a server and back.
+    pub fn is_file(&self) -> bool {
+        matches!(self.inner.readers, Pool::Sqlite(_))
+    }
+
     fn writing(&self) -> Result<&Writing, StorageError> {
         self.inner.door.pass()?;
         self.inner.writing.as_ref().ok_or(StorageError::ReadOnly)

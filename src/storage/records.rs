@@ -304,6 +304,13 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
+/// A lease that was given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Released {
+    /// When the chain is due again; `None` if nobody has asked for it.
+    pub due: Option<Timestamp>,
+}
+
 /// A daemon on this store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {

@@ -7,6 +7,7 @@
 //! that one again, `BOOKGATE_TEST_HISTORIES=100000` tells so many (from that seed on), and
 //! `BOOKGATE_TEST_HISTORY='[…]'` tells exactly what a failure printed.
 
+mod at_work;
 mod check;
 mod found;
 mod history;

@@ -3,13 +3,10 @@
 //! time. A worker that dies is dropped where it stands.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-
+use super::at_work::InHand;
 use super::check;
 use super::history::{Action, Word};
 use super::stage::{SOURCE, Stage, gate, noon, units};
@@ -22,9 +19,9 @@ use crate::gate::{
     Actor, BookingsAsked, DeliveriesAsked, Desk, GateError, Inner, LettersAsked, LettersFate,
     LettersOrder, PersonDecides, PersonsAnswer, ReplayOrder,
 };
-use crate::gate::{filing, inbox, person, worker};
+use crate::gate::{filing, inbox, person};
 use crate::journal::Record;
-use crate::storage::simulated::{Step, Turnstile};
+use crate::storage::simulated::Step;
 use crate::storage::{Storage, StorageError};
 
 /// Daemons on the store.
@@ -38,15 +35,6 @@ const TURNS_MAX: usize = 5_000;
 pub(super) struct Worker {
     pub(super) gate: Arc<Inner>,
     in_hand: Option<InHand>,
-}
-
-/// What a worker is at.
-struct InHand {
-    turnstile: Arc<Turnstile>,
-    /// When it last wrote and read, in turns of the history.
-    wrote_at: u64,
-    read_at: u64,
-    work: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 /// A history under way.
@@ -80,6 +68,8 @@ enum Turn {
     Row(usize),
     /// What was stored is filed.
     File,
+    /// This idle worker files what was stored, and begins to work on what is due then, with one commit.
+    Begin(usize),
     /// The next one of the provider's list is compared, and followed if it differs.
     Compare,
 }
@@ -180,8 +170,10 @@ impl Simulation {
         let late = (0..state.late.len()).map(Turn::Late);
         let rows = (0..state.cancels.len()).map(Turn::Row);
         let file = self.unfiled.then_some(Turn::File);
+        let idle = |number: &usize| self.unfiled && self.workers[*number].in_hand.is_none();
+        let begin = (0..WORKERS).filter(idle).map(Turn::Begin);
         let compare = (!self.listed.is_empty()).then_some(Turn::Compare);
-        let others = late.chain(rows).chain(file).chain(compare);
+        let others = late.chain(rows).chain(file).chain(begin).chain(compare);
         workers.chain(others).collect()
     }
 
@@ -190,6 +182,7 @@ impl Simulation {
             Turn::Late(index) => self.world.arrive(index).await,
             Turn::Row(index) => self.world.end_cancel(index),
             Turn::File => self.file().await,
+            Turn::Begin(number) => self.begin_work(number).await,
             Turn::Compare => {
                 self.compare().await;
             }
@@ -203,7 +196,7 @@ impl Simulation {
         let worker = &mut self.workers[number];
         let begins = worker.in_hand.is_none();
         if begins {
-            worker.in_hand = Some(take_work(&worker.gate));
+            worker.in_hand = Some(InHand::due(&worker.gate));
             self.go_on(number).await;
         }
         let step = self.waits_for(number);
@@ -310,19 +303,42 @@ impl Simulation {
             body: webhook.body,
         };
         let gate = &self.workers[0].gate;
-        inbox::store(gate, vec![record]).await.unwrap();
+        let deliveries = inbox::deliveries(vec![record]);
+        inbox::store(gate, &deliveries).await.unwrap();
         self.unfiled = true;
     }
 
     /// Some instance files what is stored.
     async fn file(&mut self) {
         while filing::file_some(&self.workers[0].gate).await.unwrap() > 0 {}
+        self.is_filed();
+        self.world.tell("what arrived is filed");
+    }
+
+    /// A worker files it, and takes the first step of a chain that is due then.
+    async fn begin_work(&mut self, number: usize) {
+        self.world.state().actor = format!("w{number}");
+        let worker = &mut self.workers[number];
+        worker.in_hand = Some(InHand::filing(&worker.gate));
+        self.go_on(number).await;
+        self.is_filed();
+        self.turn += 1;
+        let turn = self.turn;
+        if let Some(in_hand) = &mut self.workers[number].in_hand {
+            in_hand.wrote_at = turn;
+            in_hand.turnstile.open();
+        }
+        self.go_on(number).await;
+        self.world
+            .tell(format!("w{number} files what arrived, and begins"));
+    }
+
+    fn is_filed(&mut self) {
         self.unfiled = false;
         self.turn += 1;
         let filed = std::mem::take(&mut self.stored);
         self.told
             .extend(filed.into_iter().map(|uid| (self.turn, uid)));
-        self.world.tell("what arrived is filed");
         self.quiet = false;
     }
 
@@ -452,24 +468,5 @@ impl Simulation {
             some |= self.decide(&Uid::new(line.uid), Word::YesForNothing).await;
         }
         some
-    }
-}
-
-fn take_work(gate: &Arc<Inner>) -> InHand {
-    let gate = Arc::clone(gate);
-    let turnstile = Arc::new(Turnstile::default());
-    let work = turnstile.around(async move {
-        let shutdown = CancellationToken::new();
-        let in_hand = worker::InHand::default();
-        let one = Arc::new(Semaphore::new(1));
-        for lease in worker::claim(&gate, &one, &in_hand, true).await.unwrap() {
-            worker::work(&gate, lease, &shutdown).await;
-        }
-    });
-    InHand {
-        turnstile,
-        wrote_at: 0,
-        read_at: 0,
-        work: Box::pin(work),
     }
 }

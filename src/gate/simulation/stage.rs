@@ -14,6 +14,7 @@ use crate::domain::ids::SourceName;
 use crate::domain::timeline::{Created, HostConfirm, Rules, SharedRefusal};
 use crate::gate::archive::Archive;
 use crate::gate::callouts::{self, Callouts};
+use crate::gate::crew::Crew;
 use crate::gate::give_way::GiveWay;
 use crate::gate::metrics::{CallMeter, ListMeter, Metrics, Scrapes};
 use crate::gate::notices::Notices;
@@ -157,6 +158,7 @@ pub(super) fn gate(
         },
         jobs: Vec::new(),
         unfiled: Mutex::new(None),
+        crew: Crew::new(1),
         takes_over: AtomicBool::new(true),
         journal_refused_at: AtomicI64::new(0),
         intake,

@@ -16,6 +16,7 @@ mod value;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::{Executor as _, PgPool, Postgres};
 
@@ -301,6 +302,21 @@ impl Tx {
             self.query(ROLLBACK_TO).run().await?;
         }
         self.query(RELEASE).run().await.map(drop)
+    }
+
+    /// Does a part of the work so that it can fail alone: if it does, what it did is taken back, and the
+    /// rest of the transaction goes on. Only in a transaction that nobody shares.
+    ///
+    /// # Errors
+    /// Those of `part` are inside; outside are those after which the transaction cannot go on.
+    pub async fn apart<T, F>(&mut self, part: F) -> Result<Result<T, StorageError>, StorageError>
+    where
+        F: for<'t> FnOnce(&'t mut Self) -> BoxFuture<'t, Result<T, StorageError>>,
+    {
+        self.savepoint().await?;
+        let done = part(self).await;
+        self.end_savepoint(done.is_ok()).await?;
+        Ok(done)
     }
 
     /// What trouble the database was in since this was asked last.

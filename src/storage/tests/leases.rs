@@ -25,9 +25,15 @@ async fn next_due(place: &Place) -> Option<Timestamp> {
     read!(place.storage, tx => tx.next_due().await?).unwrap()
 }
 
-async fn release(place: &Place, lease: &Lease, due: Option<Timestamp>) -> bool {
+/// When the chain is due then; `None` if the lease was lost.
+async fn release(
+    place: &Place,
+    lease: &Lease,
+    due: Option<Timestamp>,
+) -> Option<Option<Timestamp>> {
     let lease = lease.clone();
-    store!(place.storage, tx => tx.release_lease(&lease, due).await?).unwrap()
+    let released = store!(place.storage, tx => tx.release_lease(&lease, due).await?).unwrap();
+    released.map(|released| released.due)
 }
 
 async fn holds(place: &Place, lease: &Lease) -> bool {
@@ -70,7 +76,7 @@ async fn a_dead_workers_lease_is_taken_over_and_its_fence_no_longer_holds() {
     assert!(new.fence > old.fence);
     assert!(!holds(&place, &old).await);
     assert!(holds(&place, &new).await);
-    assert!(!release(&place, &old, None).await);
+    assert_eq!(release(&place, &old, None).await, None);
     let renewed = store!(place.storage, tx => {
         (tx.renew(&old, at(90)).await?, tx.renew(&new, at(90)).await?)
     });
@@ -110,9 +116,10 @@ async fn a_lease_given_back_is_no_lease() {
     let place = Place::new().await;
     due(&place, &[0]).await;
     let lease = claim(&place, "w1", 0, 1).await.remove(0);
-    assert!(release(&place, &lease, Some(at(500))).await);
+    let due = Some(at(500));
+    assert_eq!(release(&place, &lease, due).await, Some(due));
     assert!(!holds(&place, &lease).await);
-    assert!(!release(&place, &lease, None).await, "twice is once");
+    assert_eq!(release(&place, &lease, None).await, None, "twice is once");
     assert_eq!(next_due(&place).await, Some(at(500)));
 }
 
@@ -135,7 +142,8 @@ async fn what_others_asked_for_meanwhile_is_not_forgotten() {
         store!(place.storage, tx => tx.set_due(chain, Some(at(0))).await?).unwrap();
         let lease = claim(&place, "w1", 1, 1).await.remove(0);
         store!(place.storage, tx => tx.due_no_later_than(chain, at(asked)).await?).unwrap();
-        release(&place, &lease, wish).await;
+        let due = release(&place, &lease, wish).await;
+        assert_eq!(due, Some(Some(expected)));
         assert_eq!(next_due(&place).await, Some(expected));
     }
 }
@@ -159,7 +167,7 @@ async fn the_lease_of_a_chain_that_was_merged_away_is_void() {
     store!(place.storage, tx => tx.chain_for(&source(), &both, at(8)).await?).unwrap();
     assert!(holds(&place, survivor).await);
     assert!(!holds(&place, gone).await);
-    assert!(!release(&place, gone, Some(at(9))).await);
+    assert_eq!(release(&place, gone, Some(at(9))).await, None);
     let lost = gone.clone();
     let renewed = store!(place.storage, tx => tx.renew(&lost, at(900)).await?);
     assert_eq!(renewed, Ok(false));

@@ -54,6 +54,26 @@ async fn failing_and_panicking_work_takes_nothing_else_with_it() {
     assert!(place.storage.healthy().await);
 }
 
+async fn a_part_that_fails_takes_nothing_else_with_it() {
+    let place = Place::new().await;
+    // A server wants nothing more of a transaction in which a statement has failed.
+    let refused = Sql::same("INSERT INTO unit (code, scale) VALUES ('ODD', 99)");
+    let parts = store!(place.storage, tx => {
+        tx.arrive(&[delivery(1)]).await?;
+        let failed = tx.apart(move |tx| Box::pin(async move {
+            tx.arrive(&[delivery(2)]).await?;
+            tx.query(refused).run().await
+        }));
+        let failed = failed.await?;
+        let done = tx.apart(|tx| Box::pin(async move { tx.arrive(&[delivery(3)]).await }));
+        let done = done.await?;
+        tx.arrive(&[delivery(4)]).await?;
+        (matches!(failed, Err(StorageError::Refused(_))), done)
+    });
+    assert_eq!(parts, Ok((true, Ok(1))));
+    assert_eq!(deliveries(&place.storage).await, [1, 3, 4]);
+}
+
 async fn work_is_done_even_if_nobody_waits_for_it() {
     let place = Place::new().await;
     let open = block(&place.storage);
@@ -179,6 +199,7 @@ impl Drop for Disk {
 }
 
 on_both! {
+    a_part_that_fails_takes_nothing_else_with_it,
     failing_and_panicking_work_takes_nothing_else_with_it,
     work_is_done_even_if_nobody_waits_for_it,
     a_read_that_is_given_up_leaves_no_transaction_behind,
