@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use super::accounts;
-use super::backend::{Bundle, Row, Sql, Tx, Value};
+use super::backend::{Bundle, Row, Sql, Tx, Value, inserted};
 use super::commands;
 use super::decisions;
 use super::error::StorageError;
@@ -121,7 +121,7 @@ impl Tx {
             }
             None => {
                 let insert = self.query(INSERT).bind(source).bind(now);
-                insert.one().await?.get("id")?
+                inserted(insert.new_id().await?).map(ChainId)?
             }
         };
         if !unknown.is_empty() {
@@ -337,7 +337,7 @@ fn missing_part() -> StorageError {
 }
 
 /// A list of names, as the database takes it.
-pub(super) fn list(names: &[&str], on_a_server: bool) -> Result<Value, StorageError> {
+fn list(names: &[&str], on_a_server: bool) -> Result<Value, StorageError> {
     if on_a_server {
         let names = names.iter().map(|&name| Some(name.to_owned()));
         return Ok(Value::Texts(names.collect()));

@@ -1,6 +1,6 @@
 //! The outbox: what the provider is to be told, and every call that was made for it.
 
-use super::backend::{Row, Sql, Tx};
+use super::backend::{Row, Sql, Tx, inserted};
 use super::decisions::unit_key;
 use super::error::StorageError;
 use super::records::{
@@ -60,7 +60,7 @@ impl Tx {
         let insert = insert.bind(&new.unit.uid).bind(&new.unit.seat);
         let insert = insert.bind(new.number).bind(new.action.as_str());
         let insert = insert.bind(word(new.purpose)?).bind(&new.reason);
-        insert.bind(new.due_at).bind(now).one().await?.get("id")
+        inserted(insert.bind(new.due_at).bind(now).new_id().await?).map(CommandId)
     }
 
     /// Writes down a call before it is made; its number is the next of its command. `deadline` is
@@ -76,7 +76,7 @@ impl Tx {
         deadline: Timestamp,
     ) -> Result<AttemptId, StorageError> {
         let insert = self.query(INSERT_ATTEMPT).bind(command).bind(worker);
-        insert.bind(now).bind(deadline).one().await?.get("id")
+        inserted(insert.bind(now).bind(deadline).new_id().await?).map(AttemptId)
     }
 
     /// Records how a call ended. Needs no lease: what happened has happened. [`Posted::Duplicate`] if

@@ -85,8 +85,8 @@ impl Tx {
         let insert = insert.bind(&new.facts).bind(&new.trace);
         let insert = insert.bind(new.decided_at).bind(env!("CARGO_PKG_VERSION"));
         let insert = insert.bind(&new.set_hash).bind(&new.verdict);
-        match insert.optional().await? {
-            Some(row) => Ok(Posted::New(row.get("id")?)),
+        match insert.new_id().await? {
+            Some(id) => Ok(Posted::New(DecisionId(id))),
             None => Ok(Posted::Duplicate),
         }
     }

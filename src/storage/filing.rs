@@ -4,30 +4,28 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::{Sql, Tx, Value};
-use super::chains::list;
+use super::backend::{Sql, Tx, Value, inserted};
 use super::error::StorageError;
 use super::records::Understood;
 use super::words::{json, word};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, SourceName};
 
-// Rows come as arrays to a server, and as one JSON text to a file.
+// Rows come as arrays to a server, and one by one to a file: there, a list would have to be put into words
+// and read again, which costs more than one more statement.
 const FIND: Sql = Sql::each(
-    "SELECT key FROM chain_key
-     WHERE source = $1 AND key IN (SELECT value FROM json_each($2))",
+    "SELECT key FROM chain_key WHERE source = $1 AND key = $2",
     "SELECT key FROM chain_key WHERE source = $1 AND key = ANY($2::text[])",
 );
 // Their first fact is on its way, and makes them due.
 const OPEN: Sql = Sql::each(
     "INSERT INTO chain (source, version, due_at, created_at, updated_at)
-     SELECT $1, 1, $3, $3, $3 FROM json_each($2) RETURNING id",
+     VALUES ($1, 1, $2, $2, $2) RETURNING id",
     "INSERT INTO chain (source, version, due_at, created_at, updated_at)
-     SELECT $1, 1, $3, $3, $3 FROM UNNEST($2::bigint[]) RETURNING id",
+     SELECT $1, 1, $2, $2, $2 FROM UNNEST($3::bigint[]) RETURNING id",
 );
 const NAME: Sql = Sql::each(
-    "INSERT INTO chain_key (source, key, chain_id)
-     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE TRUE
+    "INSERT INTO chain_key (source, key, chain_id) VALUES ($1, $2, $3)
      ON CONFLICT (source, key) DO NOTHING",
     "INSERT INTO chain_key (source, key, chain_id)
      SELECT source, key, chain_id FROM UNNEST($1::text[], $2::text[], $3::bigint[])
@@ -35,17 +33,15 @@ const NAME: Sql = Sql::each(
      ON CONFLICT (source, key) DO NOTHING",
 );
 const TELL: Sql = Sql::each(
-    "INSERT INTO fact (chain_id, delivery_id, received_at, body)
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($1)",
+    "INSERT INTO fact (chain_id, delivery_id, received_at, body) VALUES ($1, $2, $3, $4)",
     "INSERT INTO fact (chain_id, delivery_id, received_at, body)
      SELECT chain_id, delivery_id, received_at, body
      FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])
          AS new (chain_id, delivery_id, received_at, body)",
 );
 const FILE: Sql = Sql::each(
-    "UPDATE delivery SET state = new.value ->> 1, trigger = new.value ->> 2,
-         note = new.value ->> 3, chain_id = new.value ->> 4, filed_at = $2
-     FROM json_each($1) AS new WHERE delivery.id = new.value ->> 0",
+    "UPDATE delivery SET state = $2, trigger = $3, note = $4, chain_id = $5, filed_at = $6
+     WHERE id = $1",
     "UPDATE delivery SET state = new.state, trigger = new.trigger, note = new.note,
          chain_id = new.chain_id, filed_at = $6
      FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[])
@@ -84,13 +80,17 @@ impl Tx {
         let told: Vec<_> = told
             .filter_map(|(each, chain)| Some((each, (*chain)?)))
             .collect();
-        self.name_chains(&told).await?;
-        self.tell_facts(&told).await?;
+        if !told.is_empty() {
+            self.name_chains(&told).await?;
+            self.tell_facts(&told).await?;
+        }
         let filed: Vec<_> = (0..all.len())
             .filter(|place| !left.contains(place))
             .map(|place| (&all[place], chains[place]))
             .collect();
-        self.note_filed(&filed, now).await?;
+        if !filed.is_empty() {
+            self.note_filed(&filed, now).await?;
+        }
         left.sort_unstable();
         Ok(left)
     }
@@ -109,10 +109,7 @@ impl Tx {
             }
         }
         let names: Vec<&str> = named.keys().copied().collect();
-        let names = list(&names, self.has_rivals())?;
-        let find = self.query(FIND).bind(source).bind(names);
-        for row in find.all().await? {
-            let known: String = row.get("key")?;
+        for known in self.known_names(source, &names).await? {
             if let Some(count) = named.get_mut(known.as_str()) {
                 *count += 1;
             }
@@ -127,6 +124,24 @@ impl Tx {
         Ok(places.iter().copied().filter(alone).collect())
     }
 
+    /// Those of these names that some chain has.
+    async fn known_names(
+        &mut self,
+        source: &SourceName,
+        names: &[&str],
+    ) -> Result<Vec<String>, StorageError> {
+        let mut rows = Vec::new();
+        if self.has_rivals() {
+            let names = texts(names.iter().map(|&name| Some(name.to_owned())));
+            rows = self.query(FIND).bind(source).bind(names).all().await?;
+        } else {
+            for &name in names {
+                rows.extend(self.query(FIND).bind(source).bind(name).optional().await?);
+            }
+        }
+        rows.iter().map(|row| row.get("key")).collect()
+    }
+
     /// As many chains as there are places. Which is whose does not matter yet.
     async fn open_chains(
         &mut self,
@@ -134,38 +149,42 @@ impl Tx {
         places: &[usize],
         now: Timestamp,
     ) -> Result<Vec<ChainId>, StorageError> {
-        if places.is_empty() {
-            return Ok(Vec::new());
-        }
-        let count = if self.has_rivals() {
-            Value::Integers(vec![None; places.len()])
+        let mut opened = Vec::with_capacity(places.len());
+        if self.has_rivals() {
+            let open = self.query(OPEN).bind(source).bind(now);
+            let rows = open.bind(Value::Integers(vec![None; places.len()]));
+            for row in rows.all().await? {
+                opened.push(row.get("id")?);
+            }
         } else {
-            Value::Text(Some(json(&places)?))
-        };
-        let rows = self.query(OPEN).bind(source).bind(count).bind(now);
-        rows.all().await?.iter().map(|row| row.get("id")).collect()
+            for _ in places {
+                let open = self.query(OPEN).bind(source).bind(now);
+                opened.push(ChainId(inserted(open.new_id().await?)?));
+            }
+        }
+        Ok(opened)
     }
 
     async fn name_chains(&mut self, told: &[(&Understood, ChainId)]) -> Result<(), StorageError> {
         let named = told.iter().flat_map(|(each, chain)| {
             let names = each.names.iter();
-            names.map(|name| (each.source.as_str(), name.as_str(), chain.0))
+            names.map(|name| (&each.source, name, *chain))
         });
         let rows: Vec<_> = named.collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let name = if self.has_rivals() {
-            let sources = rows.iter().map(|row| Some(row.0.to_owned())).collect();
-            let names = rows.iter().map(|row| Some(row.1.to_owned())).collect();
-            let chains = rows.iter().map(|row| Some(row.2)).collect();
-            let name = self.query(NAME).bind(Value::Texts(sources));
-            name.bind(Value::Texts(names)).bind(Value::Integers(chains))
+        let mut new = 0;
+        if self.has_rivals() {
+            let name = self.query(NAME);
+            let name = name.bind(texts(rows.iter().map(|row| Some(row.0.to_string()))));
+            let name = name.bind(texts(rows.iter().map(|row| Some(row.1.clone()))));
+            let name = name.bind(integers(rows.iter().map(|row| Some(row.2.0))));
+            new += name.run().await?;
         } else {
-            let rows = json(&rows)?;
-            self.query(NAME).bind(rows)
-        };
-        if name.run().await? < rows.len() as u64 {
+            for &(source, name, chain) in &rows {
+                let name = self.query(NAME).bind(source).bind(name).bind(chain);
+                new += name.run().await?;
+            }
+        }
+        if new < rows.len() as u64 {
             let text = "another transaction filed the same booking";
             return Err(StorageError::Conflict(text.to_owned()));
         }
@@ -173,27 +192,24 @@ impl Tx {
     }
 
     async fn tell_facts(&mut self, told: &[(&Understood, ChainId)]) -> Result<(), StorageError> {
-        let mut rows = Vec::with_capacity(told.len());
-        for (each, chain) in told {
-            let at = each.received_at.as_microsecond();
-            rows.push((chain.0, each.delivery.0, at, json(&each.fact)?));
-        }
-        if rows.is_empty() {
+        if !self.has_rivals() {
+            for (each, chain) in told {
+                let tell = self.query(TELL).bind(*chain).bind(each.delivery);
+                let tell = tell.bind(each.received_at).bind(json(&each.fact)?);
+                tell.run().await?;
+            }
             return Ok(());
         }
-        let tell = if self.has_rivals() {
-            let chains = rows.iter().map(|row| Some(row.0)).collect();
-            let deliveries = rows.iter().map(|row| Some(row.1)).collect();
-            let times = rows.iter().map(|row| Some(row.2)).collect();
-            let bodies = rows.into_iter().map(|row| Some(row.3)).collect();
-            let tell = self.query(TELL).bind(Value::Integers(chains));
-            let tell = tell.bind(Value::Integers(deliveries));
-            tell.bind(Value::Integers(times)).bind(Value::Texts(bodies))
-        } else {
-            let rows = json(&rows)?;
-            self.query(TELL).bind(rows)
-        };
-        tell.run().await.map(drop)
+        let bodies = told.iter().map(|(each, _)| json(&each.fact).map(Some));
+        let bodies: Vec<_> = bodies.collect::<Result<_, _>>()?;
+        let tell = self.query(TELL);
+        let tell = tell.bind(integers(told.iter().map(|(_, chain)| Some(chain.0))));
+        let tell = tell.bind(integers(told.iter().map(|(each, _)| Some(each.delivery.0))));
+        let times = told
+            .iter()
+            .map(|(each, _)| each.received_at.as_microsecond());
+        let tell = tell.bind(integers(times.map(Some)));
+        tell.bind(Value::Texts(bodies)).run().await.map(drop)
     }
 
     async fn note_filed(
@@ -201,31 +217,41 @@ impl Tx {
         filed: &[(&Understood, Option<ChainId>)],
         now: Timestamp,
     ) -> Result<(), StorageError> {
-        let mut rows = Vec::with_capacity(filed.len());
-        for (each, chain) in filed {
-            let filing = &each.filing;
-            let (trigger, note) = (filing.trigger.clone(), filing.note.clone());
-            let chain = chain.map(|chain| chain.0);
-            rows.push((each.delivery.0, word(filing.state)?, trigger, note, chain));
-        }
-        if rows.is_empty() {
+        if !self.has_rivals() {
+            for (each, chain) in filed {
+                let filing = &each.filing;
+                let file = self
+                    .query(FILE)
+                    .bind(each.delivery)
+                    .bind(word(filing.state)?);
+                let file = file.bind(&filing.trigger).bind(&filing.note);
+                file.bind(*chain).bind(now).run().await?;
+            }
             return Ok(());
         }
-        let file = if self.has_rivals() {
-            let ids = rows.iter().map(|row| Some(row.0)).collect();
-            let states = rows.iter().map(|row| Some(row.1.clone())).collect();
-            let triggers = rows.iter().map(|row| row.2.clone()).collect();
-            let notes = rows.iter().map(|row| row.3.clone()).collect();
-            let chains = rows.iter().map(|row| row.4).collect();
-            let file = self.query(FILE).bind(Value::Integers(ids));
-            let file = file.bind(Value::Texts(states)).bind(Value::Texts(triggers));
-            file.bind(Value::Texts(notes)).bind(Value::Integers(chains))
-        } else {
-            let rows = json(&rows)?;
-            self.query(FILE).bind(rows)
-        };
+        let all = || filed.iter().map(|(each, _)| &each.filing);
+        let states = all().map(|filing| word(filing.state).map(Some));
+        let states: Vec<_> = states.collect::<Result<_, _>>()?;
+        let file = self.query(FILE);
+        let file = file.bind(integers(
+            filed.iter().map(|(each, _)| Some(each.delivery.0)),
+        ));
+        let file = file.bind(Value::Texts(states));
+        let file = file.bind(texts(all().map(|filing| filing.trigger.clone())));
+        let file = file.bind(texts(all().map(|filing| filing.note.clone())));
+        let file = file.bind(integers(
+            filed.iter().map(|(_, chain)| chain.map(|chain| chain.0)),
+        ));
         file.bind(now).run().await.map(drop)
     }
+}
+
+fn integers(column: impl Iterator<Item = Option<i64>>) -> Value {
+    Value::Integers(column.collect())
+}
+
+fn texts(column: impl Iterator<Item = Option<String>>) -> Value {
+    Value::Texts(column.collect())
 }
 
 /// The places of the deliveries that tell of a booking, by their source.

@@ -2,7 +2,7 @@
 //! down, each operation as one transaction of the books. An operation that is refused has changed
 //! nothing, and one that is repeated does nothing.
 
-use super::backend::{Row, Sql, Tx};
+use super::backend::{Row, Sql, Tx, inserted};
 use super::error::{LedgerError, StorageError};
 use super::posting::{Account, GATE, Header, Part, Steps, sum};
 use super::records::{AccountStatus, Balance, HoldRequest, HoldState, Posted, TopUp};
@@ -410,7 +410,7 @@ impl Tx {
         let insert = self.query(INSERT_HOLD).bind(account).bind(request.chain);
         let insert = insert.bind(request.decision).bind(&request.unit.uid);
         let insert = insert.bind(&request.unit.seat).bind(request.amount.minor);
-        insert.bind(now).one().await?.get("id")
+        inserted(insert.bind(now).new_id().await?).map(HoldId)
     }
 
     async fn give_back(

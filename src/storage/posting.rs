@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::{Key, Row, Sql, Tx, Value};
+use super::backend::{Key, Sql, Tx, Value, inserted};
 use super::error::StorageError;
 use super::records::{AccountStatus, Balance};
-use super::words::{from_word, json, word};
+use super::words::{from_word, word};
 use crate::domain::amount::UnitCode;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountId, DecisionId, HoldId};
@@ -37,12 +37,11 @@ const INSERT_TXN: Sql = Sql::same(
      VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
 )
 .in_sets();
-// Rows come as arrays to a server, and as one JSON text to a file.
+// Rows come as arrays to a server, and one by one to a file.
 const INSERT_ENTRIES: Sql = Sql::each(
     "INSERT INTO entry (txn_id, line, account_id, layer, amount, hold_id, posted_after, held_after,
          account_version)
-     SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-         value ->> 6, value ->> 7 FROM json_each($2)",
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     "INSERT INTO entry (txn_id, line, account_id, layer, amount, hold_id, posted_after, held_after,
          account_version)
      SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[],
@@ -140,9 +139,9 @@ impl Tx {
         now: Timestamp,
     ) -> Result<Account, StorageError> {
         let insert = self.query(INSERT_ACCOUNT).bind(unit).bind("booker");
-        let row = insert.bind(owner).bind(true).bind(now).optional().await?;
+        let insert = insert.bind(owner).bind(true).bind(now);
         Ok(Account {
-            id: opened(row.as_ref())?,
+            id: opened(insert.new_id().await?)?,
             hold: None,
             balance: Balance {
                 unit: unit.clone(),
@@ -209,7 +208,7 @@ impl Tx {
         let insert = self.query(INSERT_TXN).bind(header.kind).bind(header.actor);
         let insert = insert.bind(header.reason).bind(header.decision);
         let insert = insert.bind(header.metadata).bind(header.now);
-        let txn: i64 = insert.one().await?.get("id")?;
+        let txn = inserted(insert.new_id().await?)?;
         let mut houses: BTreeMap<(&UnitCode, Role), AccountId> = BTreeMap::new();
         let (mut numbers, mut entries) = (0, Vec::new());
         for part in parts {
@@ -241,24 +240,28 @@ impl Tx {
     }
 
     async fn insert_entries(&mut self, txn: i64, entries: &[Entry]) -> Result<(), StorageError> {
-        let on_a_server = self.has_rivals();
+        if !self.has_rivals() {
+            for entry in entries {
+                let insert = self.query(INSERT_ENTRIES).bind(txn);
+                let insert = insert.bind(entry.0).bind(entry.1).bind(entry.2);
+                let insert = insert.bind(entry.3).bind(entry.4).bind(entry.5);
+                insert.bind(entry.6).bind(entry.7).run().await?;
+            }
+            return Ok(());
+        }
+        let column =
+            |of: fn(&Entry) -> Option<i64>| Value::Integers(entries.iter().map(of).collect());
+        let layers = entries.iter().map(|entry| Some(entry.2.to_owned()));
         let insert = self.query(INSERT_ENTRIES);
-        let insert = if on_a_server {
-            let column =
-                |of: fn(&Entry) -> Option<i64>| Value::Integers(entries.iter().map(of).collect());
-            let layers = entries.iter().map(|entry| Some(entry.2.to_owned()));
-            let insert = insert.bind(Value::Integers(vec![Some(txn); entries.len()]));
-            let insert = insert.bind(column(|entry| Some(entry.0)));
-            let insert = insert.bind(column(|entry| Some(entry.1)));
-            let insert = insert.bind(Value::Texts(layers.collect()));
-            let insert = insert.bind(column(|entry| Some(entry.3)));
-            let insert = insert.bind(column(|entry| entry.4));
-            let insert = insert.bind(column(|entry| entry.5));
-            let insert = insert.bind(column(|entry| entry.6));
-            insert.bind(column(|entry| entry.7))
-        } else {
-            insert.bind(txn).bind(json(&entries)?)
-        };
+        let insert = insert.bind(Value::Integers(vec![Some(txn); entries.len()]));
+        let insert = insert.bind(column(|entry| Some(entry.0)));
+        let insert = insert.bind(column(|entry| Some(entry.1)));
+        let insert = insert.bind(Value::Texts(layers.collect()));
+        let insert = insert.bind(column(|entry| Some(entry.3)));
+        let insert = insert.bind(column(|entry| entry.4));
+        let insert = insert.bind(column(|entry| entry.5));
+        let insert = insert.bind(column(|entry| entry.6));
+        let insert = insert.bind(column(|entry| entry.7));
         insert.run().await.map(drop)
     }
 
@@ -275,18 +278,14 @@ impl Tx {
             return row.get("id");
         }
         let insert = self.query(INSERT_ACCOUNT).bind(unit).bind(&kind).bind("");
-        let row = insert.bind(false).bind(now).optional().await?;
-        opened(row.as_ref())
+        opened(insert.bind(false).bind(now).new_id().await?)
     }
 }
 
-fn opened(row: Option<&Row>) -> Result<AccountId, StorageError> {
-    match row {
-        Some(row) => row.get("id"),
-        None => Err(StorageError::Conflict(
-            "another transaction opened the same account".to_owned(),
-        )),
-    }
+fn opened(account: Option<i64>) -> Result<AccountId, StorageError> {
+    let text = "another transaction opened the same account";
+    let account = account.ok_or_else(|| StorageError::Conflict(text.to_owned()))?;
+    Ok(AccountId(account))
 }
 
 /// What lines change on their booker's account.

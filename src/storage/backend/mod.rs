@@ -396,6 +396,21 @@ impl<'t> Query<'t> {
         tx.note(done)
     }
 
+    /// Runs a statement that inserts one row and returns its `id`; gives that, or `None` if nothing was
+    /// inserted because of a conflict.
+    pub(super) async fn new_id(self) -> Result<Option<i64>, StorageError> {
+        if let Connection::Sqlite(connection) = &self.tx.connection {
+            #[cfg(test)]
+            super::tests::contract::saw(self.sql.sqlite, false);
+            let inserted = connection
+                .open()
+                .and_then(|connection| sqlite::insert(connection, self.sql.sqlite, &self.values));
+            return self.tx.note(inserted);
+        }
+        let row = self.optional().await?;
+        row.map(|row| row.get("id")).transpose()
+    }
+
     /// Runs it and returns all rows.
     pub(super) async fn all(self) -> Result<Vec<Row>, StorageError> {
         let Self { tx, sql, values } = self;
@@ -429,6 +444,11 @@ impl<'t> Query<'t> {
         let row = self.optional().await?;
         row.ok_or_else(|| StorageError::Corrupt(format!("no row from `{sql}`")))
     }
+}
+
+/// The id of a row that nothing keeps from being inserted.
+pub(super) fn inserted(id: Option<i64>) -> Result<i64, StorageError> {
+    id.ok_or_else(|| StorageError::Corrupt("a row was not inserted".to_owned()))
 }
 
 impl From<sqlx::Error> for StorageError {

@@ -1,8 +1,10 @@
 //! SQLite: how a file is opened, and how a statement is run on it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Statement};
 
@@ -10,6 +12,9 @@ use super::files::Files;
 use super::value::{Cell, FileRow};
 use super::{Pool, Row, STATEMENTS_MAX, Sql, Value};
 use crate::storage::error::StorageError;
+
+/// How a statement ends that returns the id of the row it inserts.
+const RETURNING_ID: &str = "RETURNING id";
 
 /// How connections of one pool are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +124,9 @@ pub(super) fn connect(
         let connection = Connection::open_with_flags(path, access.flags())?;
         connection.busy_timeout(busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        // A plan that looks at the values it is run with is made anew for each run: whatever is compared
+        // with what a partial index is about makes it look.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.execute_batch(access.pragmas())?;
         Ok::<_, Error>(connection)
     };
@@ -149,6 +157,20 @@ pub(super) fn run(
     Ok(connection.changes())
 }
 
+/// Runs a statement that inserts one row and returns its id. SQLite knows that without a table to return
+/// it in, which would cost as much as the row.
+pub(super) fn insert(
+    connection: &Connection,
+    sql: &'static str,
+    values: &[Value],
+) -> Result<Option<i64>, StorageError> {
+    let insert = sql.strip_suffix(RETURNING_ID).ok_or_else(|| {
+        StorageError::Corrupt(format!("`{sql}` does not end with `{RETURNING_ID}`"))
+    })?;
+    let inserted = run(connection, insert, values)?;
+    Ok((inserted > 0).then(|| connection.last_insert_rowid()))
+}
+
 /// Runs a statement; returns its rows.
 pub(super) fn all(
     connection: &Connection,
@@ -173,20 +195,27 @@ pub(super) fn each(
 ) -> Result<(), StorageError> {
     let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, values)?;
-    let columns = statement.column_names().into_iter().map(str::to_owned);
-    let columns: std::sync::Arc<[String]> = columns.collect();
+    let mut columns: Option<Arc<[String]>> = None;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
+        // Most answers have no row: then nobody asks for the names.
+        let columns = columns.get_or_insert_with(|| names(row));
         let cells = (0..columns.len()).map(|at| cell(row.get_ref(at)?));
         let row = FileRow {
             cells: cells.collect::<Result<_, _>>()?,
-            columns: std::sync::Arc::clone(&columns),
+            columns: Arc::clone(columns),
         };
         if !wants_more(Row::Sqlite(row)) {
             break;
         }
     }
     Ok(())
+}
+
+fn names(row: &rusqlite::Row<'_>) -> Arc<[String]> {
+    let statement: &Statement<'_> = row.as_ref();
+    let names = statement.column_names().into_iter();
+    names.map(str::to_owned).collect()
 }
 
 /// To SQLite `$2` is a name, and names have numbers in the order in which they first appear.
