@@ -28,8 +28,8 @@ const SLEEP_MS_MAX: i64 = 1_000;
 const SLEEP_MS_MIN: i64 = 20;
 /// How often leases that have expired are looked for while there is enough to do.
 const LEFTOVERS: Duration = Duration::from_secs(1);
-/// First steps taken with one commit that also leases: whoever waits for it waits for all of them.
-const FIRST_STEPS_MAX: usize = 16;
+/// First steps taken with one commit that also leases, on a file: whoever waits for it waits for all of them.
+const FIRST_STEPS_MAX: usize = 4;
 /// How long a chain rests that bookgate itself failed on, in ms.
 pub(super) const BUG_MS: i64 = 60_000;
 
@@ -259,16 +259,16 @@ pub(super) async fn begin(
     let limit = gate.crew.free_places();
     let leases = tx.claim_free(worker, gate.now(), lease_ms, limit).await?;
     let more = u32::try_from(leases.len()).is_ok_and(|count| count >= limit);
-    // On a server, steps of many go together faster than one after the other.
-    let first_steps = match gate.storage.is_file() {
+    // Steps of many go faster together than one after the other.
+    let few = match gate.storage.is_file() {
         true => FIRST_STEPS_MAX,
-        false if leases.len() == 1 => 1,
-        false => 0,
+        false => 1,
     };
+    let takes_steps = leases.len() <= few;
     let mut begun = Vec::with_capacity(leases.len());
-    for (number, lease) in leases.into_iter().enumerate() {
+    for lease in leases {
         let mut first = None;
-        if number < first_steps {
+        if takes_steps {
             let (gate, lease) = (Arc::clone(gate), lease.clone());
             let step = tx.apart(move |tx| {
                 Box::pin(async move { worker::first_step(&gate, tx, lease).await })

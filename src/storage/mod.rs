@@ -84,7 +84,7 @@ pub use import::ImportError;
 use opening::Door;
 pub use settings::{Database, PostgresSettings, StorageSettings, TlsMode};
 use together::{Doing, Together};
-use writer::Writer;
+use writer::{Manner, Writer};
 
 /// How long the store may take to say that it is well.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
@@ -294,15 +294,14 @@ impl Storage {
         #[cfg(test)]
         let _under_way = simulated::UnderWay::begin(simulated::Step::Write).await;
         match self.writing()? {
-            Writing::Alone { writer, .. } => writer.write(false, work).await,
+            Writing::Alone { writer, .. } => writer.write(Manner::Alone, work).await,
             Writing::Among { concurrent, .. } => concurrent.write(work).await,
         }
     }
 
-    /// As [`Storage::write`], together with other work that waits for this. On a server all of it shares
-    /// one transaction, and what several ask at the same time is asked with one statement (`together`).
-    /// There, what fails takes the rest with it, which gets a [`StorageError::Conflict`] and should then
-    /// be done by [`Storage::write`].
+    /// As [`Storage::write`], together with other work that waits for this. What fails takes the rest with
+    /// it, which gets a [`StorageError::Conflict`] and should then be done by [`Storage::write`]. On a server,
+    /// what several ask at the same time is asked with one statement (`together`).
     ///
     /// # Errors
     /// As [`Storage::write`].
@@ -312,9 +311,10 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
+        #[cfg(test)]
+        let _under_way = simulated::UnderWay::begin(simulated::Step::Write).await;
         match self.writing()? {
-            // All of it goes together there.
-            Writing::Alone { .. } => self.write(work).await,
+            Writing::Alone { writer, .. } => writer.write(Manner::Together, work).await,
             Writing::Among { together, .. } => together.run(work).await,
         }
     }
@@ -329,7 +329,7 @@ impl Storage {
         #[cfg(test)]
         let _under_way = simulated::UnderWay::begin(simulated::Step::Write).await;
         match self.writing()? {
-            Writing::Alone { writer, .. } => writer.write(true, statement).await,
+            Writing::Alone { writer, .. } => writer.write(Manner::Urgent, statement).await,
             Writing::Among { concurrent, .. } => concurrent.write_statement(statement).await,
         }
     }

@@ -227,7 +227,7 @@ async fn carry_out(
     (ended, done)
 }
 
-fn another_failed() -> StorageError {
+pub(super) fn another_failed() -> StorageError {
     StorageError::Conflict("work done together with this failed".to_owned())
 }
 

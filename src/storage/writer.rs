@@ -16,6 +16,7 @@ use super::backend::{Pool, Tx};
 use super::checkpoint;
 use super::error::StorageError;
 use super::health::Health;
+use super::together::another_failed;
 
 /// Pieces of work that share one commit at most.
 const BATCH_MAX: usize = 256;
@@ -45,10 +46,22 @@ pub(super) struct WriterState {
 }
 
 pub(super) enum Message {
-    Work(Box<dyn Work>),
+    Work(Box<dyn Work>, Manner),
     /// The log has grown long under constant load: fold it back while nobody writes.
     Checkpoint,
     Stop,
+}
+
+/// How a piece of work shares a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Before all other work, since somebody outside waits for it; it fails alone.
+    Urgent,
+    /// It fails alone.
+    Alone,
+    /// It may fail together with other work of this kind. What fails alone has each page noted before it is
+    /// changed, as it was; this does without.
+    Together,
 }
 
 /// A piece of work, whatever it returns.
@@ -125,7 +138,7 @@ impl Writer {
         let inbox = Inbox {
             messages,
             urgent: first,
-            waiting: VecDeque::new(),
+            waiting: Batch::default(),
             fold_back: false,
         };
         let (end, ended) = oneshot::channel();
@@ -166,18 +179,18 @@ impl Writer {
         self.messages.downgrade()
     }
 
-    /// Hands over a piece of work and waits for its commit; urgent work comes before all other.
-    pub(super) async fn write<T, E, F>(&self, urgent: bool, work: F) -> Result<T, E>
+    /// Hands over a piece of work and waits for its commit.
+    pub(super) async fn write<T, E, F>(&self, manner: Manner, work: F) -> Result<T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
         let (task, answer) = Task::new(work);
-        let sent = if urgent {
+        let sent = if manner == Manner::Urgent {
             self.urgent.send(Box::new(task)).await.is_ok()
         } else {
-            let message = Message::Work(Box::new(task));
+            let message = Message::Work(Box::new(task), manner);
             self.messages.send(message).await.is_ok()
         };
         if !sent {
@@ -203,50 +216,94 @@ struct Inbox {
     messages: mpsc::Receiver<Message>,
     urgent: mpsc::Receiver<Box<dyn Work>>,
     /// Taken from `messages`, and put off by urgent work.
-    waiting: VecDeque<Box<dyn Work>>,
+    waiting: Batch,
     fold_back: bool,
+}
+
+/// Work, by how it fails.
+#[derive(Default)]
+struct Batch {
+    alone: VecDeque<Box<dyn Work>>,
+    together: VecDeque<Box<dyn Work>>,
+}
+
+impl Batch {
+    fn len(&self) -> usize {
+        self.alone.len() + self.together.len()
+    }
+
+    /// Takes so many pieces of it, of both kinds.
+    fn take(&mut self, limit: usize) -> Self {
+        let kept_free = (limit / 2).min(self.together.len());
+        let alone = (limit - kept_free).min(self.alone.len());
+        let together = (limit - alone).min(self.together.len());
+        Self {
+            alone: self.alone.drain(..alone).collect(),
+            together: self.together.drain(..together).collect(),
+        }
+    }
+
+    /// Puts back, in front, what was not begun.
+    fn put_back(&mut self, left: Self) {
+        let all = [
+            (left.alone, &mut self.alone),
+            (left.together, &mut self.together),
+        ];
+        for (left, waiting) in all {
+            for work in left.into_iter().rev() {
+                waiting.push_front(work);
+            }
+        }
+    }
+
+    fn answer_all(self, end: &Result<(), StorageError>) {
+        for work in self.alone.into_iter().chain(self.together) {
+            work.answer(end.clone());
+        }
+    }
 }
 
 impl Inbox {
     /// The work of the next commit, waiting for some if there is none, and how much of it, at the front,
     /// is urgent. `None` once nobody can send any more, and all is done.
-    async fn next(&mut self) -> Option<(VecDeque<Box<dyn Work>>, usize)> {
-        let mut batch = VecDeque::new();
-        if self.waiting.is_empty() {
+    async fn next(&mut self) -> Option<(Batch, usize)> {
+        let mut urgent = VecDeque::new();
+        if self.waiting.len() == 0 {
             tokio::select! {
                 biased;
-                Some(work) = self.urgent.recv() => batch.push_back(work),
+                Some(work) = self.urgent.recv() => urgent.push_back(work),
                 Some(message) = self.messages.recv() => self.sort(message),
                 else => return None,
             }
         }
-        while batch.len() < BATCH_MAX
+        while urgent.len() < BATCH_MAX
             && let Ok(work) = self.urgent.try_recv()
         {
-            batch.push_back(work);
+            urgent.push_back(work);
         }
         while self.waiting.len() < BATCH_MAX
             && let Ok(message) = self.messages.try_recv()
         {
             self.sort(message);
         }
-        let urgent = batch.len();
-        let beside = match urgent {
+        let count = urgent.len();
+        let mut batch = self.waiting.take(match count {
             0 => BATCH_MAX,
             _ => BESIDE_URGENT_MAX,
-        };
-        let beside = beside.min(self.waiting.len());
-        batch.extend(self.waiting.drain(..beside));
-        Some((batch, urgent))
+        });
+        urgent.append(&mut batch.alone);
+        batch.alone = urgent;
+        Some((batch, count))
     }
 
     fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.urgent.is_empty() && self.messages.is_empty()
+        self.waiting.len() == 0 && self.urgent.is_empty() && self.messages.is_empty()
     }
 
     fn sort(&mut self, message: Message) {
         match message {
-            Message::Work(work) => self.waiting.push_back(work),
+            Message::Work(work, Manner::Together) => self.waiting.together.push_back(work),
+            Message::Work(work, _) => self.waiting.alone.push_back(work),
             Message::Checkpoint => self.fold_back = true,
             Message::Stop => {
                 self.messages.close();
@@ -263,9 +320,7 @@ async fn serve(pool: Pool, mut inbox: Inbox, state: Arc<WriterState>, lock: File
         let done = |begun: usize| begun >= urgent.max(1) && !inbox.urgent.is_empty();
         let kept = connection.take();
         connection = commit_batch(&pool, kept, &mut batch, &state, done).await;
-        while let Some(work) = batch.pop_back() {
-            inbox.waiting.push_front(work);
-        }
+        inbox.waiting.put_back(batch);
         let fold_back = std::mem::take(&mut inbox.fold_back);
         // It is kept for what waits already, and for nothing else.
         if fold_back || inbox.is_empty() {
@@ -288,7 +343,7 @@ async fn serve(pool: Pool, mut inbox: Inbox, state: Arc<WriterState>, lock: File
 async fn commit_batch(
     pool: &Pool,
     kept: Option<Tx>,
-    waiting: &mut VecDeque<Box<dyn Work>>,
+    waiting: &mut Batch,
     state: &WriterState,
     done: impl Fn(usize) -> bool,
 ) -> Option<Tx> {
@@ -296,16 +351,17 @@ async fn commit_batch(
         Ok(tx) => tx,
         Err(error) => {
             state.health.down(&error);
-            for work in waiting.drain(..) {
-                work.answer(Err(error.clone()));
-            }
+            std::mem::take(waiting).answer_all(&Err(error));
             return None;
         }
     };
     let mut begun = Vec::with_capacity(waiting.len());
     let mut end = Ok(());
     let mut empty = true; // as long as nothing was kept
-    while let Some(mut work) = waiting.pop_front() {
+    while end.is_ok()
+        && !done(begun.len())
+        && let Some(mut work) = waiting.alone.pop_front()
+    {
         end = if empty {
             let kept = run_first(&mut tx, work.as_mut()).await;
             kept.map(|kept| empty = !kept)
@@ -313,8 +369,16 @@ async fn commit_batch(
             run_alone(&mut tx, work.as_mut()).await
         };
         begun.push(work);
-        if end.is_err() || done(begun.len()) {
-            break;
+    }
+    let count = begun.len();
+    let enough = |more: usize| done(count + more);
+    let mut group = Vec::new();
+    let mut group_end = Ok(());
+    if end.is_ok() && !enough(0) && !waiting.together.is_empty() {
+        match run_group(&mut tx, &mut waiting.together, &mut group, empty, enough).await {
+            Ok(true) => {}
+            Ok(false) => group_end = Err(another_failed()),
+            Err(error) => end = Err(error),
         }
     }
     let trouble = tx.take_trouble();
@@ -328,10 +392,15 @@ async fn commit_batch(
     }
     state.dirty.store(true, Ordering::Relaxed);
     if let Err(error) = &end {
-        tracing::error!(error = %error, work.count = begun.len(), "the store lost a transaction");
+        let count = begun.len() + group.len();
+        tracing::error!(error = %error, work.count = count, "the store lost a transaction");
     }
     for work in begun {
         work.answer(end.clone());
+    }
+    let group_end = end.clone().and(group_end);
+    for work in group {
+        work.answer(group_end.clone());
     }
     end.is_ok().then_some(tx)
 }
@@ -353,6 +422,37 @@ async fn run_first(tx: &mut Tx, work: &mut dyn Work) -> Result<bool, StorageErro
     if !keep {
         tx.rollback_and_stay().await?;
         tx.begin_again().await?;
+    }
+    Ok(keep)
+}
+
+/// Runs work that may fail together, and moves it to `group`. Says whether it is kept: if any of it fails,
+/// nothing is, and the rest stays where it is.
+async fn run_group(
+    tx: &mut Tx,
+    waiting: &mut VecDeque<Box<dyn Work>>,
+    group: &mut Vec<Box<dyn Work>>,
+    is_first: bool,
+    enough: impl Fn(usize) -> bool,
+) -> Result<bool, StorageError> {
+    if !is_first {
+        tx.savepoint().await?;
+    }
+    let mut keep = true;
+    while keep
+        && !enough(group.len())
+        && let Some(mut work) = waiting.pop_front()
+    {
+        keep = work.run(tx).await;
+        group.push(work);
+    }
+    match (is_first, keep) {
+        (true, true) => {}
+        (true, false) => {
+            tx.rollback_and_stay().await?;
+            tx.begin_again().await?;
+        }
+        (false, keep) => tx.end_savepoint(keep).await?,
     }
     Ok(keep)
 }

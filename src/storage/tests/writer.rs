@@ -1,5 +1,6 @@
 //! Group commit: good work is kept, whatever happens beside it.
 
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::*;
@@ -52,6 +53,48 @@ async fn failing_and_panicking_work_takes_nothing_else_with_it() {
     kept.sort_unstable();
     assert_eq!(kept, [1, 2, 4, 6, 7]);
     assert!(place.storage.healthy().await);
+}
+
+/// Stores a delivery; the third is refused.
+fn arrive(tx: &mut Tx, number: u8) -> BoxFuture<'_, Result<(), StorageError>> {
+    Box::pin(async move {
+        tx.arrive(&[delivery(number)]).await?;
+        match number {
+            3 => Err(StorageError::Refused("three".to_owned())),
+            _ => Ok(()),
+        }
+    })
+}
+
+async fn what_fails_together_takes_nothing_of_what_fails_alone() {
+    let place = Place::new().await;
+    let open = block(&place.storage);
+    tokio::task::yield_now().await;
+    let work = |number: u8| {
+        let storage = place.storage.clone();
+        tokio::spawn(async move {
+            match number {
+                1 | 5 => storage.write(move |tx| arrive(tx, number)).await,
+                _ => storage.write_together(move |tx| arrive(tx, number)).await,
+            }
+        })
+    };
+    let tasks: Vec<_> = (1..=5).map(work).collect();
+    tokio::task::yield_now().await;
+    open.send(()).unwrap();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.unwrap());
+    }
+    assert_eq!(results[2], Err(StorageError::Refused("three".to_owned())));
+    assert_eq!((&results[0], &results[4]), (&Ok(()), &Ok(())));
+    if place.storage.is_file() {
+        assert!(matches!(results[1], Err(StorageError::Conflict(_))));
+    }
+    let kept = (1..=5).filter(|&number| results[usize::from(number) - 1].is_ok());
+    let mut stored = deliveries(&place.storage).await;
+    stored.sort_unstable();
+    assert_eq!(stored, kept.collect::<Vec<_>>());
 }
 
 async fn a_part_that_fails_takes_nothing_else_with_it() {
@@ -200,6 +243,7 @@ impl Drop for Disk {
 
 on_both! {
     a_part_that_fails_takes_nothing_else_with_it,
+    what_fails_together_takes_nothing_of_what_fails_alone,
     failing_and_panicking_work_takes_nothing_else_with_it,
     work_is_done_even_if_nobody_waits_for_it,
     a_read_that_is_given_up_leaves_no_transaction_behind,
