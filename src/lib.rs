@@ -43,7 +43,7 @@
 //!    and only then answered. The drain (`gate::drain`) takes what is in the journal into the inbox, in
 //!    batches. Where the store acknowledges, `gate::inbox` puts many deliveries into it with one commit,
 //!    and the journal takes over while it is down. Copies are dropped by their digest. While arrivals
-//!    pile up, what follows gives way to them (`gate::give_way`).
+//!    pile up, the drain and what follows give way to them (`gate::give_way`).
 //! 2. `gate::filing` takes what is in the inbox: the provider parses it, each event is filed as a *fact*
 //!    of its *chain* (all the ids that moves have given one booking), and the chain is due. The same commit
 //!    leases what is due then and takes first steps (`gate::crew`), and where the drain brings a few

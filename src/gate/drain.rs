@@ -7,13 +7,17 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::put_off;
+use super::give_way::Turn;
 use super::{Desk, GateError, Inner, filing, inbox};
-use crate::journal::{Journal, JournalError, Reader, Record};
+use crate::domain::clock::{Timestamp, ms_between};
+use crate::journal::{Depth, Journal, JournalError, Reader, Record};
 
 /// Bytes taken from the journal at once.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Deliveries taken at once from a journal that is emptied by hand.
 const EMPTYING_BATCH_MAX: usize = 500;
+/// How old the oldest delivery in the journal may become while draining gives way to arrivals, in ms.
+const GIVE_WAY_MS_MAX: i64 = 10_000;
 /// First and longest wait before a store that is down is tried again.
 const RETRY_MS: (u64, u64) = (50, 2_000);
 
@@ -37,7 +41,11 @@ pub(super) async fn run(gate: &Arc<Inner>, mut reader: Reader, shutdown: &Cancel
             }
         };
         let count = batch.records.len() as u64;
-        if !store(gate, batch.records, shutdown).await {
+        let turn = tokio::select! {
+            () = shutdown.cancelled() => return,
+            turn = gate.turn_to_drain() => turn.begin(),
+        };
+        if !store(gate, batch.records, turn, shutdown).await {
             return;
         }
         if let Err(error) = reader.drained(batch.up_to).await {
@@ -48,10 +56,33 @@ pub(super) async fn run(gate: &Arc<Inner>, mut reader: Reader, shutdown: &Cancel
     }
 }
 
+impl Inner {
+    /// Waits until arrivals do not need the machine more: what is in the journal is safe, and they are not.
+    /// Not for long, nor until the journal is full.
+    async fn turn_to_drain(&self) -> Turn {
+        match can_wait(&self.journal.depth(), self.now()) {
+            true => self.give_way.turn().await,
+            false => Turn::FREE,
+        }
+    }
+}
+
+/// Whether what is in a journal may stay there for a while.
+fn can_wait(depth: &Depth, now: Timestamp) -> bool {
+    let waited_ms = depth.oldest.map_or(0, |at| ms_between(at, now));
+    depth.bytes <= depth.bytes_max / 2 && waited_ms <= GIVE_WAY_MS_MAX
+}
+
 /// Stores a batch, trying again until the store takes it; and files it with the same commit where it may.
 /// False if shut down before.
-async fn store(gate: &Arc<Inner>, records: Vec<Record>, shutdown: &CancellationToken) -> bool {
+async fn store(
+    gate: &Arc<Inner>,
+    records: Vec<Record>,
+    turn: Turn,
+    shutdown: &CancellationToken,
+) -> bool {
     let deliveries = inbox::deliveries(records);
+    let mut turn = Some(turn);
     let mut wait_ms = RETRY_MS.0;
     loop {
         if filing::store_and_file(gate, &deliveries).await {
@@ -61,6 +92,7 @@ async fn store(gate: &Arc<Inner>, records: Vec<Record>, shutdown: &CancellationT
             Ok(()) => return true,
             Err(error) => put_off(&error, "deliveries stay in the journal"),
         }
+        turn.take();
         if pause(shutdown, wait_ms).await {
             return false;
         }
@@ -101,5 +133,25 @@ async fn pause(shutdown: &CancellationToken, ms: u64) -> bool {
     tokio::select! {
         () = shutdown.cancelled() => true,
         () = tokio::time::sleep(Duration::from_millis(ms)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::{from_us, plus_ms};
+
+    #[test]
+    fn draining_gives_way_until_the_journal_is_half_full_or_old() {
+        let now = from_us(1_000_000_000);
+        let depth = |bytes, waited_ms: i64| Depth {
+            records: 1,
+            bytes,
+            bytes_max: 1_000,
+            oldest: Some(plus_ms(now, -waited_ms)),
+        };
+        assert!(can_wait(&depth(500, 10_000), now));
+        assert!(!can_wait(&depth(501, 0), now), "it is filling up");
+        assert!(!can_wait(&depth(1, 10_001), now), "it has waited");
     }
 }

@@ -21,6 +21,9 @@ use crate::storage::{StorageError, Tx};
 const BATCH_MAX: u32 = 64;
 /// The same while arrivals wait: on a file they wait for it to be over.
 const BATCH_MAX_IN_A_QUEUE: u32 = 24;
+/// Deliveries that are stored and filed with one commit at most: more are a backlog, and the sooner that is out
+/// of the journal, the better.
+const FEW: usize = 8;
 /// The longest wait without looking: what another instance has left behind is found by looking only.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -75,8 +78,7 @@ pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> 
 /// Stores deliveries, files them, and begins to work on what is due then, all with one commit. Where that
 /// may not be now, or fails, nothing happens; says whether it was done.
 pub(super) async fn store_and_file(gate: &Arc<Inner>, deliveries: &Arc<Vec<NewDelivery>>) -> bool {
-    let few = u32::try_from(deliveries.len()).is_ok_and(|count| count <= BATCH_MAX);
-    if !few || gate.crew.at_work().is_none() {
+    if deliveries.len() > FEW || gate.crew.at_work().is_none() {
         return false;
     }
     let Some(turn) = gate.give_way.free_turn() else {

@@ -1,5 +1,5 @@
 //! Background work gives way while arrivals pile up. Somebody waits for each arrival, and nobody for a
-//! booking to be decided a second sooner: filing, leasing and steps then take turns, one at a time, and
+//! booking to be decided a second sooner: draining, filing, leasing and steps then take turns, one at a time, and
 //! rest in between. They never stop, and go at full speed again as soon as there is no queue.
 
 use std::sync::Arc;
