@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::*;
 
@@ -13,6 +14,15 @@ fn block(storage: &Storage) -> oneshot::Sender<()> {
         store!(storage, _tx => opened.await.unwrap()).unwrap();
     });
     open
+}
+
+/// How each of these pieces of work ended.
+async fn ends<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+    let mut ends = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        ends.push(task.await.unwrap());
+    }
+    ends
 }
 
 async fn deliveries(storage: &Storage) -> Vec<u8> {
@@ -42,10 +52,7 @@ async fn failing_and_panicking_work_takes_nothing_else_with_it() {
     let tasks: Vec<_> = (1..=7).map(work).collect();
     tokio::task::yield_now().await;
     open.send(()).unwrap();
-    let mut results = Vec::new();
-    for task in tasks {
-        results.push(task.await.unwrap());
-    }
+    let results = ends(tasks).await;
     assert_eq!(results[2], Err(StorageError::Refused("three".to_owned())));
     assert_eq!(results[4], Err(StorageError::Panicked));
     let mut kept = deliveries(&place.storage).await;
@@ -82,10 +89,7 @@ async fn what_fails_together_takes_nothing_of_what_fails_alone() {
     let tasks: Vec<_> = (1..=5).map(work).collect();
     tokio::task::yield_now().await;
     open.send(()).unwrap();
-    let mut results = Vec::new();
-    for task in tasks {
-        results.push(task.await.unwrap());
-    }
+    let results = ends(tasks).await;
     assert_eq!(results[2], Err(StorageError::Refused("three".to_owned())));
     assert_eq!((&results[0], &results[4]), (&Ok(()), &Ok(())));
     if place.storage.is_file() {
