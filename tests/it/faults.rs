@@ -16,6 +16,9 @@ const MINUTE_MS: i64 = 60_000;
 const QUIET_MS: i64 = 20 * SECOND_MS;
 /// The default schedule, in minutes.
 const SCHEDULE_MIN: [i64; 5] = [1, 5, 15, 30, 60];
+/// How long a call may take that a story lets hang. The calls around it have real time to be answered in, too,
+/// on a machine that stands still for a moment.
+const CALL_TIMEOUT_MS: u32 = 2_000;
 /// Between two looks at something that another task is about to do.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -186,7 +189,7 @@ async fn the_webhook_of_a_call_without_an_answer_settles_it() {
 /// A call that hangs until we give up on it, and is carried out after that.
 async fn late_success(dialect: &'static str, release_after_reading: bool) {
     let setup = Setup {
-        call_timeout_ms: 300,
+        call_timeout_ms: CALL_TIMEOUT_MS,
         ..setup(dialect)
     };
     run_test(setup, async |it: &mut Installation| {

@@ -21,7 +21,7 @@ async fn waiting(it: &Installation) -> Vec<Value> {
 async fn what_is_not_taken_is_sent_again_under_the_same_id() {
     let receiver = Receiver::start().await;
     let elsewhere = Receiver::start().await;
-    let setup = told_by(&receiver, "timeout_ms = 300");
+    let setup = told_by(&receiver, "timeout_ms = 2000");
     run_test(setup, async |it: &mut Installation| {
         receiver.take();
         let moved = Answer::Redirect(elsewhere.url());
