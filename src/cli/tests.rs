@@ -133,7 +133,7 @@ fn settings_show_prints_what_holds_and_where_it_comes_from() {
         storage.url = "sqlite://bookgate.db"       # default
         units.CREDIT.scale = 2                     # default
         worker.attempt_grace_ms = 5000             # default
-        worker.batch_max = 64                      # default
+        worker.batch_max = 512                     # default
         worker.circuit_failures = 5                # default
         worker.circuit_wait_ms = 5000              # default
         worker.circuit_wait_ms_max = 300000        # default

@@ -13,11 +13,13 @@ use crate::domain::clock::{Timestamp, ms_between};
 use crate::journal::{Depth, Journal, JournalError, Reader, Record};
 
 /// Bytes taken from the journal at once.
-const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Deliveries taken at once from a journal that is emptied by hand.
 const EMPTYING_BATCH_MAX: usize = 500;
 /// How old the oldest delivery in the journal may become while draining gives way to arrivals, in ms.
 const GIVE_WAY_MS_MAX: i64 = 10_000;
+/// Deliveries that may wait beside the batch that is being drained: so many come in meanwhile on a busy day.
+const BEHIND: u64 = 200;
 /// First and longest wait before a store that is down is tried again.
 const RETRY_MS: (u64, u64) = (50, 2_000);
 
@@ -41,6 +43,8 @@ pub(super) async fn run(gate: &Arc<Inner>, mut reader: Reader, shutdown: &Cancel
             }
         };
         let count = batch.records.len() as u64;
+        gate.give_way
+            .drain_is_behind(is_behind(&gate.journal.depth(), count));
         let turn = tokio::select! {
             () = shutdown.cancelled() => return,
             turn = gate.turn_to_drain() => turn.begin(),
@@ -61,7 +65,7 @@ impl Inner {
     /// Not for long, nor until the journal is full.
     async fn turn_to_drain(&self) -> Turn {
         match can_wait(&self.journal.depth(), self.now()) {
-            true => self.give_way.turn().await,
+            true => self.give_way.turn_to_drain().await,
             false => Turn::FREE,
         }
     }
@@ -71,6 +75,11 @@ impl Inner {
 fn can_wait(depth: &Depth, now: Timestamp) -> bool {
     let waited_ms = depth.oldest.map_or(0, |at| ms_between(at, now));
     depth.bytes <= depth.bytes_max / 2 && waited_ms <= GIVE_WAY_MS_MAX
+}
+
+/// Whether a batch is not all that waits: then others give way to the drain.
+fn is_behind(depth: &Depth, batch: u64) -> bool {
+    depth.records > batch + BEHIND
 }
 
 /// Stores a batch, trying again until the store takes it; and files it with the same commit where it may.

@@ -78,14 +78,12 @@ pub(super) async fn file_some(gate: &Arc<Inner>) -> Result<usize, StorageError> 
 /// Stores deliveries, files them, and begins to work on what is due then, all with one commit. Where that
 /// may not be now, or fails, nothing happens; says whether it was done.
 pub(super) async fn store_and_file(gate: &Arc<Inner>, deliveries: &Arc<Vec<NewDelivery>>) -> bool {
-    if deliveries.len() > FEW || gate.crew.at_work().is_none() {
+    let free = gate.give_way.is_free();
+    if deliveries.len() > FEW || !free || gate.crew.at_work().is_none() {
         return false;
     }
-    let Some(turn) = gate.give_way.free_turn() else {
-        return false;
-    };
     let beginning = crew::may_begin(gate).await;
-    match file_batch(gate, Arc::clone(deliveries), turn, beginning).await {
+    match file_batch(gate, Arc::clone(deliveries), Turn::FREE, beginning).await {
         Ok(_) => true,
         Err(error) => {
             tracing::debug!(error = %error, "deliveries are stored first, and filed later");

@@ -1,6 +1,7 @@
 //! Background work gives way while arrivals pile up. Somebody waits for each arrival, and nobody for a
 //! booking to be decided a second sooner: draining, filing, leasing and steps then take turns, one at a time, and
-//! rest in between. They never stop, and go at full speed again as soon as there is no queue.
+//! rest in between. They never stop, and go at full speed again as soon as there is no queue. What is left to
+//! drain then comes before the others: until it is in the store, other instances know nothing of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,6 +14,8 @@ const QUEUE: usize = 6;
 /// How long a queue counts after it was seen last. A commit answers all who wait at once, and their
 /// next requests are on their way.
 const QUEUE_LASTS_MS: u64 = 50;
+/// How long the drain counts as behind after it said so last, should it come to a halt.
+const BEHIND_LASTS_MS: u64 = 1_000;
 /// Rest after each turn, in lengths of that turn: background work has a tenth of the time.
 const REST: u32 = 9;
 /// The longest rest. A turn that took so long was slow for other reasons.
@@ -25,6 +28,8 @@ pub(super) struct GiveWay {
     waiting: AtomicUsize,
     /// Until when the queue counts, in ms since `created`.
     queue_until_ms: AtomicU64,
+    /// Until when the drain counts as behind, likewise.
+    behind_until_ms: AtomicU64,
     /// Held by whoever has the turn: when the next may begin.
     next: Arc<Mutex<Instant>>,
 }
@@ -50,6 +55,7 @@ impl GiveWay {
             created,
             waiting: AtomicUsize::new(0),
             queue_until_ms: AtomicU64::new(0),
+            behind_until_ms: AtomicU64::new(0),
             next: Arc::new(Mutex::new(created)),
         }
     }
@@ -63,13 +69,33 @@ impl GiveWay {
         Waiting(self)
     }
 
+    /// The drain says whether it is behind.
+    pub(super) fn drain_is_behind(&self, behind: bool) {
+        let until = match behind {
+            true => self.elapsed_ms() + BEHIND_LASTS_MS,
+            false => 0,
+        };
+        self.behind_until_ms.store(until, Ordering::Relaxed);
+    }
+
     /// Waits for a turn.
     pub(super) async fn turn(&self) -> Turn {
-        if let Some(free) = self.free_turn() {
-            return free;
+        self.turn_while(|| self.queue_left().or_else(|| self.behind_left()))
+            .await
+    }
+
+    /// Waits for a turn to drain: arrivals alone come before it.
+    pub(super) async fn turn_to_drain(&self) -> Turn {
+        self.turn_while(|| self.queue_left()).await
+    }
+
+    /// Waits for a turn while `busy` says that there is something to give way to, and for how long at least.
+    async fn turn_while(&self, busy: impl Fn() -> Option<Duration>) -> Turn {
+        if busy().is_none() {
+            return Turn::FREE;
         }
         let next = Arc::clone(&self.next).lock_owned().await;
-        while let Some(queue) = self.queue_left() {
+        while let Some(left) = busy() {
             let rest = next.saturating_duration_since(Instant::now());
             if rest.is_zero() {
                 return Turn {
@@ -77,14 +103,14 @@ impl GiveWay {
                     begun: None,
                 };
             }
-            tokio::time::sleep(rest.min(queue)).await;
+            tokio::time::sleep(rest.min(left)).await;
         }
         Turn::FREE
     }
 
-    /// A turn, if nobody has to give way now.
-    pub(super) fn free_turn(&self) -> Option<Turn> {
-        self.queue_left().is_none().then_some(Turn::FREE)
+    /// Whether nobody has to give way now.
+    pub(super) fn is_free(&self) -> bool {
+        self.queue_left().is_none() && self.behind_left().is_none()
     }
 
     /// How long the queue still counts at least; `None` if there is none.
@@ -92,8 +118,18 @@ impl GiveWay {
         if self.waiting.load(Ordering::Relaxed) >= QUEUE {
             return Some(Duration::from_millis(QUEUE_LASTS_MS));
         }
-        let until = self.queue_until_ms.load(Ordering::Relaxed);
-        let left = until.checked_sub(self.elapsed_ms())?;
+        self.left(&self.queue_until_ms)
+    }
+
+    /// How long the drain may still be behind; `None` if it is not. It is looked at again after each rest.
+    fn behind_left(&self) -> Option<Duration> {
+        self.left(&self.behind_until_ms)
+    }
+
+    fn left(&self, until_ms: &AtomicU64) -> Option<Duration> {
+        let left = until_ms
+            .load(Ordering::Relaxed)
+            .checked_sub(self.elapsed_ms())?;
         (left > 0).then(|| Duration::from_millis(left))
     }
 
@@ -166,6 +202,21 @@ mod tests {
         turn.begun = Instant::now().checked_sub(REST_MAX);
         drop(turn);
         assert!(give_way.turn().now_or_never().is_none(), "it rests");
+    }
+
+    #[tokio::test]
+    async fn what_is_left_to_drain_comes_before_all_but_arrivals() {
+        let give_way = GiveWay::new();
+        give_way.drain_is_behind(true);
+        assert!(!give_way.is_free());
+        assert!(give_way.turn().await.gives_way());
+        assert!(!give_way.turn_to_drain().await.gives_way());
+        let queue = queue(&give_way);
+        assert!(give_way.turn_to_drain().await.gives_way());
+        drop(queue);
+        give_way.drain_is_behind(false);
+        give_way.queue_until_ms.store(0, Ordering::Relaxed);
+        assert!(give_way.is_free() && !give_way.turn().await.gives_way());
     }
 
     #[tokio::test]

@@ -416,7 +416,7 @@ pub struct WorkerSettings {
     pub concurrency: u32,
     /// How long a lease lives without renewal.
     pub lease_ms: i64,
-    /// Rows one transaction takes at most.
+    /// Webhooks one transaction takes from the journal at most.
     pub batch_max: u32,
     /// The wait past the deadline of a call that was never answered.
     pub attempt_grace_ms: i64,

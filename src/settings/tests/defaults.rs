@@ -175,7 +175,7 @@ fn the_defaults_are_the_pinned_ones() {
             worker: WorkerSettings {
                 concurrency: 64,
                 lease_ms: 30000,
-                batch_max: 64,
+                batch_max: 512,
                 attempt_grace_ms: 5000,
                 retry_schedule_ms: [
                     60000,
