@@ -139,7 +139,6 @@ impl App {
         let gate = Gate::new(Parts {
             storage: storage.clone(),
             journal: Arc::clone(&journal),
-            recovered: opened.recovered_records,
             policies,
             units: settings.units.values().cloned().collect(),
             sources,

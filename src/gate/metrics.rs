@@ -11,6 +11,7 @@ mod lists;
 mod process;
 mod scrape;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
 
@@ -99,6 +100,7 @@ pub(super) struct Came {
     result: &'static str,
 }
 
+pub(super) const STORED: &str = "stored";
 type Times = Family<Of, Histogram, fn() -> Histogram>;
 
 /// Counters, gauges and histograms of one gate.
@@ -106,6 +108,8 @@ pub(super) struct Metrics {
     registry: Registry,
     received: Family<Outcome, Counter>,
     acknowledged_seconds: Times,
+    /// What the two say of webhooks that were stored, by source: each webhook comes this way.
+    stored: BTreeMap<SourceName, (Counter, Histogram)>,
     taken_over: Family<Outcome, Counter>,
     filed: Family<Told, Counter>,
     filed_seconds: Times,
@@ -178,6 +182,7 @@ impl Metrics {
             registry: Registry::with_prefix("bookgate"),
             received: Family::default(),
             acknowledged_seconds: Family::new_with_constructor(short_times),
+            stored: BTreeMap::new(),
             taken_over: Family::default(),
             filed: Family::default(),
             filed_seconds: Family::new_with_constructor(long_times),
@@ -298,8 +303,11 @@ impl Metrics {
     }
 
     /// Puts everything rare on the list that may happen to a source.
-    pub(super) fn expect_source(&self, source: &SourceName) {
-        for result in ["stored", "bad_signature", "stale_signature", "not_stored"] {
+    pub(super) fn expect_source(&mut self, source: &SourceName) {
+        let count = self.received.get_or_create_owned(&outcome(source, STORED));
+        let times = self.acknowledged_seconds.get_or_create_owned(&of(source));
+        self.stored.insert(source.clone(), (count, times));
+        for result in ["bad_signature", "stale_signature", "not_stored"] {
             expect(&self.received, &outcome(source, result));
         }
         for result in ["down", "late", "failed"] {
@@ -383,10 +391,12 @@ impl Metrics {
 
     /// A webhook of a known source was answered, so many seconds after it came if it was stored.
     pub(super) fn received(&self, source: &SourceName, result: &'static str, seconds: f64) {
-        self.received.get_or_create(&outcome(source, result)).inc();
-        if result == "stored" {
-            let times = self.acknowledged_seconds.get_or_create(&of(source));
-            times.observe(seconds);
+        match self.stored.get(source) {
+            Some((count, times)) if result == STORED => {
+                count.inc();
+                times.observe(seconds);
+            }
+            _ => drop(self.received.get_or_create(&outcome(source, result)).inc()),
         }
     }
 

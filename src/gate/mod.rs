@@ -212,10 +212,6 @@ pub(crate) struct Inner {
 struct Activity {
     /// Chains and jobs being worked on.
     working: usize,
-    /// Deliveries in the journal when this process began, and those it added since.
-    journalled: u64,
-    /// Deliveries drained from the journal since this process began.
-    drained: u64,
     /// Deliveries filed since this process began.
     filed: u64,
 }
@@ -226,8 +222,6 @@ pub struct Parts {
     pub storage: Storage,
     /// The journal in front of it.
     pub journal: Arc<Journal>,
-    /// How many records the journal held when it was opened.
-    pub recovered: u64,
     /// The policies to begin with.
     pub policies: StartingPolicies,
     /// Units of account.
@@ -257,7 +251,7 @@ impl Gate {
         let (intake, arrivals) = inbox::intake();
         let by_name = |source: Source| (source.name.as_str().to_owned(), source);
         let sources: BTreeMap<String, Source> = parts.sources.into_iter().map(by_name).collect();
-        let metrics = Metrics::new(&parts.calls, &parts.lists);
+        let mut metrics = Metrics::new(&parts.calls, &parts.lists);
         for source in sources.values() {
             metrics.expect_source(&source.name);
         }
@@ -295,10 +289,7 @@ impl Gate {
             takes_over: AtomicBool::new(true),
             work: Notify::new(),
             leasing: Mutex::new(()),
-            idle: watch::Sender::new(Activity {
-                journalled: parts.recovered,
-                ..Activity::default()
-            }),
+            idle: watch::Sender::default(),
         }))
     }
 
@@ -434,7 +425,6 @@ impl Inner {
         let _no_chain_is_between = self.leasing.lock().await;
         let now = *self.idle.borrow();
         now.working == 0
-            && now.drained >= now.journalled
             && self.journal.depth().records == 0
             && self.nothing_due().await
             && self.no_job_due().await

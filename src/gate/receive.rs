@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::metrics::STORED;
 use super::{Acknowledge, Gate, Inner, spans};
 use crate::domain::ids::DeliveryId;
-use crate::journal::Record;
+use crate::journal::{JournalError, Position, Queued, Record};
 use crate::provider::signature::Refusal;
 use crate::storage::StorageError;
 
@@ -43,7 +44,7 @@ pub enum Refused {
 impl Gate {
     /// Takes one webhook. `header` looks a header up by its lower-case name.
     ///
-    /// The write runs in a task of its own: a sender that hangs up cannot cancel it half-way.
+    /// A sender that hangs up cannot cancel it half-way: the write goes on without it.
     ///
     /// # Errors
     /// See [`Refused`].
@@ -76,13 +77,10 @@ impl Gate {
             body,
         };
         let traced = self.0.tracer.is_on().then(|| record.body.clone());
-        let inner = Arc::clone(&self.0);
-        let stored = tokio::spawn(async move { inner.store(record).await }).await;
-        let stored = stored.unwrap_or(Err(Refused::Unavailable));
-        let result = if stored.is_ok() {
-            "stored"
-        } else {
-            "not_stored"
+        let stored = self.store(record).await;
+        let result = match &stored {
+            Ok(_) => STORED,
+            Err(_) => "not_stored",
         };
         let seconds = began.elapsed().as_secs_f64();
         self.0.metrics.received(&source.name, result, seconds);
@@ -92,6 +90,27 @@ impl Gate {
         stored
     }
 
+    async fn store(&self, record: Record) -> Result<Received, Refused> {
+        let gate = &self.0;
+        let _waiting = gate.give_way.wait();
+        let record = match gate.settings.acknowledge {
+            Acknowledge::Journal => match gate.queue_it(record) {
+                Ok(queued) => return gate.acknowledged(queued.written().await),
+                Err(record) => *record,
+            },
+            Acknowledge::Database => record,
+        };
+        // What has to wait first is a task of its own, which goes on if nobody waits for it any more.
+        let inner = Arc::clone(gate);
+        let storing = tokio::spawn(async move {
+            match inner.settings.acknowledge {
+                Acknowledge::Journal => inner.journal_it(record).await,
+                Acknowledge::Database => inner.commit_it(record).await,
+            }
+        });
+        storing.await.unwrap_or(Err(Refused::Unavailable))
+    }
+
     /// Whether a source of this name is configured.
     pub fn has_source(&self, name: &str) -> bool {
         self.0.sources.contains_key(name)
@@ -99,12 +118,12 @@ impl Gate {
 }
 
 impl Inner {
-    async fn store(&self, record: Record) -> Result<Received, Refused> {
-        let _waiting = self.give_way.wait();
-        match self.settings.acknowledge {
-            Acknowledge::Journal => self.journal_it(record).await,
-            Acknowledge::Database => self.commit_it(record).await,
+    /// Has the journal write it, if there is a place in its queue.
+    fn queue_it(&self, record: Record) -> Result<Queued, Box<Record>> {
+        if self.journal_is_too_old() {
+            return Err(Box::new(record));
         }
+        self.journal.queue(record)
     }
 
     async fn journal_it(&self, record: Record) -> Result<Received, Refused> {
@@ -114,10 +133,17 @@ impl Inner {
             );
             return Err(Refused::Unavailable);
         }
-        match self.journal.append(record).await {
+        self.acknowledged(self.journal.append(record).await)
+    }
+
+    /// What the journal has said of a record.
+    fn acknowledged(&self, written: Result<Position, JournalError>) -> Result<Received, Refused> {
+        match written {
             Ok(_) => {
-                self.journal_refused_at.store(0, Ordering::Relaxed);
-                self.changed(|activity| activity.journalled += 1);
+                // Others read it all the time; it is seldom anything else.
+                if self.journal_refused_at.load(Ordering::Relaxed) != 0 {
+                    self.journal_refused_at.store(0, Ordering::Relaxed);
+                }
                 Ok(Received)
             }
             Err(error) => {
@@ -203,9 +229,9 @@ impl Inner {
     /// Waits until everything that the journal had acknowledged before this moment is stored. False if that
     /// takes longer than `patience`.
     pub(super) async fn drained(&self, patience: Duration) -> bool {
+        let goal = self.journal.last_record();
         let mut activity = self.idle.subscribe();
-        let goal = activity.borrow_and_update().journalled;
-        let drained = activity.wait_for(|now| now.drained >= goal);
+        let drained = activity.wait_for(|_| self.journal.has_drained(goal));
         let drained = tokio::time::timeout(patience, drained).await;
         matches!(drained, Ok(Ok(_)))
     }

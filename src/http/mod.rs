@@ -26,6 +26,7 @@ mod sources;
 mod tags;
 mod webhook;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,41 +71,56 @@ impl HttpSettings {
     }
 }
 
-/// What every handler gets.
+/// What every handler gets: one pointer, since each request has copies of it.
 #[derive(Clone)]
-struct App {
+struct App(Arc<Inside>);
+
+/// What is in it.
+struct Inside {
     gate: Gate,
     settings: Arc<HttpSettings>,
-    log_ins: Arc<LogIns>,
+    log_ins: LogIns,
 }
 
 impl App {
     fn new(gate: Gate, settings: Arc<HttpSettings>) -> Self {
         let log_ins = LogIns::new(settings.log_ins, settings.request_timeout());
-        Self {
+        Self(Arc::new(Inside {
             gate,
             settings,
-            log_ins: Arc::new(log_ins),
-        }
+            log_ins,
+        }))
     }
 }
 
-/// The public door: webhooks and health.
+impl Deref for App {
+    type Target = Inside;
+
+    fn deref(&self) -> &Inside {
+        &self.0
+    }
+}
+
+/// The public door: webhooks and health. A webhook's handler does itself what layers do for the others: each
+/// of them costs a webhook as much as the check of its signature.
 pub fn public(gate: Gate, settings: Arc<HttpSettings>) -> Router {
     let app = App::new(gate, settings);
     Router::new()
-        .route("/webhooks/{source}", post(webhook::receive))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(problem::after_panic))
-        .layer(middleware::from_fn_with_state(
-            app.clone(),
-            request_id::keep,
-        ))
+        .layer(middleware::from_fn_with_state(app.clone(), keep))
+        .route(
+            "/webhooks/{source}",
+            post(webhook::receive).fallback(webhook::by_another_method),
+        )
         .with_state(app)
+}
+
+/// [`request_id::kept`] as a layer.
+async fn keep(State(app): State<App>, request: Request, next: Next) -> Response {
+    request_id::kept(&app, request, |_, request| next.run(request)).await
 }
 
 /// The admin door. What is under `/v1` wants a token with every request; the page for people has sessions.
@@ -199,8 +215,12 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
 /// Ends a request that takes too long. What it has handed to the gate to be stored is stored all the
 /// same.
 async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    ended_in_time(&app, next.run(request)).await
+}
+
+async fn ended_in_time(app: &App, answering: impl Future<Output = Response>) -> Response {
     let limit = app.settings.request_timeout();
-    match tokio::time::timeout(limit, next.run(request)).await {
+    match tokio::time::timeout(limit, answering).await {
         Ok(response) => response,
         Err(_) => problem::took_too_long(limit).into_response(),
     }

@@ -1,14 +1,17 @@
 //! Every request has an id: its answer carries it, what is logged meanwhile does, and so does what it
 //! changes. A person who has one of them finds the others.
 
-use axum::extract::{Request, State};
+use std::panic::AssertUnwindSafe;
+
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{App, in_time};
+use super::{App, ended_in_time, problem};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id of a sender's own that is taken over, in bytes.
@@ -32,31 +35,26 @@ pub(super) async fn give(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Gives a request at the public door its id, and ends it if it takes too long. A proxy's own id is taken
-/// over, so that its log and ours can be read together.
+/// Gives a request at the public door its id, has it answered, ends it if it takes too long, and answers
+/// itself should that panic. A proxy's own id is taken over, so that its log and ours can be read together.
 ///
-/// This is the way of every webhook, so it costs next to nothing: the id goes along in the request's own
-/// header, and there is a span only where somebody wants to read that much. What the door itself has to
-/// say at other times names the id by [`of`].
-pub(super) async fn keep(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let id = match own(request.headers()) {
-        Some(own) => own.clone(),
-        None => {
-            let made = made();
-            request.headers_mut().insert(HEADER, made.clone());
-            made
-        }
-    };
+/// This is the way of every webhook, so it costs next to nothing: there is a span only where somebody wants
+/// to read that much, and what the door itself has to say at other times names the id.
+pub(super) async fn kept<A>(
+    app: &App,
+    request: Request,
+    answer: impl FnOnce(HeaderValue, Request) -> A,
+) -> Response
+where
+    A: Future<Output = Response>,
+{
+    let id = own(request.headers()).cloned().unwrap_or_else(made);
     let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default());
-    let mut response = in_time(State(app), request, next).instrument(span).await;
+    let answering = AssertUnwindSafe(answer(id.clone(), request)).catch_unwind();
+    let answering = answering.map(|answered| answered.unwrap_or_else(problem::after_panic));
+    let mut response = ended_in_time(app, answering).instrument(span).await;
     response.headers_mut().insert(HEADER, id);
     response
-}
-
-/// The id of a request at the public door.
-pub(super) fn of(headers: &HeaderMap) -> &str {
-    let id = headers.get(HEADER).and_then(|id| id.to_str().ok());
-    id.unwrap_or_default()
 }
 
 /// The id that a sender gave its request, if it is one: short, and nothing that could mislead who reads

@@ -48,7 +48,9 @@ pub async fn serve(
         match accepted {
             Ok((stream, from)) => {
                 let peer = Peer(from.ip());
-                connections.spawn(converse(stream, peer, door.clone(), shutdown.clone()));
+                // Its own token: connections that look at one and the same wait for each other.
+                let shutdown = shutdown.child_token();
+                connections.spawn(converse(stream, peer, door.clone(), shutdown));
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
@@ -83,6 +85,7 @@ async fn converse(stream: TcpStream, peer: Peer, door: Router, shutdown: Cancell
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(door));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();

@@ -1,13 +1,14 @@
 //! `POST /webhooks/{source}`: raw bytes in, an answer only once they are on stable storage.
 
-use axum::body::{Body, to_bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::extract::PathOf;
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use super::request_id;
 use crate::gate::Refused;
 
@@ -16,11 +17,25 @@ const RETRY_AFTER_S: &str = "5";
 
 pub(super) async fn receive(
     State(app): State<App>,
-    PathOf(source): PathOf<String>,
-    headers: HeaderMap,
-    body: Body,
+    source: Result<PathOf<String>, Problem>,
+    request: Request,
 ) -> Response {
-    if !app.gate.has_source(&source) {
+    let answer = async |id: HeaderValue, request: Request| match source {
+        Ok(PathOf(source)) => take(&app, &source, &id, request).await,
+        Err(problem) => problem.into_response(),
+    };
+    request_id::kept(&app, request, answer).await
+}
+
+/// Whatever is no `POST`.
+pub(super) async fn by_another_method(State(app): State<App>, request: Request) -> Response {
+    let answer = async |_, _| problem::no_such_method().await.into_response();
+    request_id::kept(&app, request, answer).await
+}
+
+async fn take(app: &App, source: &str, id: &HeaderValue, request: Request) -> Response {
+    let (Parts { headers, .. }, body) = request.into_parts();
+    if !app.gate.has_source(source) {
         return unknown_source().into_response();
     }
     let limit = app.settings.body_bytes_max;
@@ -37,12 +52,12 @@ pub(super) async fn receive(
         Err(_) => return Problem::invalid("the body broke off").into_response(),
     };
     let header = |name: &str| headers.get(name).map(|value| value.as_bytes());
-    match app.gate.receive(&source, &header, body).await {
+    match app.gate.receive(source, &header, body).await {
         Ok(_) => StatusCode::OK.into_response(),
         Err(Refused::UnknownSource) => unknown_source().into_response(),
         Err(Refused::Signature(refusal)) => {
-            let id = request_id::of(&headers);
-            tracing::warn!(source.name = %source, request.id = id, reason = %refusal, "webhook refused: signature");
+            let id = id.to_str().unwrap_or_default();
+            tracing::warn!(source.name = source, request.id = id, reason = %refusal, "webhook refused: signature");
             let detail = "the signature is missing or does not match this source's secrets";
             Problem::new(StatusCode::UNAUTHORIZED, "bad-signature", detail).into_response()
         }

@@ -160,6 +160,20 @@ pub struct Journal {
     shared: Arc<Shared>,
 }
 
+/// A record that is about to be written.
+#[derive(Debug)]
+pub struct Queued(oneshot::Receiver<Result<Position, JournalError>>);
+
+impl Queued {
+    /// Done when it is on disk.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub async fn written(self) -> Result<Position, JournalError> {
+        self.0.await.unwrap_or(Err(JournalError::Closed))
+    }
+}
+
 impl Journal {
     /// Opens the journal in a folder, making it if needed, and looks through what an earlier run
     /// left. Any folder will do: an orphan is drained by opening it. Reads every segment once; call
@@ -217,7 +231,39 @@ impl Journal {
         };
         let queued = self.queue.send(Message::Append(pending)).await;
         queued.map_err(|_| JournalError::Closed)?;
-        answer.await.unwrap_or(Err(JournalError::Closed))
+        Queued(answer).written().await
+    }
+
+    /// Queues a record if there is a place at once, and gives it back if there is none, or it cannot be
+    /// stored: [`Journal::append`] then waits, or says why. What is queued is written, whether the end of it
+    /// is waited for or not.
+    ///
+    /// # Errors
+    /// The record.
+    pub fn queue(&self, record: Record) -> Result<Queued, Box<Record>> {
+        let Ok(bytes) = frame::record_bytes(&record) else {
+            return Err(Box::new(record));
+        };
+        let Ok(place) = self.queue.try_reserve() else {
+            return Err(Box::new(record));
+        };
+        let (reply, answer) = oneshot::channel();
+        place.send(Message::Append(Pending {
+            record,
+            bytes,
+            reply,
+        }));
+        Ok(Queued(answer))
+    }
+
+    /// The number of the last record on disk.
+    pub fn last_record(&self) -> u64 {
+        self.shared.state().durable.record
+    }
+
+    /// Whether the drain has stored all records up to this number.
+    pub fn has_drained(&self, record: u64) -> bool {
+        self.shared.state().drained.record >= record
     }
 
     /// How much waits for the drain.

@@ -66,7 +66,6 @@ impl Place {
         Parts {
             storage: self.storage.clone(),
             journal: Arc::new(journal),
-            recovered: 0,
             policies: StartingPolicies::unchanging(Arc::new(none)),
             units: Vec::new(),
             sources: Vec::new(),

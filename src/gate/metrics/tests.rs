@@ -16,7 +16,7 @@ const DASHBOARD: &str = include_str!("../../../deploy/grafana/bookgate.json");
 fn text() -> String {
     let calls = CallMeter::default();
     let lists = ListMeter::default();
-    let (metrics, source) = (Metrics::new(&calls, &lists), SourceName::new("one"));
+    let (mut metrics, source) = (Metrics::new(&calls, &lists), SourceName::new("one"));
     metrics.expect_source(&source);
     metrics.expect_receiver("ops");
     metrics.received(&source, "stored", 0.001);

@@ -152,6 +152,7 @@ const ROOMS: &[Room] = &[
         &["domain", "gate"],
         &[
             "axum",
+            "futures_util",
             "hex",
             "hmac",
             "hyper",
