@@ -21,7 +21,8 @@
 //!
 //! One folder holds `LOCK` (one process at a time) and segments `0000000001.journal` and so on. A
 //! segment is a header and groups; a group is a head and the records that waited together; one
-//! write and one `fdatasync` store a group. The folder is flushed whenever a name
+//! write and one `fdatasync` store a group. While few wait, space for the next groups is made ahead, as
+//! zeros: to overwrite it, the disk has less to do. The folder is flushed whenever a name
 //! appears or goes.
 //!
 //! # What is promised

@@ -5,6 +5,8 @@
 //! in front of it was on disk once. That is how a start tells a **torn tail** (bytes of the last
 //! group, which nobody was told is stored: cut off) from **damage** (bytes that were on disk and
 //! are no longer what was written).
+//!
+//! While it is written, a segment may end in zeros: space made ahead. They are no frame.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -137,7 +139,7 @@ pub(super) struct Scan {
     pub(super) mark: Option<Mark>,
     /// Bytes of the last group that do not read well.
     pub(super) torn_bytes: u64,
-    /// The length at which the torn tail begins, if there is one.
+    /// The length at which the torn tail begins, or what is blank, if there is either.
     pub(super) cut_at: Option<u64>,
     /// Bytes before the last group that do not read well.
     pub(super) damage: Option<Unreadable>,
@@ -177,6 +179,9 @@ pub(super) fn scan(bytes: &Bytes, from: u64) -> Scan {
     let mut scan = Scan::default();
     let mut suspects: Vec<Unreadable> = Vec::new();
     let length = bytes.len() as u64;
+    let written = bytes.iter().rposition(|&byte| byte != 0);
+    let written = written.map_or(0, |last| last as u64 + 1);
+    let mut is_blank_behind = false;
     let mut at = from.max(HEADER_BYTES) as usize;
     let mut sound_until = at as u64;
     let headless = !bytes.starts_with(MAGIC) || length < HEADER_BYTES;
@@ -219,7 +224,8 @@ pub(super) fn scan(bytes: &Bytes, from: u64) -> Scan {
             Step::Broken => {
                 // The head of the first group says nothing of what stands before it.
                 let later = (at + 1).max(HEADER_BYTES as usize + 1);
-                let rest = length - at as u64;
+                let rest = written.saturating_sub(at as u64);
+                is_blank_behind = rest == 0;
                 if rest > 0 && frame::group_follows(bytes, later) {
                     scan.damaged(at as u64, rest);
                 } else {
@@ -230,7 +236,7 @@ pub(super) fn scan(bytes: &Bytes, from: u64) -> Scan {
         }
     }
     scan.torn_bytes += suspects.iter().map(|suspect| suspect.bytes).sum::<u64>();
-    if scan.torn_bytes > 0 && scan.damage.is_none() {
+    if (scan.torn_bytes > 0 || is_blank_behind) && scan.damage.is_none() {
         scan.cut_at = Some(sound_until);
     }
     scan

@@ -2,7 +2,8 @@
 //! everybody. It never lingers for more: while it flushes, the next group gathers by itself.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +18,12 @@ use super::state::{Segment, Shared};
 /// The most bytes in one group, unless a single record is larger: bounds how long the first in it
 /// waits, and the buffer.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How much of a segment is filled with zeros at once, ahead of what is written. To overwrite what a file has
+/// is one write of the disk; to make it longer needs the file system's log, too, which others fill.
+const BLANK_BYTES: usize = 256 * 1024;
+/// The largest group that is worth it. Many records share one flush anyway.
+const BLANK_FOR_BYTES_MAX: usize = 64 * 1024;
 
 /// How a segment is flushed: `fdatasync`, or in a test the same with a verdict of the test's own.
 pub(super) type Flush = Box<dyn FnMut(&File) -> io::Result<()> + Send>;
@@ -41,8 +48,22 @@ struct Current {
     file: File,
     path: PathBuf,
     number: u64,
-    /// Its durable length.
+    /// Its durable length, without what is blank.
     bytes: u64,
+    /// Up to where it is filled with zeros.
+    blank_until: u64,
+}
+
+impl Current {
+    /// Fills a piece of it with zeros, from where the next group will end. If the disk will not have it, then
+    /// not.
+    fn make_blank(&mut self, from: u64) {
+        let blank = vec![0; BLANK_BYTES];
+        match self.file.write_all_at(&blank, from) {
+            Ok(()) => self.blank_until = from + BLANK_BYTES as u64,
+            Err(_) => drop(self.file.set_len(from)),
+        }
+    }
 }
 
 pub(super) struct Writer {
@@ -182,22 +203,28 @@ impl Writer {
                 record,
             });
         }
+        let end = current.bytes + self.buffer.len() as u64;
         let outcome = current
             .file
-            .write_all(&self.buffer)
+            .write_all_at(&self.buffer, current.bytes)
             .map_err(JournalError::io("write", &current.path))
             .inspect_err(|_| {
                 // A part of the group may stand there. If it cannot be cut off, a start does it.
                 let _ = current.file.set_len(current.bytes);
             })
             .and_then(|()| {
+                let more = (self.buffer.len() + BLANK_BYTES) as u64;
+                let is_small = self.buffer.len() <= BLANK_FOR_BYTES_MAX;
+                if end > current.blank_until && is_small && self.shared.room() > more {
+                    current.make_blank(end);
+                }
                 (self.flush)(&current.file).map_err(JournalError::io("flush", &current.path))
             });
         if let Err(error) = outcome {
             self.poison(&current, &error);
             return Err(error);
         }
-        current.bytes += self.buffer.len() as u64;
+        current.bytes = end;
         self.last = self.ends.last().copied().unwrap_or(self.last);
         let written = current.bytes;
         self.current = Some(current);
@@ -222,6 +249,7 @@ impl Writer {
             path,
             number,
             bytes: segment::HEADER_BYTES,
+            blank_until: 0,
         })
     }
 
@@ -247,9 +275,14 @@ impl Writer {
 
     /// Ends the current segment; the next append begins a new one.
     fn seal(&mut self) {
-        if self.current.take().is_some()
-            && let Some(segment) = self.shared.state().segments.back_mut()
-        {
+        let Some(current) = self.current.take() else {
+            return;
+        };
+        if current.blank_until > current.bytes {
+            // Blank space costs room and says nothing: should it stay, the next start cuts it off.
+            let _ = current.file.set_len(current.bytes);
+        }
+        if let Some(segment) = self.shared.state().segments.back_mut() {
             segment.sealed = true;
         }
     }
