@@ -80,8 +80,7 @@ impl GiveWay {
 
     /// Waits for a turn.
     pub(super) async fn turn(&self) -> Turn {
-        self.turn_while(|| self.queue_left().or_else(|| self.behind_left()))
-            .await
+        self.turn_while(|| self.busy_left()).await
     }
 
     /// Waits for a turn to drain: arrivals alone come before it.
@@ -110,7 +109,7 @@ impl GiveWay {
 
     /// Whether nobody has to give way now.
     pub(super) fn is_free(&self) -> bool {
-        self.queue_left().is_none() && self.behind_left().is_none()
+        self.busy_left().is_none()
     }
 
     /// How long the queue still counts at least; `None` if there is none.
@@ -121,9 +120,10 @@ impl GiveWay {
         self.left(&self.queue_until_ms)
     }
 
-    /// How long the drain may still be behind; `None` if it is not. It is looked at again after each rest.
-    fn behind_left(&self) -> Option<Duration> {
-        self.left(&self.behind_until_ms)
+    /// How long there is a queue or a drain that is behind; `None` if there is neither.
+    fn busy_left(&self) -> Option<Duration> {
+        self.queue_left()
+            .or_else(|| self.left(&self.behind_until_ms))
     }
 
     fn left(&self, until_ms: &AtomicU64) -> Option<Duration> {

@@ -175,6 +175,17 @@ impl Queued {
     }
 }
 
+/// What the writer is asked, and where its answer will come.
+fn append(record: Record, bytes: usize) -> (Message, Queued) {
+    let (reply, answer) = oneshot::channel();
+    let pending = Pending {
+        record,
+        bytes,
+        reply,
+    };
+    (Message::Append(pending), Queued(answer))
+}
+
 impl Journal {
     /// Opens the journal in a folder, making it if needed, and looks through what an earlier run
     /// left. Any folder will do: an orphan is drained by opening it. Reads every segment once; call
@@ -224,15 +235,10 @@ impl Journal {
     /// Full, too large, closed, or refused by the disk: the record is not stored, or not for sure.
     pub async fn append(&self, record: Record) -> Result<Position, JournalError> {
         let bytes = frame::record_bytes(&record)?;
-        let (reply, answer) = oneshot::channel();
-        let pending = Pending {
-            record,
-            bytes,
-            reply,
-        };
-        let queued = self.queue.send(Message::Append(pending)).await;
-        queued.map_err(|_| JournalError::Closed)?;
-        Queued(answer).written().await
+        let (message, queued) = append(record, bytes);
+        let sent = self.queue.send(message).await;
+        sent.map_err(|_| JournalError::Closed)?;
+        queued.written().await
     }
 
     /// Queues a record if there is a place at once, and gives it back if there is none, or it cannot be
@@ -248,13 +254,9 @@ impl Journal {
         let Ok(place) = self.queue.try_reserve() else {
             return Err(Box::new(record));
         };
-        let (reply, answer) = oneshot::channel();
-        place.send(Message::Append(Pending {
-            record,
-            bytes,
-            reply,
-        }));
-        Ok(Queued(answer))
+        let (message, queued) = append(record, bytes);
+        place.send(message);
+        Ok(queued)
     }
 
     /// The number of the last record on disk.
