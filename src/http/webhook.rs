@@ -1,10 +1,11 @@
 //! `POST /webhooks/{source}`: raw bytes in, an answer only once they are on stable storage.
 
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 
 use super::App;
 use super::extract::PathOf;
@@ -14,6 +15,9 @@ use crate::gate::Refused;
 
 /// What a sender should wait before it tries again, in seconds.
 const RETRY_AFTER_S: &str = "5";
+
+/// The most that is reserved for a body on the word of its `Content-Length`.
+const RESERVED_BYTES_MAX: usize = 64 << 10;
 
 pub(super) async fn receive(
     State(app): State<App>,
@@ -46,10 +50,9 @@ async fn take(app: &App, source: &str, id: &HeaderValue, request: Request) -> Re
     if declared.is_some_and(|length| length > limit) {
         return too_large(limit).into_response();
     }
-    let body = match to_bytes(body, limit).await {
+    let body = match read(body, declared.unwrap_or_default(), limit).await {
         Ok(body) => body,
-        Err(error) if is_too_large(&error) => return too_large(limit).into_response(),
-        Err(_) => return Problem::invalid("the body broke off").into_response(),
+        Err(problem) => return problem.into_response(),
     };
     let header = |name: &str| headers.get(name).map(|value| value.as_bytes());
     match app.gate.receive(source, &header, body).await {
@@ -79,14 +82,17 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
 }
 
-/// axum tells a body over the limit from one that broke off only by the error's source.
-fn is_too_large(error: &axum::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        if inner.to_string().contains("length limit") {
-            return true;
+/// Reads a body into memory of just its size. It is kept until it is filed, and what comes from the
+/// connection is a piece of its read buffer, several times as large, which would be kept with it.
+async fn read(body: Body, declared: usize, limit: usize) -> Result<Bytes, Problem> {
+    let mut whole = Vec::with_capacity(declared.min(RESERVED_BYTES_MAX));
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Problem::invalid("the body broke off"))?;
+        if piece.len() > limit - whole.len() {
+            return Err(too_large(limit));
         }
-        source = inner.source();
+        whole.extend_from_slice(&piece);
     }
-    false
+    Ok(whole.into_boxed_slice().into())
 }
