@@ -1,14 +1,13 @@
 //! Composition root: from settings to a running daemon, and back down in order.
 
 mod callouts;
+mod listeners;
 mod policies;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::booking::Party;
@@ -19,7 +18,7 @@ use crate::gate::{
     self, CallMeter, Gate, GateSettings, Keeping, ListMeter, NoticeSettings, Parts,
     ReconcileSettings, RetentionSettings, Source, Subscriber,
 };
-use crate::http::{self, HttpSettings, LogInSettings, Token};
+use crate::http::{self, HttpSettings, LogInSettings, OwnThreads, Token};
 use crate::journal::{Journal, JournalSettings, Reader};
 use crate::notify::Receiver;
 use crate::provider::circuit::CircuitSettings;
@@ -37,6 +36,7 @@ use crate::telemetry::otlp::{Exporter, OtlpTarget};
 use policies::PolicyFolder;
 
 pub use callouts::open_caller;
+pub use listeners::Listeners;
 pub use policies::{
     LastGood, PolicyError, check_policies, check_policies_and_secrets, check_policies_with,
     own_kinds,
@@ -44,33 +44,6 @@ pub use policies::{
 
 /// How long a delivery waits for the store before the journal takes over, in ms.
 const STORE_PATIENCE_MS: u64 = 1_500;
-
-/// The two doors, bound.
-pub struct Listeners {
-    /// For providers.
-    pub public: TcpListener,
-    /// For admins.
-    pub admin: TcpListener,
-}
-
-impl Listeners {
-    /// Binds both.
-    ///
-    /// # Errors
-    /// An address is taken or not this machine's.
-    pub async fn bind(settings: &Settings) -> anyhow::Result<Self> {
-        Ok(Self {
-            public: bind(settings.server.listen, "server.listen").await?,
-            admin: bind(settings.server.admin_listen, "server.admin_listen").await?,
-        })
-    }
-}
-
-async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address} ({key})"))
-}
 
 /// Everything that runs, opened and wired but not yet running.
 pub struct App {
@@ -189,10 +162,18 @@ impl App {
         });
         let public = http::public(self.gate.clone(), Arc::clone(&self.http));
         let admin = http::admin(self.gate.clone(), Arc::clone(&self.http));
-        tokio::join!(
-            http::serve(listeners.public, public, shutdown.clone(), self.grace),
-            http::serve(listeners.admin, admin, shutdown.clone(), self.grace),
+        // Kept until everything is closed: connections to the store may have been opened there.
+        let threads = OwnThreads::start().context("no threads to take webhooks in")?;
+        let for_public = shutdown.clone();
+        let serving_admins = async {
+            http::serve(listeners.admin, admin, shutdown.clone(), self.grace).await;
+            Ok(())
+        };
+        let served = tokio::try_join!(
+            threads.serve(listeners.public, public, for_public, self.grace),
+            serving_admins,
         );
+        served.context("the public door failed")?;
         tracing::info!("no more requests are taken; finishing what is in hand");
         work.cancel();
         let worked = match tokio::time::timeout(self.grace, worker).await {

@@ -38,10 +38,10 @@
 //!
 //! # One webhook, end to end
 //!
-//! 1. `http::webhook` hands the raw bytes to [`gate::Gate::receive`]: the source is looked up, the
-//!    [signature](provider::signature) checked, the delivery appended to the [`journal`] and flushed,
-//!    and only then answered. The drain (`gate::drain`) takes what is in the journal into the inbox, in
-//!    batches. Where the store acknowledges, `gate::inbox` puts many deliveries into it with one commit,
+//! 1. `http::webhook`, on threads that do nothing else ([`http::OwnThreads`]), hands the raw bytes to
+//!    [`gate::Gate::receive`]: the source is looked up, the [signature](provider::signature) checked, the
+//!    delivery appended to the [`journal`] and flushed, and only then answered. The drain (`gate::drain`)
+//!    takes what is in the journal into the inbox, in batches. Where the store acknowledges, `gate::inbox` puts many deliveries into it with one commit,
 //!    and the journal takes over while it is down. Copies are dropped by their digest. While arrivals
 //!    pile up, the drain and what follows give way to them (`gate::give_way`).
 //! 2. `gate::filing` takes what is in the inbox: the provider parses it, each event is filed as a *fact*

@@ -16,6 +16,7 @@ mod log_ins;
 mod metrics;
 mod notices;
 mod openapi;
+mod own_threads;
 mod page;
 mod policies;
 mod problem;
@@ -45,6 +46,7 @@ use log_ins::LogIns;
 pub use auth::{Role, Token};
 pub use log_ins::LogInSettings;
 pub use openapi::openapi;
+pub use own_threads::OwnThreads;
 pub use serve::serve;
 
 /// The largest body the admin endpoint takes, in bytes.

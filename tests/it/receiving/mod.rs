@@ -6,6 +6,8 @@ mod ids;
 mod printed;
 mod trouble;
 
+use std::time::Duration;
+
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
 use sha2::Sha256;
@@ -223,6 +225,27 @@ async fn a_source_without_verification_takes_unsigned_webhooks() {
         let stored = stored(it).await;
         assert_eq!(stored.len(), 1);
         assert_eq!(stored[0].source, "open");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_webhook_is_answered_while_all_other_work_stands_still() {
+    run_test_on_file(Setup::default(), async |it: &mut Installation| {
+        assert_eq!(post_signed(it, PING).await, 200, "it has started");
+        let another = [b" ", PING].concat();
+        let length = format!("content-length: {}", another.len());
+        let request = [head(&another, &length), another].concat();
+        let address = it.public().strip_prefix("http://").unwrap();
+        // This thread does all that the daemon does beside answering, and waits here.
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).unwrap();
+        std::io::Write::write_all(&mut stream, &request).unwrap();
+        let mut line = vec![0; "HTTP/1.1 200".len()];
+        std::io::Read::read_exact(&mut stream, &mut line).expect("no answer while it stands still");
+        assert_eq!(line, b"HTTP/1.1 200");
+        assert_eq!(stored(it).await.len(), 2);
     })
     .await;
 }
