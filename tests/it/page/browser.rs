@@ -138,8 +138,18 @@ impl Browser {
         url[url::Position::BeforePath..].to_owned()
     }
 
+    /// Waits until a message of this role says so: the page before may have one of its own.
+    pub(super) async fn is_told(&self, role: &str, words: &str) {
+        let message = format!("//*[@role='{role}'][contains(normalize-space(.), '{words}')]");
+        self.find_by("xpath", &message).await;
+    }
+
     async fn find(&self, css: &str) -> String {
-        let wanted = json!({"using": "css selector", "value": css});
+        self.find_by("css selector", css).await
+    }
+
+    async fn find_by(&self, strategy: &str, value: &str) -> String {
+        let wanted = json!({"using": strategy, "value": value});
         let found = self.post("/element", &wanted).await;
         found[ELEMENT].as_str().unwrap().to_owned()
     }

@@ -37,12 +37,7 @@ async fn a_person_logs_in_decides_tops_up_and_has_a_dead_letter_tried_again() {
             .await;
         browser.type_into("#token", "a wrong token").await;
         browser.click("main button").await;
-        assert!(
-            browser
-                .text("[role=alert]")
-                .await
-                .contains("not one of the tokens")
-        );
+        browser.is_told("alert", "not one of the tokens").await;
         browser.type_into("#token", ADMIN_TOKEN).await;
         browser.click("main button").await;
         browser.wait_for("nav").await;
@@ -51,7 +46,7 @@ async fn a_person_logs_in_decides_tops_up_and_has_a_dead_letter_tried_again() {
         browser.type_into("#amount", "2.50").await;
         browser.type_into("#reason", "cash").await;
         browser.click("form[action='/top-ups'] button").await;
-        assert!(browser.text("[role=status]").await.contains("topped up"));
+        browser.is_told("status", "topped up").await;
         it.assert_balance("7.5", "2").await;
 
         browser.click("nav a[href='/']").await;
@@ -60,34 +55,19 @@ async fn a_person_logs_in_decides_tops_up_and_has_a_dead_letter_tried_again() {
                 "form[action='/bookings/calcom/{uid}/decision'] button.primary"
             ))
             .await;
-        assert!(
-            browser
-                .text("[role=status]")
-                .await
-                .contains("The booking was accepted.")
-        );
+        browser.is_told("status", "The booking was accepted.").await;
         it.settle().await;
         assert_eq!(it.status_at_cal(&uid), "accepted");
 
         browser.click("nav a[href='/dead-letters']").await;
         browser.click("ul.letters button.primary").await;
-        assert!(
-            browser
-                .text("[role=status]")
-                .await
-                .contains("given another try")
-        );
+        browser.is_told("status", "given another try").await;
         it.settle().await;
         assert_eq!(it.status_at_cal(&dead), "accepted");
         it.assert_balance("3.5", "0").await;
 
         browser.click(".who button").await;
-        assert!(
-            browser
-                .text("[role=status]")
-                .await
-                .contains("You are logged out.")
-        );
+        browser.is_told("status", "You are logged out.").await;
         browser.open(&format!("{}/audit", it.admin_url())).await;
         assert_eq!(browser.place().await, "/log-in?next=%2Faudit");
         browser.quit().await;
@@ -117,12 +97,7 @@ async fn enter_in_the_reason_refuses_and_what_a_stranger_wrote_does_nothing() {
         browser
             .type_into("input[name=reason]", "Not <b>today</b>.\n")
             .await;
-        assert!(
-            browser
-                .text("[role=status]")
-                .await
-                .contains("The booking was refused.")
-        );
+        browser.is_told("status", "The booking was refused.").await;
         it.settle().await;
         let row = it.cal.booking(&uid).unwrap();
         assert_eq!(
