@@ -41,9 +41,10 @@
 //! 1. `http::webhook`, on threads that do nothing else ([`http::OwnThreads`]), hands the raw bytes to
 //!    [`gate::Gate::receive`]: the source is looked up, the [signature](provider::signature) checked, the
 //!    delivery appended to the [`journal`] and flushed, and only then answered. The drain (`gate::drain`)
-//!    takes what is in the journal into the inbox, in batches. Where the store acknowledges, `gate::inbox` puts many deliveries into it with one commit,
-//!    and the journal takes over while it is down. Copies are dropped by their digest. While arrivals
-//!    pile up, the drain and what follows give way to them (`gate::give_way`).
+//!    takes what is in the journal into the inbox, in batches. Where the store acknowledges, `gate::inbox`
+//!    puts many deliveries into it with one commit, and the journal takes over while it is down. Copies are
+//!    dropped by their digest. While arrivals pile up, the drain and what follows give way to them
+//!    (`gate::give_way`).
 //! 2. `gate::filing` takes what is in the inbox: the provider parses it, each event is filed as a *fact*
 //!    of its *chain* (all the ids that moves have given one booking), and the chain is due. The same commit
 //!    leases what is due then and takes first steps (`gate::crew`), and where the drain brings a few
