@@ -141,12 +141,15 @@ impl App {
     /// finished or given back, journal and store are closed.
     ///
     /// # Errors
-    /// The worker panicked, which only an error inside bookgate can make it do.
+    /// There are no threads for the public door; or that or the worker panicked, which only an error inside
+    /// bookgate can make them do.
     pub async fn run(
         self,
         listeners: Listeners,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
+        // Kept until everything is closed: connections to the store may have been opened there.
+        let threads = OwnThreads::start().context("no threads to take webhooks in")?;
         let work = CancellationToken::new();
         let worker = {
             let (gate, work) = (self.gate.clone(), work.clone());
@@ -162,8 +165,6 @@ impl App {
         });
         let public = http::public(self.gate.clone(), Arc::clone(&self.http));
         let admin = http::admin(self.gate.clone(), Arc::clone(&self.http));
-        // Kept until everything is closed: connections to the store may have been opened there.
-        let threads = OwnThreads::start().context("no threads to take webhooks in")?;
         let for_public = shutdown.clone();
         let serving_admins = async {
             http::serve(listeners.admin, admin, shutdown.clone(), self.grace).await;
