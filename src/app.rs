@@ -153,7 +153,7 @@ impl App {
         let work = CancellationToken::new();
         let worker = {
             let (gate, work) = (self.gate.clone(), work.clone());
-            tokio::spawn(async move { gate.run(self.reader, work).await })
+            tokio::spawn(async move { Box::pin(gate.run(self.reader, work)).await })
         };
         let no_more_spans = CancellationToken::new();
         let exporting = self

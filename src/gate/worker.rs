@@ -184,7 +184,8 @@ async fn tell(gate: &Arc<Inner>, job: &Job) -> Report {
     match gate.sources.get(job.lease.source.as_str()) {
         Some(source) => {
             let root = spans::of_chain(gate, job.lease.chain, job.command.created_at).await;
-            let delivering = deliver::deliver(gate, source, job);
+            // In a box: whatever has it inside would be as large, several times over.
+            let delivering = Box::pin(deliver::deliver(gate, source, job));
             spans::outside(gate, root, "attempt", delivering, Report::traced).await
         }
         None => Report::ReadLater(plus_ms(gate.now(), READ_RETRY_MS)),

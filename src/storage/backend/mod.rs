@@ -169,7 +169,8 @@ impl Pool {
         Ok(match self {
             Self::Sqlite(files) => Connection::Sqlite(files.acquire().await?),
             Self::Postgres { pool, patience, .. } => Connection::Postgres {
-                connection: pool.acquire().await?,
+                // In a box: it is large, and on a file everybody would carry it about in vain.
+                connection: Box::pin(pool.acquire()).await?,
                 patience: *patience,
             },
         })

@@ -109,7 +109,7 @@ impl Pool {
             Self::Postgres { pool, place, .. } => (pool, place),
         };
         let options = pool.connect_options();
-        match tokio::time::timeout(patience, options.connect()).await {
+        match tokio::time::timeout(patience, Box::pin(options.connect())).await {
             Ok(Ok(connection)) => {
                 // It has served its purpose, however it ends.
                 let _ = connection.close().await;
