@@ -102,6 +102,8 @@ pub(super) async fn advance(
         return release(tx, &lease, None).await;
     };
     let (mut later, mut known) = (None, None);
+    // Whoever knows anything has taken a step before.
+    let is_first = learned.is_none() && answers.is_empty();
     if let Some(learned) = learned {
         if let Report::ReadLater(at) = &learned.report {
             later = Some(*at);
@@ -121,8 +123,8 @@ pub(super) async fn advance(
     };
     let mut record = match known.filter(|known| known.version == version) {
         Some(known) => as_stored(tx, known).await?,
-        None => match tx.load_chain(lease.chain).await? {
-            Some(record) => with_final_names(record),
+        None => match load(tx, &lease, version, is_first).await? {
+            Some(record) => record,
             None => return Ok(Next::Done { due_again: false }),
         },
     };
@@ -175,6 +177,20 @@ pub(super) async fn advance(
     }
     tracing::error!(chain.id = %lease.chain, "the plan for this chain does not come to an end");
     release(tx, &lease, Some(plus_ms(now, RESTLESS_MS))).await
+}
+
+/// The chain as it is stored; `None` if it is no more.
+async fn load(
+    tx: &mut Tx,
+    lease: &Lease,
+    version: i64,
+    is_first: bool,
+) -> Result<Option<ChainRecord>, StorageError> {
+    if is_first && let Some(new) = tx.load_new_chain(lease, version).await? {
+        return as_stored(tx, with_final_names(new)).await.map(Some);
+    }
+    let stored = tx.load_chain(lease.chain).await?;
+    Ok(stored.map(with_final_names))
 }
 
 async fn release(tx: &mut Tx, lease: &Lease, due: Option<Timestamp>) -> Result<Next, StorageError> {

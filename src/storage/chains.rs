@@ -9,7 +9,7 @@ use super::commands;
 use super::decisions;
 use super::error::StorageError;
 use super::nul::without_nul;
-use super::records::{ChainRecord, Fact, FactBody};
+use super::records::{ChainRecord, Fact, FactBody, Lease};
 use super::words::{earlier, from_json, json};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::BookingEvent;
@@ -53,8 +53,9 @@ const MERGE_AWAY: Sql = Sql::same(
          lease_fence = lease_fence + 1, version = version + 1, updated_at = $3
      WHERE id = $1",
 );
+// By two: at version 1 nobody has known of a chain more than the one thing that it was told (`load_new_chain`).
 const GROW: Sql =
-    Sql::same("UPDATE chain SET version = version + 1, due_at = $2, updated_at = $3 WHERE id = $1");
+    Sql::same("UPDATE chain SET version = version + 2, due_at = $2, updated_at = $3 WHERE id = $1");
 
 const INSERT_FACT: Sql = Sql::same(
     "INSERT INTO fact (chain_id, delivery_id, received_at, body) VALUES ($1, $2, $3, $4)",
@@ -72,6 +73,8 @@ const TOUCH: Sql = Sql::same(
 const CHAIN: Sql =
     Sql::same("SELECT source, version FROM chain WHERE id = $1 AND merged_into IS NULL");
 const FACTS: Sql = Sql::same("SELECT received_at, body FROM fact WHERE chain_id = $1 ORDER BY id");
+const FIRST_FACT: Sql =
+    Sql::same("SELECT received_at, body FROM fact WHERE chain_id = $1").in_sets();
 
 static LOAD: LazyLock<Bundle> = LazyLock::new(|| Bundle::new(&ALL));
 static LOAD_DECISIONS: LazyLock<Bundle> = LazyLock::new(|| Bundle::new(&DECIDED));
@@ -285,6 +288,33 @@ impl Tx {
             waivers: Vec::new(),
         };
         with_changing(record, &changing).map(Some)
+    }
+
+    /// As [`Tx::load_chain`], of a chain that was told one thing and is leased for the first time: nothing can
+    /// have been done about it yet, so nothing else is asked for. `None` if it is another one. Only for the
+    /// first step under this lease.
+    ///
+    /// # Errors
+    /// As [`Tx::load_chain`].
+    pub async fn load_new_chain(
+        &mut self,
+        lease: &Lease,
+        version: i64,
+    ) -> Result<Option<ChainRecord>, StorageError> {
+        if (lease.fence, version) != (1, 1) {
+            return Ok(None);
+        }
+        let facts = self.query(FIRST_FACT).bind(lease.chain).all().await?;
+        Ok(Some(ChainRecord {
+            chain: lease.chain,
+            source: lease.source.clone(),
+            version,
+            facts: facts.iter().map(fact).collect::<Result<_, _>>()?,
+            decisions: Vec::new(),
+            commands: Vec::new(),
+            holds: Vec::new(),
+            waivers: Vec::new(),
+        }))
     }
 
     /// Brings the decisions of a record up to date after this transaction has made some, with what they

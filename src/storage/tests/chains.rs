@@ -35,6 +35,25 @@ async fn a_fact_makes_a_new_version_and_is_not_due_by_itself() {
     assert_eq!(due, None);
 }
 
+async fn a_new_chain_has_what_it_was_told_and_nothing_else() {
+    let place = Place::new().await;
+    let (new, stored, told_more, leased_again) = store!(place.storage, tx => {
+        let chain = tx.chain_for(&source(), &keys(&["uid:a"]), at(0)).await?;
+        tx.append_fact(chain, None, &missing("a"), at(1), Some(at(1))).await?;
+        let first = tx.claim_free("worker", at(1), 1_000, 1).await?.remove(0);
+        let new = tx.load_new_chain(&first, 1).await?;
+        let stored = tx.load_chain(chain).await?;
+        let told_more = tx.load_new_chain(&first, 2).await?;
+        tx.release_lease(&first, Some(at(2))).await?;
+        let second = tx.claim_free("worker", at(2), 1_000, 1).await?.remove(0);
+        (new, stored, told_more, tx.load_new_chain(&second, 1).await?)
+    })
+    .unwrap();
+    assert_eq!(format!("{new:?}"), format!("{stored:?}"));
+    assert!(new.is_some());
+    assert!(told_more.is_none() && leased_again.is_none());
+}
+
 async fn one_delivery_gives_one_fact() {
     let place = Place::new().await;
     let twice = store!(place.storage, tx => {
@@ -92,7 +111,10 @@ async fn a_merge_takes_everything_along() {
     assert_eq!(record.commands.len(), 1);
     assert_eq!(record.holds.len(), 1);
     assert_eq!(record.waivers.len(), 1);
-    assert_eq!(record.version, 1, "a merge is news");
+    assert_eq!(
+        record.version, 2,
+        "a merge is news, and the chain is not a new one"
+    );
     assert_eq!((deliveries.len(), line.chain), (1, old));
     assert!(!loaded);
 }
@@ -157,6 +179,7 @@ fn orders(numbers: &[usize]) -> Vec<Vec<usize>> {
 on_both! {
     a_chain_is_found_by_any_of_its_keys,
     a_fact_makes_a_new_version_and_is_not_due_by_itself,
+    a_new_chain_has_what_it_was_told_and_nothing_else,
     one_delivery_gives_one_fact,
     a_chain_that_is_not_there,
     a_merge_takes_everything_along,
