@@ -277,16 +277,7 @@ impl Tx {
         let (Some(row), facts) = (parts[0].first(), &parts[1]) else {
             return Ok(None);
         };
-        let record = ChainRecord {
-            chain,
-            source: row.get("source")?,
-            version: row.get("version")?,
-            facts: facts.iter().map(fact).collect::<Result<_, _>>()?,
-            decisions: Vec::new(),
-            commands: Vec::new(),
-            holds: Vec::new(),
-            waivers: Vec::new(),
-        };
+        let record = told(chain, row.get("source")?, row.get("version")?, facts)?;
         with_changing(record, &changing).map(Some)
     }
 
@@ -305,16 +296,7 @@ impl Tx {
             return Ok(None);
         }
         let facts = self.query(FIRST_FACT).bind(lease.chain).all().await?;
-        Ok(Some(ChainRecord {
-            chain: lease.chain,
-            source: lease.source.clone(),
-            version,
-            facts: facts.iter().map(fact).collect::<Result<_, _>>()?,
-            decisions: Vec::new(),
-            commands: Vec::new(),
-            holds: Vec::new(),
-            waivers: Vec::new(),
-        }))
+        told(lease.chain, lease.source.clone(), version, &facts).map(Some)
     }
 
     /// Brings the decisions of a record up to date after this transaction has made some, with what they
@@ -333,6 +315,25 @@ impl Tx {
         set_decisions(&mut record, decisions, holds, waivers)?;
         Ok(record)
     }
+}
+
+/// The record of what a chain was told, and of nothing else.
+fn told(
+    chain: ChainId,
+    source: SourceName,
+    version: i64,
+    facts: &[Row],
+) -> Result<ChainRecord, StorageError> {
+    Ok(ChainRecord {
+        chain,
+        source,
+        version,
+        facts: facts.iter().map(fact).collect::<Result<_, _>>()?,
+        decisions: Vec::new(),
+        commands: Vec::new(),
+        holds: Vec::new(),
+        waivers: Vec::new(),
+    })
 }
 
 /// The record with the answers to what a step may change.
