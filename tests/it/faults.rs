@@ -8,17 +8,17 @@ use bookgate::standin::calcom::{Fault, Matcher, Operation, When};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Installation, Setup, run_test};
+use crate::harness::{CALL_TIMEOUT_MS, Installation, Setup, run_test};
 
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60_000;
 /// After a call without an answer: three times the call's timeout, and the grace.
-const QUIET_MS: i64 = 20 * SECOND_MS;
+const QUIET_MS: i64 = 3 * CALL_TIMEOUT_MS as i64 + 5 * SECOND_MS;
 /// The default schedule, in minutes.
 const SCHEDULE_MIN: [i64; 5] = [1, 5, 15, 30, 60];
 /// How long a call may take that a story lets hang. The calls around it have real time to be answered in, too,
 /// on a machine that stands still for a moment.
-const CALL_TIMEOUT_MS: u32 = 2_000;
+const HANGING_MS: u32 = 2_000;
 /// Between two looks at something that another task is about to do.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -189,7 +189,7 @@ async fn the_webhook_of_a_call_without_an_answer_settles_it() {
 /// A call that hangs until we give up on it, and is carried out after that.
 async fn late_success(dialect: &'static str, release_after_reading: bool) {
     let setup = Setup {
-        call_timeout_ms: CALL_TIMEOUT_MS,
+        call_timeout_ms: HANGING_MS,
         ..setup(dialect)
     };
     run_test(setup, async |it: &mut Installation| {

@@ -36,7 +36,10 @@ pub(crate) const CREDITS_TOKEN: &str = "a till's token for tests";
 /// What notices are signed with: 24 bytes and more in base64, behind `whsec_`.
 pub(crate) const NOTICES_SECRET: &str = "whsec_QSBrZXkgb2YgbW9yZSB0aGFuIDI0IGJ5dGVz";
 /// Longer than any story may take in earnest: a story that hangs fails instead.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
+/// How long a call may take by itself. What became of one without an answer is asked after three times as long and
+/// the grace of 5 s: within a minute.
+pub(crate) const CALL_TIMEOUT_MS: u32 = 18_000;
 
 /// Two credits a booking, half back for a late cancel.
 pub(crate) const CREDIT_POLICY: &str = r#"
@@ -99,8 +102,10 @@ impl Default for Setup {
         Self {
             policies: vec![("credits.toml", CREDIT_POLICY.to_owned())],
             dialect: "v2",
-            server: "",
-            storage: "",
+            // The machine may stand still for a few seconds, and nobody here waits for a retry: its time
+            // would not come before the story moves the clock.
+            server: "request_timeout_ms = 60000",
+            storage: "busy_timeout_ms = 60000\nstatement_timeout_ms = 60000",
             admin: "",
             policies_section: "look_ms = 0",
             source: "",
@@ -108,7 +113,7 @@ impl Default for Setup {
             reconcile_ms: 0,
             more: String::new(),
             requests_per_minute: 0,
-            call_timeout_ms: 5_000,
+            call_timeout_ms: CALL_TIMEOUT_MS,
             stand_in: Options::default(),
             calendly: None,
             store: Store::File,

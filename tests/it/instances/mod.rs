@@ -155,7 +155,12 @@ async fn what_one_has_no_place_for_the_other_does() {
 
 #[tokio::test]
 async fn the_work_of_one_that_dies_is_taken_over_when_its_lease_ends() {
-    run_test_on_server(one_place(), async |it: &mut Installation| {
+    // So short that it is over with the lease, and its grace.
+    let setup = Setup {
+        call_timeout_ms: 8_000,
+        ..one_place()
+    };
+    run_test_on_server(setup, async |it: &mut Installation| {
         it.top_up("20").await;
         let (first, busy, second) = with_the_first_busy(it).await;
         let held = it.cal.pause_next(confirming());
