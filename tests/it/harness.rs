@@ -209,8 +209,7 @@ pub(crate) fn ada() -> Person {
 
 impl Installation {
     pub(crate) async fn start(setup: Setup) -> Self {
-        // Whoever comes first; all want the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = crate::rig::http().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let policies = folder.path().join("policies");
         std::fs::create_dir(&policies).unwrap();
@@ -254,7 +253,7 @@ impl Installation {
             folder,
             settings,
             running: None,
-            http: reqwest::Client::new(),
+            http,
             public_address,
         };
         installation.begin_on(public).await;

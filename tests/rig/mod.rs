@@ -29,6 +29,13 @@ use std::time::Duration;
 /// Between two looks at something that another process is about to do.
 pub(crate) const POLL: Duration = Duration::from_millis(25);
 
+/// An HTTP client to be made. Somebody has to choose the cryptography for the process, and whoever comes first
+/// does.
+pub(crate) fn http() -> reqwest::ClientBuilder {
+    let _already_chosen = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// SplitMix64, by Steele, Lea and Flood: the same numbers for the same seed, for ever.
 #[derive(Clone)]
 pub(crate) struct Random(pub(crate) u64);

@@ -67,7 +67,7 @@ pub(crate) struct Relay(Arc<Inner>);
 impl Relay {
     /// Starts it; gives its own address too.
     pub(crate) async fn start(to: &[SocketAddr], random: Random) -> (Self, String) {
-        let http = reqwest::Client::builder()
+        let http = super::http()
             .timeout(Duration::from_millis(ANSWER_MS_MAX))
             .pool_max_idle_per_host(0)
             .no_proxy()

@@ -81,7 +81,6 @@ pub(crate) struct World {
 impl World {
     /// Starts everything. `None` where something is missing on this machine, which is said.
     pub(crate) async fn start(setup: Setup, random: &mut Random) -> Option<Arc<Self>> {
-        let _ = rustls::crypto::ring::default_provider().install_default(); // whoever comes first
         let folder = tempfile::tempdir().unwrap();
         let policies = folder.path().join("policies");
         std::fs::create_dir(&policies).unwrap();
@@ -122,7 +121,7 @@ impl World {
             let text = settings(post, &store, &proxy, setup.acknowledge, &policies);
             post.write_settings(&text);
         }
-        let http = reqwest::Client::builder()
+        let http = super::http()
             .timeout(Duration::from_secs(5))
             .pool_max_idle_per_host(0)
             .no_proxy()

@@ -42,7 +42,6 @@ requests_per_minute = 0
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_it_asks_it_asks_again_under_the_same_key_and_decides_once() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let crm = Crm::start().await;
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -65,7 +64,7 @@ async fn killed_while_it_asks_it_asks_again_under_the_same_key_and_decides_once(
         std::fs::write(policies.join(name), text).unwrap();
     }
     post.write_settings(&settings(&post, &cal));
-    let http = reqwest::Client::new();
+    let http = crate::rig::http().build().unwrap();
     let daemon = post.start(&http).await;
     let url = format!("http://{}/webhooks/calcom", post.public);
     cal.subscribe(Subscription::to_everything(url, SECRET))

@@ -142,7 +142,6 @@ async fn what_plan_and_token_lack_is_said() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_a_stale_signature_from_a_wrong_one() {
-    let _ = rustls::crypto::ring::default_provider().install_default(); // whoever comes first
     let (home, _calendly) = home(Options::default()).await;
     let daemon = home.serve();
     let body = "{}";
@@ -155,7 +154,7 @@ async fn the_log_tells_a_stale_signature_from_a_wrong_one() {
         mac.update(format!("{time}.{body}").as_bytes());
         let mac = hex::encode(mac.finalize().into_bytes());
         let url = format!("{}/webhooks/calendly", daemon.public);
-        let request = reqwest::Client::new().post(url).body(body);
+        let request = crate::rig::http().build().unwrap().post(url).body(body);
         let request = request.header(SIGNATURE_HEADER, format!("t={time},v1={mac}"));
         let request = request.header("x-request-id", "of-the-proxy");
         assert_eq!(request.send().await.unwrap().status(), 401);

@@ -80,7 +80,7 @@ impl Browser {
         });
         let mut started = Self {
             driver,
-            http: reqwest::Client::new(),
+            http: crate::rig::http().build().unwrap(),
             session: format!(
                 "http://127.0.0.1:{}/session",
                 port.expect("the driver says its port")

@@ -46,7 +46,7 @@ struct Visitor {
 
 impl Visitor {
     fn stranger(it: &Installation) -> Self {
-        let http = reqwest::Client::builder().redirect(Policy::none());
+        let http = crate::rig::http().redirect(Policy::none());
         Self {
             http: http.build().unwrap(),
             url: it.admin_url().to_owned(),
