@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::booking::Party;
@@ -51,7 +52,7 @@ pub struct App {
     pub gate: Gate,
     reader: Reader,
     journal: Arc<Journal>,
-    exporter: Option<Exporter>,
+    exporter: Option<Arc<Exporter>>,
     storage: Storage,
     http: Arc<HttpSettings>,
     grace: Duration,
@@ -108,7 +109,8 @@ impl App {
             "opened"
         );
         let worker_name = instance_name();
-        let (exporter, tracer) = open_exporter(settings, &worker_name)?.unzip();
+        let exporter = open_exporter(settings, &worker_name)?;
+        let tracer = exporter.clone().map(|exporter| Tracer::to(exporter));
         let gate = Gate::new(Parts {
             storage: storage.clone(),
             journal: Arc::clone(&journal),
@@ -155,10 +157,6 @@ impl App {
             let (gate, work) = (self.gate.clone(), work.clone());
             tokio::spawn(async move { Box::pin(gate.run(self.reader, work)).await })
         };
-        let no_more_spans = CancellationToken::new();
-        let exporting = self
-            .exporter
-            .map(|it| tokio::spawn(it.run(no_more_spans.clone())));
         let watching = self.look_at_policies.map(|every| {
             let (folder, gate) = (self.policies, self.gate.clone());
             tokio::spawn(policies::keep_up(folder, gate, every, shutdown.clone()))
@@ -190,10 +188,8 @@ impl App {
             // Policies that are being read have no say any more.
             let _ended = tokio::time::timeout(self.grace, watching).await;
         }
-        no_more_spans.cancel();
-        if let Some(exporting) = exporting {
-            // What is left after that is dropped with the process.
-            let _ended = tokio::time::timeout(self.grace, exporting).await;
+        if let Some(exporter) = self.exporter {
+            exporter.end().await;
         }
         self.journal.close().await;
         self.storage.close().await;
@@ -414,10 +410,7 @@ pub fn open_receiver(name: &str, settings: &ReceiverSettings) -> anyhow::Result<
         .with_context(|| format!("notices.{name}"))
 }
 
-fn open_exporter(
-    settings: &Settings,
-    instance: &str,
-) -> anyhow::Result<Option<(Exporter, Tracer)>> {
+fn open_exporter(settings: &Settings, instance: &str) -> anyhow::Result<Option<Arc<Exporter>>> {
     let Some(otlp) = &settings.telemetry.otlp else {
         return Ok(None);
     };
@@ -427,7 +420,8 @@ fn open_exporter(
         service_name: otlp.service_name.clone(),
         instance: instance.to_owned(),
     };
-    Exporter::new(target).map(Some).context("telemetry.otlp")
+    let exporter = Exporter::new(target, Handle::current()).context("telemetry.otlp")?;
+    Ok(Some(Arc::new(exporter)))
 }
 
 /// New with every start: who was killed and started again is somebody else.

@@ -1,39 +1,34 @@
 //! Traces, where somebody wants them: who tells of spans, and under which of them a call is made. Without a
 //! listener nothing is made up and nothing is asked for.
 
+use std::fmt::Debug;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-
-use tokio::sync::mpsc;
 
 use super::CallError;
 use super::client::{Method, RequestBuilder};
 use crate::domain::clock::Timestamp;
 use crate::domain::trace::{Context, Span, SpanId, SpanKind};
 
+/// Takes spans that are over. It must not block: nothing waits for being watched.
+pub trait SpanSink: Debug + Send + Sync {
+    /// Takes one; drops it if there is no room.
+    fn take(&self, span: Span);
+}
+
 /// Where spans are told. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Tracer(Option<Arc<Listener>>);
-
-#[derive(Debug)]
-struct Listener {
-    spans: mpsc::Sender<Span>,
-    dropped: AtomicU64,
-}
+pub struct Tracer(Option<Arc<dyn SpanSink>>);
 
 tokio::task_local! {
     static CURRENT: (Tracer, Context);
 }
 
 impl Tracer {
-    /// Tells whoever receives at the other end. Spans for which there is no room are dropped: nothing waits
-    /// for being watched.
-    pub fn to(spans: mpsc::Sender<Span>) -> Self {
-        Self(Some(Arc::new(Listener {
-            spans,
-            dropped: AtomicU64::new(0),
-        })))
+    /// Tells this one.
+    pub fn to(sink: Arc<dyn SpanSink>) -> Self {
+        Self(Some(sink))
     }
 
     /// Whether anybody listens.
@@ -43,17 +38,9 @@ impl Tracer {
 
     /// Tells of a span that is over.
     pub fn tell(&self, span: Span) {
-        if let Some(listener) = &self.0
-            && listener.spans.try_send(span).is_err()
-        {
-            listener.dropped.fetch_add(1, Ordering::Relaxed);
+        if let Some(sink) = &self.0 {
+            sink.take(span);
         }
-    }
-
-    /// How many spans were dropped.
-    pub fn dropped(&self) -> u64 {
-        let dropped = |listener: &Arc<Listener>| listener.dropped.load(Ordering::Relaxed);
-        self.0.as_ref().map_or(0, dropped)
     }
 
     /// Does something under a span: calls to a provider that it makes are below it.

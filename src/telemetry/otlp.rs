@@ -1,25 +1,41 @@
-//! Hands spans over to an OpenTelemetry collector: OTLP over HTTP, as JSON, in batches. What cannot be handed
-//! over is dropped: a trace is for looking, and nobody waits for it.
+//! Hands spans over to an OpenTelemetry collector: OTLP over HTTP, as protobuf, by OpenTelemetry's own batching
+//! and exporter, through the HTTP client that all calls go through. What cannot be handed over is dropped: a
+//! trace is for looking, and nobody waits for it.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use async_trait::async_trait;
+use opentelemetry::trace::{
+    SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_http::{Bytes, HttpError, Request, Response};
+use opentelemetry_otlp::{
+    ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanProcessor as _,
+};
+use tokio::runtime::Handle;
 use url::Url;
 
 use crate::domain::secret::Secret;
-use crate::domain::trace::{Span, SpanKind};
-use crate::provider::client::{ClientError, HttpClient, Method};
-use crate::provider::traced::Tracer;
+use crate::domain::trace::{self, Span};
+use crate::provider::CallError;
+use crate::provider::client::{ClientError, HttpClient, Method, RawAnswer};
+use crate::provider::traced::SpanSink;
 
 /// Spans that wait to be handed over, at the most.
 const WAITING_MAX: usize = 8_192;
 /// Spans in one request.
 const BATCH_MAX: usize = 512;
 /// How long spans are gathered before they are sent.
-const GATHER: Duration = Duration::from_millis(1_000);
-/// How long a collector may take.
+const GATHER: Duration = Duration::from_secs(1);
+/// How long a collector may take, with all tries.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may take once the daemon stops.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,142 +55,152 @@ pub struct OtlpTarget {
     pub instance: String,
 }
 
-/// Hands spans over.
+/// Nothing can be handed over.
+#[derive(Debug, thiserror::Error)]
+pub enum OtlpError {
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// OpenTelemetry's variables or the address say something that cannot be.
+    #[error("traces cannot be handed over: {0}")]
+    Exporter(#[from] ExporterBuildError),
+}
+
+/// Hands spans over, from a thread of its own.
+#[derive(Debug)]
 pub struct Exporter {
-    target: OtlpTarget,
-    client: HttpClient,
-    spans: mpsc::Receiver<Span>,
-    tracer: Tracer,
-    /// Whether the last batch was taken, so that a collector that is away is told of once.
-    well: bool,
+    processor: BatchSpanProcessor,
+    scope: InstrumentationScope,
 }
 
 impl Exporter {
-    /// An exporter, and whom to tell of spans.
+    /// An exporter that makes its calls on this runtime.
     ///
     /// # Errors
-    /// The HTTP client cannot be made.
-    pub fn new(target: OtlpTarget) -> Result<(Self, Tracer), ClientError> {
-        let client = HttpClient::new(&target.traces_url, CONNECT_TIMEOUT_MS)?;
-        let (sender, spans) = mpsc::channel(WAITING_MAX);
-        let tracer = Tracer::to(sender);
-        let exporter = Self {
-            target,
-            client,
-            spans,
-            tracer: tracer.clone(),
-            well: true,
+    /// As [`OtlpError`] has it.
+    pub fn new(target: OtlpTarget, runtime: Handle) -> Result<Self, OtlpError> {
+        let client = Client {
+            http: HttpClient::new(&target.traces_url, CONNECT_TIMEOUT_MS)?,
+            runtime,
+            is_well: AtomicBool::new(true),
         };
-        Ok((exporter, tracer))
+        let headers = target.headers.iter();
+        let headers = headers.map(|(name, value)| (name.clone(), value.expose().to_owned()));
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(client)
+            .with_endpoint(target.traces_url)
+            .with_protocol(Protocol::HttpBinary)
+            .with_headers(headers.collect::<HashMap<_, _>>())
+            .with_timeout(TIMEOUT)
+            .build()?;
+        let batches = BatchConfigBuilder::default()
+            .with_max_queue_size(WAITING_MAX)
+            .with_max_export_batch_size(BATCH_MAX)
+            .with_scheduled_delay(GATHER);
+        let mut processor = BatchSpanProcessor::builder(exporter)
+            .with_batch_config(batches.build())
+            .build();
+        let version = env!("CARGO_PKG_VERSION");
+        let resource = Resource::builder_empty()
+            .with_service_name(target.service_name)
+            .with_attribute(KeyValue::new("service.version", version))
+            .with_attribute(KeyValue::new("service.instance.id", target.instance));
+        processor.set_resource(&resource.build());
+        let scope = InstrumentationScope::builder("bookgate").with_version(version);
+        Ok(Self {
+            processor,
+            scope: scope.build(),
+        })
     }
 
-    /// Hands over until `end`, and then what is left.
-    pub async fn run(mut self, end: CancellationToken) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
-        while end
-            .run_until_cancelled(self.gather(&mut batch))
-            .await
-            .is_some()
-        {
-            self.send(&mut batch, TIMEOUT).await;
-        }
-        loop {
-            while batch.len() < BATCH_MAX
-                && let Ok(span) = self.spans.try_recv()
-            {
-                batch.push(span);
-            }
-            if batch.is_empty() || !self.send(&mut batch, LAST_TIMEOUT).await {
-                return;
-            }
-        }
+    /// Hands over what is left, and then nothing more. What the collector does not take at once is dropped.
+    pub async fn end(self: Arc<Self>) {
+        let ending = move || self.processor.shutdown_with_timeout(LAST_TIMEOUT);
+        // That it did not take everything has been told by then.
+        let _ended = tokio::task::spawn_blocking(ending).await;
     }
+}
 
-    /// Waits for a span and gathers what comes soon after. Keeps what it has if it is cancelled.
-    async fn gather(&mut self, batch: &mut Vec<Span>) {
-        if batch.is_empty() {
-            let first = self.spans.recv().await;
-            batch.extend(first);
-        }
-        let gathering = async {
-            while batch.len() < BATCH_MAX {
-                let Some(span) = self.spans.recv().await else {
-                    return std::future::pending().await;
-                };
-                batch.push(span);
-            }
-        };
-        let _enough_or_late = tokio::time::timeout(GATHER, gathering).await;
+impl SpanSink for Exporter {
+    fn take(&self, span: Span) {
+        let id = |id: trace::SpanId| SpanId::from_bytes(id.0);
+        let attributes = span.attributes.into_iter();
+        self.processor.on_end(SpanData {
+            span_context: SpanContext::new(
+                TraceId::from_bytes(span.context.trace.0),
+                id(span.context.span),
+                TraceFlags::SAMPLED,
+                false,
+                TraceState::NONE,
+            ),
+            parent_span_id: span.parent.map_or(SpanId::INVALID, id),
+            parent_span_is_remote: false,
+            span_kind: match span.kind {
+                trace::SpanKind::Internal => SpanKind::Internal,
+                trace::SpanKind::Server => SpanKind::Server,
+                trace::SpanKind::Client => SpanKind::Client,
+            },
+            name: span.name.into(),
+            start_time: SystemTime::from(span.began_at),
+            end_time: SystemTime::from(span.ended_at),
+            attributes: attributes
+                .map(|(key, value)| KeyValue::new(key, value))
+                .collect(),
+            dropped_attributes_count: 0,
+            events: Default::default(),
+            links: Default::default(),
+            status: match span.failed {
+                true => Status::error(""),
+                false => Status::Unset,
+            },
+            instrumentation_scope: self.scope.clone(),
+        });
     }
+}
 
-    async fn send(&mut self, batch: &mut Vec<Span>, timeout: Duration) -> bool {
-        let body = body(&self.target, batch);
-        let count = batch.len();
-        batch.clear();
-        let url = self.target.traces_url.clone();
-        let mut request = self.client.request(Method::POST, url).json(&body);
-        for (name, value) in &self.target.headers {
-            request = request.header(name, value.expose());
-        }
-        let why = match self.client.exchange(request, timeout).await {
+/// The HTTP client, for a thread that has no runtime.
+#[derive(Debug)]
+struct Client {
+    http: HttpClient,
+    runtime: Handle,
+    /// Whether the last batch was taken, so that a collector that is away is told of once.
+    is_well: AtomicBool,
+}
+
+impl Client {
+    fn tell(&self, answer: &Result<RawAnswer, CallError>) {
+        let why = match answer {
             Ok(answer) if (200..300).contains(&answer.status) => None,
             Ok(answer) => Some(format!("HTTP {}", answer.status)),
             Err(error) => Some(error.to_string()),
         };
-        match (&why, self.well) {
+        match (&why, self.is_well.swap(why.is_none(), Ordering::Relaxed)) {
             (Some(why), true) => tracing::warn!(
                 error = %why,
-                otlp.spans = count,
-                otlp.dropped = self.tracer.dropped(),
                 "the collector does not take traces; they are dropped until it does"
             ),
             (None, false) => tracing::info!("the collector takes traces again"),
             _ => {}
         }
-        self.well = why.is_none();
-        self.well
     }
 }
 
-/// A request, as the OTLP specification has it in JSON.
-fn body(target: &OtlpTarget, spans: &[Span]) -> Value {
-    let version = env!("CARGO_PKG_VERSION");
-    json!({ "resourceSpans": [{
-        "resource": { "attributes": [
-            attribute("service.name", &target.service_name),
-            attribute("service.version", version),
-            attribute("service.instance.id", &target.instance),
-        ]},
-        "scopeSpans": [{
-            "scope": { "name": "bookgate", "version": version },
-            "spans": spans.iter().map(span).collect::<Vec<_>>(),
-        }],
-    }]})
-}
-
-fn span(span: &Span) -> Value {
-    let attributes = span.attributes.iter();
-    let nanoseconds = |at: crate::domain::clock::Timestamp| at.as_nanosecond().to_string();
-    let mut told = json!({
-        "traceId": span.context.trace.to_string(),
-        "spanId": span.context.span.to_string(),
-        "name": span.name,
-        "kind": match span.kind {
-            SpanKind::Internal => 1,
-            SpanKind::Server => 2,
-            SpanKind::Client => 3,
-        },
-        "startTimeUnixNano": nanoseconds(span.began_at),
-        "endTimeUnixNano": nanoseconds(span.ended_at),
-        "attributes": attributes.map(|(key, value)| attribute(key, value)).collect::<Vec<_>>(),
-        "status": { "code": if span.failed { 2 } else { 0 } },
-    });
-    if let Some(parent) = span.parent {
-        told["parentSpanId"] = parent.to_string().into();
+#[async_trait]
+impl opentelemetry_http::HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (head, body) = request.into_parts();
+        let url = head.uri.to_string().parse()?;
+        let request = self.http.request(Method::POST, url).headers(head.headers);
+        let (http, request) = (self.http.clone(), request.body(body));
+        let calling = async move { http.exchange(request, TIMEOUT).await };
+        let answer = self.runtime.spawn(calling).await?;
+        self.tell(&answer);
+        let answer = answer?;
+        let mut response = Response::builder().status(answer.status);
+        if let Some(wait_ms) = answer.wait_ms {
+            response = response.header("retry-after", wait_ms / 1_000);
+        }
+        Ok(response.body(answer.body)?)
     }
-    told
-}
-
-fn attribute(key: &str, value: &str) -> Value {
-    json!({ "key": key, "value": { "stringValue": value } })
 }

@@ -8,13 +8,19 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use bookgate::standin::calcom::{Fault, Matcher, Operation, When};
-use serde_json::Value;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span as Proto;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode as Outcome;
+use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::harness::{Installation, Setup, run_test};
 
-/// Takes traces, as OTLP over HTTP has them in JSON.
+/// Takes traces, as OTLP over HTTP has them in protobuf.
 #[derive(Clone)]
 struct Collector {
     address: std::net::SocketAddr,
@@ -27,31 +33,37 @@ struct Span {
     id: String,
     parent: Option<String>,
     name: String,
+    kind: SpanKind,
     failed: bool,
     attributes: BTreeMap<String, String>,
     raw: String,
 }
 
+fn texts(attributes: &[KeyValue]) -> BTreeMap<String, String> {
+    let text = |one: &KeyValue| match one.value.as_ref()?.value.as_ref()? {
+        Value::StringValue(text) => Some((one.key.clone(), text.clone())),
+        _ => None,
+    };
+    attributes.iter().filter_map(text).collect()
+}
+
 impl Span {
-    fn read(json: &Value) -> Self {
-        let text = |key: &str| json[key].as_str().map(str::to_owned);
-        let time = |key: &str| text(key).unwrap().parse::<i128>().unwrap();
+    fn read(span: &Proto) -> Self {
         assert!(
-            time("startTimeUnixNano") <= time("endTimeUnixNano"),
-            "{json}"
+            span.start_time_unix_nano <= span.end_time_unix_nano,
+            "{span:?}"
         );
-        let attributes = json["attributes"].as_array().unwrap().iter().map(|one| {
-            let value = one["value"]["stringValue"].as_str().unwrap().to_owned();
-            (one["key"].as_str().unwrap().to_owned(), value)
-        });
+        let parent = hex::encode(&span.parent_span_id);
+        let outcome = span.status.as_ref().map(|status| status.code());
         Self {
-            trace: text("traceId").unwrap(),
-            id: text("spanId").unwrap(),
-            parent: text("parentSpanId"),
-            name: text("name").unwrap(),
-            failed: json["status"]["code"] == 2,
-            attributes: attributes.collect(),
-            raw: json.to_string(),
+            trace: hex::encode(&span.trace_id),
+            id: hex::encode(&span.span_id),
+            parent: Some(parent).filter(|parent| !parent.is_empty()),
+            name: span.name.clone(),
+            kind: span.kind(),
+            failed: outcome == Some(Outcome::Error),
+            attributes: texts(&span.attributes),
+            raw: format!("{span:?}"),
         }
     }
 }
@@ -107,14 +119,17 @@ async fn take(
     body: Bytes,
 ) -> StatusCode {
     assert_eq!(uri.path(), "/v1/traces");
-    assert_eq!(headers["content-type"], "application/json");
+    assert_eq!(headers["content-type"], "application/x-protobuf");
     assert_eq!(headers["authorization"], crate::harness::READ_TOKEN);
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    let spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"]
-        .as_array()
-        .unwrap()
-        .clone();
-    let spans: Vec<_> = spans.iter().map(Span::read).collect();
+    let request = ExportTraceServiceRequest::decode(body).unwrap();
+    let [ours] = &request.resource_spans[..] else {
+        panic!("not one resource: {request:?}");
+    };
+    let about = texts(&ours.resource.as_ref().unwrap().attributes);
+    assert_eq!(about["service.name"], "bookgate");
+    assert_eq!(about["service.version"], env!("CARGO_PKG_VERSION"));
+    assert!(about["service.instance.id"].starts_with("gate-"));
+    let spans: Vec<_> = ours.scope_spans[0].spans.iter().map(Span::read).collect();
     collector.came.send_modify(|came| came.extend(spans));
     StatusCode::OK
 }
@@ -149,7 +164,7 @@ async fn one_trace_from_the_webhook_to_the_confirm() {
             let change = if dialect == "v1" { "PATCH" } else { "POST" };
             let trace = collector.trace_with(change, 1).await;
             let webhook = only(&trace, "webhook");
-            assert_eq!(webhook.parent, None);
+            assert_eq!((&webhook.parent, webhook.kind), (&None, SpanKind::Server));
             assert_eq!(webhook.attributes["bookgate.result"], "stored");
             for name in ["filing", "decision", "attempt"] {
                 assert_eq!(
@@ -167,6 +182,7 @@ async fn one_trace_from_the_webhook_to_the_confirm() {
             for name in ["GET", change] {
                 let call = only(&trace, name);
                 assert_eq!(call.parent.as_ref(), Some(&attempt.id), "{name}");
+                assert_eq!(call.kind, SpanKind::Client, "{name}");
                 assert_eq!(call.attributes["http.response.status_code"], "200");
             }
             // The provider is told, so that its traces join ours.
