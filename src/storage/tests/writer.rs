@@ -6,13 +6,19 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-/// Work that keeps the writer busy until told, so that what comes after it shares one commit.
-fn block(storage: &Storage) -> oneshot::Sender<()> {
+/// Keeps the writer busy until told, so that what comes after it shares one commit.
+async fn block(storage: &Storage) -> oneshot::Sender<()> {
+    let (begun, has_begun) = oneshot::channel();
     let (open, opened) = oneshot::channel();
     let storage = storage.clone();
     tokio::spawn(async move {
-        store!(storage, _tx => opened.await.unwrap()).unwrap();
+        let busy = store!(storage, _tx => {
+            begun.send(()).unwrap();
+            opened.await.unwrap();
+        });
+        busy.unwrap();
     });
+    has_begun.await.unwrap();
     open
 }
 
@@ -34,8 +40,7 @@ async fn deliveries(storage: &Storage) -> Vec<u8> {
 
 async fn failing_and_panicking_work_takes_nothing_else_with_it() {
     let place = Place::new().await;
-    let open = block(&place.storage);
-    tokio::task::yield_now().await;
+    let open = block(&place.storage).await;
     let work = |number: u8| {
         let storage = place.storage.clone();
         tokio::spawn(async move {
@@ -75,8 +80,7 @@ fn arrive(tx: &mut Tx, number: u8) -> BoxFuture<'_, Result<(), StorageError>> {
 
 async fn what_fails_together_takes_nothing_of_what_fails_alone() {
     let place = Place::new().await;
-    let open = block(&place.storage);
-    tokio::task::yield_now().await;
+    let open = block(&place.storage).await;
     let work = |number: u8| {
         let storage = place.storage.clone();
         tokio::spawn(async move {
@@ -123,8 +127,7 @@ async fn a_part_that_fails_takes_nothing_else_with_it() {
 
 async fn work_is_done_even_if_nobody_waits_for_it() {
     let place = Place::new().await;
-    let open = block(&place.storage);
-    tokio::task::yield_now().await;
+    let open = block(&place.storage).await;
     let storage = place.storage.clone();
     let caller =
         tokio::spawn(async move { store!(storage, tx => tx.arrive(&[delivery(1)]).await?) });
