@@ -39,7 +39,7 @@ impl Place {
                 path: folder.path().join("bookgate.db"),
                 read_connections: 2,
             },
-            busy_timeout_ms: 5_000,
+            busy_timeout_ms: 60_000,
             units: Vec::new(),
         };
         Self {

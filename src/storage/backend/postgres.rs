@@ -88,13 +88,17 @@ impl Pool {
     ) -> Result<Self, StorageError> {
         let pool = Self::to_server(settings, read_only, patience)?;
         let ends = Instant::now() + patience;
+        let mut left = patience;
         loop {
-            let left = ends.saturating_duration_since(Instant::now());
-            match pool.reach(left).await {
+            let error = match pool.reach(left).await {
                 Ok(()) => return Ok(pool),
-                Err(error) if !error.is_transient() || left <= KNOCK_EVERY => return Err(error),
-                Err(_) => tokio::time::sleep(KNOCK_EVERY).await,
+                Err(error) => error,
+            };
+            left = ends.saturating_duration_since(Instant::now() + KNOCK_EVERY);
+            if !error.is_transient() || left.is_zero() {
+                return Err(error);
             }
+            tokio::time::sleep(KNOCK_EVERY).await;
         }
     }
 

@@ -112,7 +112,7 @@ fn file_settings(folder: &std::path::Path) -> StorageSettings {
             path: folder.join("bookgate.db"),
             read_connections: 2,
         },
-        busy_timeout_ms: 5_000,
+        busy_timeout_ms: 60_000,
         units: vec![Unit {
             code: credit(),
             scale: 2,
