@@ -233,6 +233,11 @@ fn counted(pile: &Pile, advice: &str, now: Timestamp) -> String {
 fn print_source(source: &SourceSeen, now: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "  {}", plain(source.name.as_str()))?;
     let when = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| ago(at, now));
+    if let Some(since) = source.failing_since {
+        let first = ago(since, now);
+        let text = format!("FAILING, first {first}: calls wait until it answers again");
+        field(out, 4, "provider", &text)?;
+    }
     field(out, 4, "last webhook", &when(source.heard_at))?;
     let result = source.call_result.map(|result| {
         let status = source.call_http_status;

@@ -33,6 +33,8 @@ pub struct SourceView {
     pub last_delivery: Option<DeliveryRow>,
     /// The last call to its provider for a booking, if one was made lately.
     pub last_call: Option<CallView>,
+    /// Since when the provider has been failing, so that calls to it wait; `None` while it answers.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// A call to a provider.
@@ -112,6 +114,7 @@ impl Gate {
                             verified,
                             last_delivery: last.into_iter().next(),
                             last_call: tx.last_call(&name).await?.as_ref().map(call),
+                            failing_since: tx.source_failing_since(&name).await?,
                             name,
                         });
                     }

@@ -38,7 +38,7 @@ const HELD_PAST: Sql = Sql::same(
 );
 
 const SEEN: Sql = Sql::same(
-    "SELECT source.name, source.surveyed_at, heard.received_at,
+    "SELECT source.name, source.surveyed_at, source.failing_since, heard.received_at,
          called.answered_at, called.result, called.http_status
      FROM source
      LEFT JOIN delivery AS heard ON heard.id =
@@ -200,5 +200,6 @@ fn source_seen(row: &Row) -> Result<SourceSeen, StorageError> {
         call_result: from_word_or_null(row, "result")?,
         call_http_status: row.get("http_status")?,
         surveyed_at: row.get("surveyed_at")?,
+        failing_since: row.get("failing_since")?,
     })
 }

@@ -6,7 +6,7 @@ use bookgate::standin::calcom::{Fault, Matcher, Operation};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Installation, Setup, run_test};
+use crate::harness::{Installation, Setup, noon, run_test};
 
 const MINUTE_MS: i64 = 60_000;
 /// Longer than all waits of the default schedule together.
@@ -32,6 +32,11 @@ async fn failures(it: &Installation, uid: &Uid) -> usize {
                 .any(|word| attempt["result"] == *word)
         })
         .count()
+}
+
+async fn failing_since(it: &Installation) -> Value {
+    let (_, sources) = it.get("/v1/sources").await;
+    sources["items"][0]["failing_since"].clone()
 }
 
 async fn pass_minutes(it: &Installation, minutes: i64) {
@@ -60,6 +65,7 @@ async fn outage(setup: Setup, calls: Matcher, fault: Fault) {
             it.counted("source_circuit", "calcom").await.get(""),
             Some(&1)
         );
+        assert_eq!(failing_since(it).await, noon().to_string());
         let ready = it.raw_public(Method::GET, "/readyz").send().await.unwrap();
         assert_eq!(
             (ready.status().as_u16(), ready.text().await.unwrap()),
@@ -79,6 +85,7 @@ async fn outage(setup: Setup, calls: Matcher, fault: Fault) {
             assert_eq!(it.cal.effective_calls(uid).len(), 1);
         }
         assert_eq!(it.counted("source_circuit", "calcom").await.get(""), None);
+        assert_eq!(failing_since(it).await, Value::Null);
         it.assert_balance("82", "0").await;
     })
     .await;

@@ -210,7 +210,10 @@ const SHAPES: &[(&str, &[&str])] = &[
     ("PolicyCriterion", &["id text, kind text"]),
     (
         "Source",
-        &["name text, verified switch, last_delivery Delivery?, last_call SourceCall?"],
+        &[
+            "name text, verified switch, last_delivery Delivery?, last_call SourceCall?,
+        failing_since time?",
+        ],
     ),
     (
         "SourceCall",

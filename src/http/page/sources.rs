@@ -34,6 +34,11 @@ fn one(source: &SourceView, jobs: &[JobView]) -> Markup {
                         None => { span.muted { "none lately" } },
                     }
                 } }
+                @if let Some(since) = source.failing_since {
+                    div { dt { "Provider" } dd {
+                        span.badge.bad { "failing" } " since " (time(since)) ": calls wait until it answers again"
+                    } }
+                }
                 @if !source.verified {
                     div { dt { "Signatures" } dd { span.badge.bad { "not checked" } } }
                 }

@@ -41,4 +41,7 @@ pub struct SourceSeen {
     pub call_http_status: Option<i64>,
     /// When the last survey that came to its end began.
     pub surveyed_at: Option<Timestamp>,
+    /// Since when its provider has been failing, so that calls to it wait; `None` while it answers, as far as
+    /// is known.
+    pub failing_since: Option<Timestamp>,
 }

@@ -9,6 +9,7 @@ async fn a_source_is_seen_from_when_it_is_met() {
         let name = SourceName::new("calcom");
         tx.meet_source(&name, at(1)).await?;
         tx.note_survey(&name, at(4)).await?;
+        tx.source_fails(&name, at(5)).await?;
     })
     .unwrap();
     let seen = read!(place.storage, tx => tx.sources_seen().await?).unwrap();
@@ -19,6 +20,7 @@ async fn a_source_is_seen_from_when_it_is_met() {
         call_result: None,
         call_http_status: None,
         surveyed_at: Some(at(4)),
+        failing_since: Some(at(5)),
     };
     assert_eq!(seen, [expected]);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bookgate::domain::clock::SystemClock;
-use bookgate::standin::calcom::{Options, StandIn};
+use bookgate::standin::calcom::{Fault, Matcher, Options, StandIn};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -175,6 +175,29 @@ async fn one_broken_part_does_not_hide_the_others() {
     let told = home.run(&["doctor", "--json"]);
     is(&told, "settings", "failed", &["bookgate.toml:1"]);
     assert_eq!(told.code, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_says_that_a_provider_is_failing_until_it_answers() {
+    let (mut home, calcom) = home().await;
+    home.set("BOOKGATE__WORKER__CIRCUIT_FAILURES", "1");
+    home.set("BOOKGATE__WORKER__CIRCUIT_WAIT_MS", "1000");
+    calcom.fail_all(Matcher::any(), Fault::Status(503));
+    let daemon = home.serve();
+    let status = ["status", "--json"];
+    home.wait_for(&status, |seen| {
+        seen["sources"][0]["failing_since"].is_string()
+    });
+    let text = home.run(&["status"]).done();
+    assert!(text.contains("    provider      FAILING, first "), "{text}");
+    calcom.clear_faults();
+    // Once its wait is over, the next call finds out; until then there is none.
+    home.wait_for(&status, |seen| {
+        home.run(&["reconcile", "--now"]);
+        seen["sources"][0]["failing_since"].is_null()
+    });
+    assert!(!home.run(&["status"]).done().contains("FAILING"));
+    assert_eq!(daemon.stop(), Some(0));
 }
 
 #[test]
