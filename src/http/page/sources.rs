@@ -58,17 +58,14 @@ fn one(source: &SourceView, jobs: &[JobView]) -> Markup {
     }
 }
 
-fn note<'j>(job: &'j JobView, source: &str) -> Option<&'j Value> {
-    job.report.as_ref()?.get(source)
-}
-
 /// What reconciliation last found of a source.
 fn compared(source: &str, jobs: &[JobView]) -> Markup {
     let job = jobs.iter().find(|job| job.name == "reconcile");
     html! {
         @if let Some(job) = job {
+            @let reports = job.report.as_ref().and_then(|report| report.get("sources"));
             div { dt { "Compared" } dd {
-                @match note(job, source) {
+                @match reports.and_then(|reports| reports.get(source)) {
                     Some(note) => { (report(note)) " " },
                     None => { span.muted { "not yet " } },
                 }
@@ -93,7 +90,8 @@ fn report(note: &Value) -> Markup {
 /// How a source's webhook subscription was found.
 fn subscribed(source: &str, jobs: &[JobView]) -> Markup {
     let job = jobs.iter().find(|job| job.name == "subscriptions");
-    let Some((job, note)) = job.and_then(|job| Some((job, note(job, source)?))) else {
+    let found = job.and_then(|job| Some((job, job.report.as_ref()?.get(source)?)));
+    let Some((job, note)) = found else {
         return html! {};
     };
     let is = |name: &str| note.get(name).and_then(Value::as_bool);

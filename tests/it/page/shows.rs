@@ -1,12 +1,14 @@
 //! What views show.
 
-use bookgate::standin::calcom::Person;
+use bookgate::standin::calcom::{Fault, Matcher, Person};
 use reqwest::Method;
 
 use super::{HOSTILE, Visitor, left_open, setup};
 use crate::harness::{
-    CREDIT_POLICY, Installation, READ_TOKEN, ada, answer, run_test, run_test_on_file,
+    CREDIT_POLICY, Installation, READ_TOKEN, Setup, ada, answer, run_test, run_test_on_file,
 };
+
+const MINUTE_MS: i64 = 60_000;
 
 #[tokio::test]
 async fn empty_views_say_what_to_do() {
@@ -241,6 +243,40 @@ async fn sources_and_policies_tell_how_they_are() {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(visitor.page("/").await.contains("were refused"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_reconciliation_found_is_shown_with_the_source_and_so_is_an_outage() {
+    let setup = Setup {
+        dialect: "v2", // v1 lists no bookings
+        reconcile_ms: MINUTE_MS,
+        worker: "circuit_failures = 1",
+        ..setup()
+    };
+    run_test(setup, async |it: &mut Installation| {
+        it.top_up("5").await;
+        it.hold_webhooks();
+        it.pass_ms(1_000).await; // what was there before the first start is left alone
+        it.book(72).await;
+        it.cal.take_outbox(); // lost
+        it.pass_ms(MINUTE_MS).await;
+        let visitor = Visitor::logged_in(it, READ_TOKEN).await;
+        let page = visitor.page("/").await;
+        // It is on the list of what waits, and then on that of what has changed.
+        for part in ["2 checked, 1 put right, 0 left", "12:01"] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(!page.contains("failing"), "{page}");
+
+        it.cal.fail_all(Matcher::any(), Fault::Status(503));
+        it.pass_ms(MINUTE_MS).await;
+        let page = visitor.page("/").await;
+        for part in ["failed", "failing", "calls wait until it answers again"] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        it.cal.clear_faults();
     })
     .await;
 }
