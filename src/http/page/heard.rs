@@ -46,7 +46,7 @@ pub(super) fn result(result: Option<AttemptResult>) -> (&'static str, &'static s
         Some(AttemptResult::Settled) => ("good", "done, as was seen later: no answer came"),
         Some(AttemptResult::NotNeeded) => ("good", "nothing was left to do"),
         Some(AttemptResult::Limited) => ("open", "the provider asked for patience"),
-        Some(AttemptResult::Transient) => ("open", "did not work; tried again"),
+        Some(AttemptResult::Transient) => ("open", "did not work"),
         Some(AttemptResult::Rejected) => ("bad", "refused by the provider"),
         Some(AttemptResult::Unknown) => (
             "open",
