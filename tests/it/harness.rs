@@ -209,7 +209,7 @@ pub(crate) fn ada() -> Person {
 
 impl Installation {
     pub(crate) async fn start(setup: Setup) -> Self {
-        let http = crate::rig::http().build().unwrap();
+        let http = crate::rig::client();
         let folder = tempfile::tempdir().unwrap();
         let policies = folder.path().join("policies");
         std::fs::create_dir(&policies).unwrap();

@@ -169,7 +169,7 @@ async fn whatever_happens(url: &str) {
     let elsewhere = echoes().await;
     std::fs::write(policies.join("asking.toml"), asking(&elsewhere)).unwrap();
     post.write_settings(&settings(&post, url, &cal.base_url(), &elsewhere));
-    let http = crate::rig::http().build().unwrap();
+    let http = crate::rig::client();
     let daemon = post.start(&http).await;
     let webhooks = format!("http://{}/webhooks/calcom", post.public);
     cal.subscribe(Subscription::to_everything(webhooks.clone(), SECRET))
@@ -357,7 +357,7 @@ async fn the_database_s_password_is_not_logged() {
     std::fs::create_dir(post.folder.join("policies")).unwrap();
     let nobody = "http://127.0.0.1:1";
     post.write_settings(&settings(&post, "env:URL", nobody, nobody));
-    let http = crate::rig::http().build().unwrap();
+    let http = crate::rig::client();
     let daemon = post.start(&http).await;
     assert!(daemon.terminate().await.is_some());
     search(&post, &["listening"]);

@@ -36,6 +36,11 @@ pub(crate) fn http() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
 }
 
+/// A client as it comes.
+pub(crate) fn client() -> reqwest::Client {
+    http().build().unwrap()
+}
+
 /// SplitMix64, by Steele, Lea and Flood: the same numbers for the same seed, for ever.
 #[derive(Clone)]
 pub(crate) struct Random(pub(crate) u64);

@@ -64,7 +64,7 @@ async fn killed_while_it_asks_it_asks_again_under_the_same_key_and_decides_once(
         std::fs::write(policies.join(name), text).unwrap();
     }
     post.write_settings(&settings(&post, &cal));
-    let http = crate::rig::http().build().unwrap();
+    let http = crate::rig::client();
     let daemon = post.start(&http).await;
     let url = format!("http://{}/webhooks/calcom", post.public);
     cal.subscribe(Subscription::to_everything(url, SECRET))

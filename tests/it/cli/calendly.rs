@@ -154,7 +154,7 @@ async fn the_log_tells_a_stale_signature_from_a_wrong_one() {
         mac.update(format!("{time}.{body}").as_bytes());
         let mac = hex::encode(mac.finalize().into_bytes());
         let url = format!("{}/webhooks/calendly", daemon.public);
-        let request = crate::rig::http().build().unwrap().post(url).body(body);
+        let request = crate::rig::client().post(url).body(body);
         let request = request.header(SIGNATURE_HEADER, format!("t={time},v1={mac}"));
         let request = request.header("x-request-id", "of-the-proxy");
         assert_eq!(request.send().await.unwrap().status(), 401);

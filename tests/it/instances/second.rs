@@ -58,10 +58,7 @@ impl Second {
 
     /// What its admin endpoint answers.
     pub(super) async fn get(&self, path: &str) -> Value {
-        let request = crate::rig::http()
-            .build()
-            .unwrap()
-            .get(format!("http://{}{path}", self.admin));
+        let request = crate::rig::client().get(format!("http://{}{path}", self.admin));
         let (status, body) = answer(request.bearer_auth(ADMIN_TOKEN)).await;
         assert_eq!(status, 200, "{body}");
         body
@@ -69,10 +66,7 @@ impl Second {
 
     /// What its admin endpoint answers, as text.
     pub(crate) async fn text(&self, path: &str) -> String {
-        let request = crate::rig::http()
-            .build()
-            .unwrap()
-            .get(format!("http://{}{path}", self.admin));
+        let request = crate::rig::client().get(format!("http://{}{path}", self.admin));
         let answer = request.bearer_auth(ADMIN_TOKEN).send().await.unwrap();
         answer.text().await.unwrap()
     }

@@ -80,7 +80,7 @@ impl Browser {
         });
         let mut started = Self {
             driver,
-            http: crate::rig::http().build().unwrap(),
+            http: crate::rig::client(),
             session: format!(
                 "http://127.0.0.1:{}/session",
                 port.expect("the driver says its port")
