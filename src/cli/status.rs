@@ -11,9 +11,9 @@ use super::text::{ago, field, plain, table};
 use super::{Context, print_json, reach};
 use crate::app::{LastGood, check_policies};
 use crate::domain::clock::Timestamp;
-use crate::gate::{JobView, Overview};
+use crate::gate::{CallView, JobView, Overview, SourceHealth};
 use crate::settings::{Database, Extent, Settings};
-use crate::storage::records::{Pile, SourceSeen, Waiting};
+use crate::storage::records::{Pile, Waiting};
 
 /// What `status` takes: nothing of its own.
 #[derive(Debug, Args)]
@@ -175,8 +175,7 @@ fn jobs(jobs: &[JobView], now: Timestamp, out: &mut dyn Write) -> anyhow::Result
         let failed = report.is_some_and(|report| report.get("failed").is_some());
         [
             job.name.clone(),
-            job.ended_at
-                .map_or_else(|| "never".to_owned(), |at| ago(at, now)),
+            job.ended_at.map_or_else(never, |at| ago(at, now)),
             match &job.running_on {
                 Some(instance) => format!("now, on {instance}"),
                 None => ago(job.due_at, now),
@@ -230,21 +229,39 @@ fn counted(pile: &Pile, advice: &str, now: Timestamp) -> String {
     format!("{}{more} {advice}{oldest}", pile.number)
 }
 
-fn print_source(source: &SourceSeen, now: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
+fn print_source(source: &SourceHealth, now: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "  {}", plain(source.name.as_str()))?;
-    let when = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| ago(at, now));
     if let Some(since) = source.failing_since {
         let first = ago(since, now);
         let text = format!("FAILING, first {first}: calls wait until it answers again");
         field(out, 4, "provider", &text)?;
     }
-    field(out, 4, "last webhook", &when(source.heard_at))?;
-    let result = source.call_result.map(|result| {
-        let status = source.call_http_status;
-        let status = status.map_or_else(String::new, |status| format!(", HTTP {status}"));
-        format!(": {}{status}", result.as_str())
-    });
-    let call = format!("{}{}", when(source.called_at), result.unwrap_or_default());
-    field(out, 4, "last call", &call)?;
-    Ok(field(out, 4, "gone through", &when(source.surveyed_at))?)
+    let heard = source.last_delivery.as_ref();
+    let heard = heard.map_or_else(none, |last| ago(last.received_at, now));
+    field(out, 4, "last webhook", &heard)?;
+    let called = source.last_call.as_ref();
+    let called = called.map_or_else(none, |last| last_call(last, now));
+    field(out, 4, "last call", &called)?;
+    let surveyed = source.surveyed_at;
+    let surveyed = surveyed.map_or_else(never, |at| ago(at, now));
+    Ok(field(out, 4, "gone through", &surveyed)?)
+}
+
+fn last_call(call: &CallView, now: Timestamp) -> String {
+    let begun = ago(call.started_at, now);
+    let status = call.http_status;
+    let status = status.map_or_else(String::new, |status| format!(", HTTP {status}"));
+    match call.result {
+        Some(result) => format!("{begun}: {}{status}", result.as_str()),
+        None => format!("{begun}: no answer yet"),
+    }
+}
+
+/// Only the newest of all sources are searched.
+fn none() -> String {
+    "none lately".to_owned()
+}
+
+fn never() -> String {
+    "never".to_owned()
 }

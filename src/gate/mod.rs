@@ -93,7 +93,7 @@ pub use heartbeat::set_clock;
 pub use instances::InstanceView;
 pub use metrics::{CallMeter, ListMeter, Refreshed};
 pub use notices::{NoticeSettings, NoticeView, NoticesAsked, Subscriber, send_test};
-pub use overview::{CallView, SourceView, WaitingView};
+pub use overview::{CallView, SourceHealth, SourceView, WaitingView};
 pub use person::{PersonDecides, PersonsAnswer};
 pub use policies::{
     CriterionView, PoliciesView, PolicyAttempt, PolicyOrigin, PolicyView, ReadPolicies,

@@ -77,9 +77,11 @@ async fn tell(gate: &Inner, source: &Source, news: Health) -> Result<(), Storage
     let notices = gate.notices.clone();
     let known = {
         let name = name.clone();
-        gate.storage
-            .read(move |tx| Box::pin(async move { tx.source_failing_since(&name).await }))
-            .await?
+        let known = gate
+            .storage
+            .read(move |tx| Box::pin(async move { tx.source(&name).await }))
+            .await?;
+        known.and_then(|source| source.failing_since)
     };
     // Mostly there is nothing to write.
     let told = match (known, news.failing_since) {

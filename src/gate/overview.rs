@@ -9,6 +9,7 @@ use crate::domain::chain::AttemptResult;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SourceName;
 use crate::storage::records::{CallRow, DeliveryFilter, DeliveryRow};
+use crate::storage::{StorageError, Tx};
 
 /// A booking that waits for a person.
 #[derive(Debug, Clone, Serialize)]
@@ -22,17 +23,27 @@ pub struct WaitingView {
     pub since: Timestamp,
 }
 
-/// How a source is doing. What its jobs last reported stands with the jobs.
+/// A source of the settings.
 #[derive(Debug, Clone, Serialize)]
 pub struct SourceView {
-    /// Its name, as in `/webhooks/{source}`.
-    pub name: SourceName,
     /// Whether its webhooks are checked.
     pub verified: bool,
+    /// How it is doing.
+    #[serde(flatten)]
+    pub health: SourceHealth,
+}
+
+/// How a source is doing, as the store knows it. What its jobs last reported stands with the jobs.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceHealth {
+    /// Its name, as in `/webhooks/{source}`.
+    pub name: SourceName,
     /// The last webhook that came, if one did lately.
     pub last_delivery: Option<DeliveryRow>,
     /// The last call to its provider for a booking, if one was made lately.
     pub last_call: Option<CallView>,
+    /// When the last survey of reconciliation that came to its end began.
+    pub surveyed_at: Option<Timestamp>,
     /// Since when the provider has been failing, so that calls to it wait; `None` while it answers.
     pub failing_since: Option<Timestamp>,
 }
@@ -105,24 +116,32 @@ impl Gate {
                 Box::pin(async move {
                     let mut views = Vec::with_capacity(names.len());
                     for (name, verified) in names {
-                        let filter = DeliveryFilter {
-                            source: Some(name.clone()),
-                            ..DeliveryFilter::default()
-                        };
-                        let last = tx.deliveries(&filter, None, 1).await?.rows;
-                        views.push(SourceView {
-                            verified,
-                            last_delivery: last.into_iter().next(),
-                            last_call: tx.last_call(&name).await?.as_ref().map(call),
-                            failing_since: tx.source_failing_since(&name).await?,
-                            name,
-                        });
+                        let health = health(tx, name).await?;
+                        views.push(SourceView { verified, health });
                     }
                     Ok(views)
                 })
             })
             .await
     }
+}
+
+/// How a source is doing.
+pub(super) async fn health(tx: &mut Tx, name: SourceName) -> Result<SourceHealth, StorageError> {
+    let filter = DeliveryFilter {
+        source: Some(name.clone()),
+        ..DeliveryFilter::default()
+    };
+    let last = tx.deliveries(&filter, None, 1).await?.rows;
+    let last_call = tx.last_call(&name).await?;
+    let known = tx.source(&name).await?;
+    Ok(SourceHealth {
+        name,
+        last_delivery: last.into_iter().next(),
+        last_call: last_call.as_ref().map(call),
+        surveyed_at: known.as_ref().and_then(|known| known.surveyed_at),
+        failing_since: known.and_then(|known| known.failing_since),
+    })
 }
 
 fn call(row: &CallRow) -> CallView {

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::instances::InstanceView;
+use super::overview::{SourceHealth, health};
 use super::schedule::JobView;
 use super::{Desk, GateError};
-use crate::storage::records::{SourceSeen, Waiting};
+use crate::storage::records::Waiting;
 
 /// How an installation stands.
 #[derive(Debug, Clone, Serialize)]
@@ -13,7 +14,7 @@ pub struct Overview {
     /// The daemons on this store, the one seen last first.
     pub instances: Vec<InstanceView>,
     /// Each source that a daemon has looked after.
-    pub sources: Vec<SourceSeen>,
+    pub sources: Vec<SourceHealth>,
     /// What waits.
     pub waiting: Waiting,
     /// What runs on a schedule.
@@ -31,8 +32,11 @@ impl Desk {
             .storage
             .read(move |tx| {
                 Box::pin(async move {
-                    let waiting = tx.waiting(now).await?;
-                    Ok::<_, GateError>((tx.sources_seen().await?, waiting))
+                    let mut sources = Vec::new();
+                    for name in tx.source_names().await? {
+                        sources.push(health(tx, name).await?);
+                    }
+                    Ok::<_, GateError>((sources, tx.waiting(now).await?))
                 })
             })
             .await?;

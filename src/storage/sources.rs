@@ -3,8 +3,7 @@
 
 use super::backend::{Row, Sql, Tx};
 use super::error::StorageError;
-use super::records::{KnownBooking, SourceRow, SourceSeen};
-use super::words::from_word_or_null;
+use super::records::{KnownBooking, SourceRow};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SourceName, Uid};
 
@@ -12,14 +11,17 @@ use crate::domain::ids::{SourceName, Uid};
 const MEET: Sql = Sql::same(
     "INSERT INTO source (name, first_seen_at) VALUES ($1, $2)
      ON CONFLICT (name) DO UPDATE SET name = excluded.name
-     RETURNING first_seen_at, surveyed_at, reread_after",
+     RETURNING first_seen_at, surveyed_at, reread_after, failing_since",
 );
+const FIND: Sql = Sql::same(
+    "SELECT first_seen_at, surveyed_at, reread_after, failing_since FROM source WHERE name = $1",
+);
+const NAMES: Sql = Sql::same("SELECT name FROM source ORDER BY name");
 const SURVEYED: Sql = Sql::same("UPDATE source SET surveyed_at = $2 WHERE name = $1");
 const REREAD: Sql = Sql::same("UPDATE source SET reread_after = $2 WHERE name = $1");
 // Of several daemons that find out at the same time, one changes the row.
 const FAILING: Sql =
     Sql::same("UPDATE source SET failing_since = $2 WHERE name = $1 AND failing_since IS NULL");
-const FAILING_SINCE: Sql = Sql::same("SELECT failing_since FROM source WHERE name = $1");
 const RECOVERED: Sql =
     Sql::same("UPDATE source SET failing_since = NULL WHERE name = $1 AND failing_since = $2");
 // Several seats are one booking to whoever reads it.
@@ -37,28 +39,23 @@ const HELD_PAST: Sql = Sql::same(
      GROUP BY hold.uid ORDER BY hold.uid LIMIT $4",
 );
 
-const SEEN: Sql = Sql::same(
-    "SELECT source.name, source.surveyed_at, source.failing_since, heard.received_at,
-         called.answered_at, called.result, called.http_status
-     FROM source
-     LEFT JOIN delivery AS heard ON heard.id =
-         (SELECT id FROM delivery WHERE delivery.source = source.name ORDER BY id DESC LIMIT 1)
-     LEFT JOIN attempt AS called ON called.id =
-         (SELECT attempt.id FROM attempt JOIN command ON command.id = attempt.command_id
-          JOIN chain ON chain.id = command.chain_id
-          WHERE chain.source = source.name AND attempt.answered_at IS NOT NULL
-          ORDER BY attempt.id DESC LIMIT 1)
-     ORDER BY source.name",
-);
-
 impl Tx {
-    /// When each source was last heard of, called and gone through.
+    /// The sources that were ever met, by name.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn sources_seen(&mut self) -> Result<Vec<SourceSeen>, StorageError> {
-        let rows = self.query(SEEN).all().await?;
-        rows.iter().map(source_seen).collect()
+    pub async fn source_names(&mut self) -> Result<Vec<SourceName>, StorageError> {
+        let rows = self.query(NAMES).all().await?;
+        rows.iter().map(|row| row.get("name")).collect()
+    }
+
+    /// What is known of a source, if it was ever met.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn source(&mut self, name: &SourceName) -> Result<Option<SourceRow>, StorageError> {
+        let row = self.query(FIND).bind(name).optional().await?;
+        row.as_ref().map(source).transpose()
     }
 
     /// What is known of a source; it is looked after since now, if it is met for the first time.
@@ -71,11 +68,7 @@ impl Tx {
         now: Timestamp,
     ) -> Result<SourceRow, StorageError> {
         let row = self.query(MEET).bind(name).bind(now).one().await?;
-        Ok(SourceRow {
-            first_seen_at: row.get("first_seen_at")?,
-            surveyed_at: row.get("surveyed_at")?,
-            reread_after: row.get("reread_after")?,
-        })
+        source(&row)
     }
 
     /// Notes that the provider of a source that was met has been failing since then. `false` if that is
@@ -90,20 +83,6 @@ impl Tx {
     ) -> Result<bool, StorageError> {
         let update = self.query(FAILING).bind(name).bind(since);
         Ok(update.run().await? == 1)
-    }
-
-    /// Since when the provider of a source has been failing, if it has.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn source_failing_since(
-        &mut self,
-        name: &SourceName,
-    ) -> Result<Option<Timestamp>, StorageError> {
-        match self.query(FAILING_SINCE).bind(name).optional().await? {
-            Some(row) => row.get("failing_since"),
-            None => Ok(None),
-        }
     }
 
     /// Notes that the provider of a source that has been failing since then answers again. `false` if
@@ -192,14 +171,11 @@ fn known(row: &Row) -> Result<KnownBooking, StorageError> {
     })
 }
 
-fn source_seen(row: &Row) -> Result<SourceSeen, StorageError> {
-    Ok(SourceSeen {
-        name: row.get("name")?,
-        heard_at: row.get("received_at")?,
-        called_at: row.get("answered_at")?,
-        call_result: from_word_or_null(row, "result")?,
-        call_http_status: row.get("http_status")?,
+fn source(row: &Row) -> Result<SourceRow, StorageError> {
+    Ok(SourceRow {
+        first_seen_at: row.get("first_seen_at")?,
         surveyed_at: row.get("surveyed_at")?,
+        reread_after: row.get("reread_after")?,
         failing_since: row.get("failing_since")?,
     })
 }

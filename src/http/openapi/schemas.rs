@@ -212,7 +212,7 @@ const SHAPES: &[(&str, &[&str])] = &[
         "Source",
         &[
             "name text, verified switch, last_delivery Delivery?, last_call SourceCall?,
-        failing_since time?",
+        surveyed_at time?, failing_since time?",
         ],
     ),
     (

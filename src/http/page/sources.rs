@@ -20,13 +20,14 @@ pub(super) fn health(sources: &[SourceView], jobs: &[JobView]) -> Markup {
 }
 
 fn one(source: &SourceView, jobs: &[JobView]) -> Markup {
-    let name = source.name.as_str();
+    let health = &source.health;
+    let name = health.name.as_str();
     html! {
         section.card {
             h3 { a href=(address("/bookings", &[("source", Some(name))])) { (stranger(name)) } }
             dl.facts {
                 div { dt { "Last webhook" } dd {
-                    @match &source.last_delivery {
+                    @match &health.last_delivery {
                         Some(last) => {
                             (time(last.received_at))
                             @if let Some(trigger) = &last.trigger { " " span.muted { (stranger(trigger)) } }
@@ -34,7 +35,7 @@ fn one(source: &SourceView, jobs: &[JobView]) -> Markup {
                         None => { span.muted { "none lately" } },
                     }
                 } }
-                @if let Some(since) = source.failing_since {
+                @if let Some(since) = health.failing_since {
                     div { dt { "Provider" } dd {
                         span.badge.bad { "failing" } " since " (time(since)) ": calls wait until it answers again"
                     } }
@@ -43,7 +44,7 @@ fn one(source: &SourceView, jobs: &[JobView]) -> Markup {
                     div { dt { "Signatures" } dd { span.badge.bad { "not checked" } } }
                 }
                 div { dt { "Last call" } dd {
-                    @match &source.last_call {
+                    @match &health.last_call {
                         Some(call) => {
                             @let (class, text) = heard::result(call.result);
                             (time(call.started_at)) " " span.badge.(class) { (text) }

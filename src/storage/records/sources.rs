@@ -1,10 +1,7 @@
 //! Rows about sources, and what reconciliation asks of them.
 
-use serde::Serialize;
-
-use super::AttemptResult;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{SourceName, Uid};
+use crate::domain::ids::Uid;
 
 /// A source, as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +12,9 @@ pub struct SourceRow {
     pub surveyed_at: Option<Timestamp>,
     /// The booking that was read again last, where the API lists none.
     pub reread_after: Option<Uid>,
+    /// Since when its provider has been failing, so that calls to it wait; `None` while it answers, as far as
+    /// is known.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// A booking as it is asked for at its provider.
@@ -24,24 +24,4 @@ pub struct KnownBooking {
     pub uid: Uid,
     /// Its numeric id.
     pub number: Option<i64>,
-}
-
-/// When a source was last heard of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SourceSeen {
-    /// Its name.
-    pub name: SourceName,
-    /// When its last webhook came in.
-    pub heard_at: Option<Timestamp>,
-    /// When its provider last answered a call that tells it something.
-    pub called_at: Option<Timestamp>,
-    /// How that ended.
-    pub call_result: Option<AttemptResult>,
-    /// With which HTTP status.
-    pub call_http_status: Option<i64>,
-    /// When the last survey that came to its end began.
-    pub surveyed_at: Option<Timestamp>,
-    /// Since when its provider has been failing, so that calls to it wait; `None` while it answers, as far as
-    /// is known.
-    pub failing_since: Option<Timestamp>,
 }

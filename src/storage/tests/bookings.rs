@@ -64,6 +64,7 @@ async fn a_source_is_met_once() {
         first_seen_at: at(3),
         surveyed_at,
         reread_after: reread_after.map(Uid::new),
+        failing_since: None,
     };
     let later = (row(Some(at(5)), Some("b")), row(Some(at(5)), None));
     assert_eq!(met, (row(None, None), later.0, later.1));
@@ -72,13 +73,13 @@ async fn a_source_is_met_once() {
 async fn an_outage_of_a_source_begins_and_ends_once() {
     let place = Place::new().await;
     let (unknown, told, since, ended) = store!(place.storage, tx => {
-        let unknown = tx.source_failing_since(&source()).await?;
+        let unknown = tx.source(&source()).await?;
         tx.meet_source(&source(), at(1)).await?;
         let told = [
             tx.source_fails(&source(), at(3)).await?,
             tx.source_fails(&source(), at(4)).await?,
         ];
-        let since = tx.source_failing_since(&source()).await?;
+        let since = tx.source(&source()).await?.unwrap().failing_since;
         let ended = [
             tx.source_recovers(&source(), at(4)).await?,
             tx.source_recovers(&source(), at(3)).await?,
@@ -89,8 +90,8 @@ async fn an_outage_of_a_source_begins_and_ends_once() {
     .unwrap();
     assert_eq!((unknown, since), (None, Some(at(3))));
     assert_eq!((told, ended), ([true, false], [false, true, false]));
-    let now = read!(place.storage, tx => tx.source_failing_since(&source()).await?);
-    assert_eq!(now.unwrap(), None);
+    let now = read!(place.storage, tx => tx.source(&source()).await?).unwrap();
+    assert_eq!(now.unwrap().failing_since, None);
 }
 
 async fn what_may_still_change_is_found_page_by_page() {

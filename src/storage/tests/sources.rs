@@ -2,27 +2,31 @@
 
 use super::*;
 
-async fn a_source_is_seen_from_when_it_is_met() {
+async fn a_source_is_known_once_it_is_met() {
     let place = Place::new().await;
-    let calcom = SourceName::new("calcom");
     store!(place.storage, tx => {
+        for name in ["mentoring", "calcom"] {
+            tx.meet_source(&SourceName::new(name), at(1)).await?;
+        }
         let name = SourceName::new("calcom");
-        tx.meet_source(&name, at(1)).await?;
         tx.note_survey(&name, at(4)).await?;
         tx.source_fails(&name, at(5)).await?;
     })
     .unwrap();
-    let seen = read!(place.storage, tx => tx.sources_seen().await?).unwrap();
-    let expected = SourceSeen {
-        name: calcom,
-        heard_at: None,
-        called_at: None,
-        call_result: None,
-        call_http_status: None,
+    let (names, known, unknown) = read!(place.storage, tx => {
+        let known = tx.source(&SourceName::new("calcom")).await?;
+        let unknown = tx.source(&SourceName::new("calendly")).await?;
+        (tx.source_names().await?, known, unknown)
+    })
+    .unwrap();
+    assert_eq!(names, ["calcom", "mentoring"].map(SourceName::new));
+    let expected = SourceRow {
+        first_seen_at: at(1),
         surveyed_at: Some(at(4)),
+        reread_after: None,
         failing_since: Some(at(5)),
     };
-    assert_eq!(seen, [expected]);
+    assert_eq!((known, unknown), (Some(expected), None));
 }
 
-on_both!(a_source_is_seen_from_when_it_is_met);
+on_both!(a_source_is_known_once_it_is_met);

@@ -95,7 +95,7 @@ async fn a_doctor_finds_what_is_wrong_and_says_what_would_be_right() {
     for part in [
         "(0.1.0, started",
         "deferred      none",
-        "last webhook  never",
+        "last webhook  none lately",
         "reconcile",
     ] {
         assert!(status.contains(part), "{part} is missing:\n{status}");
