@@ -50,11 +50,11 @@ impl Access {
         match self {
             // Folding the log back is left to its own connection: it must not delay a commit. What a
             // savepoint may take back is noted in memory, not in a file made for each statement. The
-            // cache is 16 MiB: the upper levels of all trees.
+            // cache is 8 MiB: the upper levels of all trees; more spares no reading, also of a large file.
             Self::Write | Self::Checkpoint => {
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
                  PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;
-                 PRAGMA cache_size = -16384;"
+                 PRAGMA cache_size = -8192;"
             }
             Self::Read { .. } | Self::ReadOnly => "PRAGMA query_only = ON;",
             // `query_only` would forbid to write the copy, too.
