@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use bookgate::domain::booking::{Answer, Booker, Details};
+use bookgate::domain::clock::plus_ms;
 use bookgate::domain::ids::{SourceName, Uid};
 use bookgate::domain::owner::Owner;
 use bookgate::policy::{
@@ -51,12 +52,9 @@ fn facts(set: &PolicySet) -> Facts {
     let answers = texts(&[("insurance", "statutory"), ("referral", "AB123456")]);
     let start = START.parse().expect("a time");
     let details = Details {
-        start,
-        end: bookgate::domain::clock::plus_ms(start, 60 * 60 * 1_000),
         title: "First appointment between the clinic and Ada".to_owned(),
         event_type_id: Some(7),
         event_type_slug: Some("session".to_owned()),
-        event_type_aliases: Vec::new(),
         booker: Booker {
             email: Some(address("ada@example.org")),
             name: "Ada Example".to_owned(),
@@ -64,7 +62,6 @@ fn facts(set: &PolicySet) -> Facts {
             locale: Some("de".to_owned()),
             phone: None,
         },
-        hosts: Vec::new(),
         guests: vec![address("bob@example.org"), address("carol@example.org")],
         answers: answers
             .into_iter()
@@ -73,8 +70,7 @@ fn facts(set: &PolicySet) -> Facts {
         metadata: texts(&[("plan", "team"), ("campaign", "spring")]),
         location: Some("inPerson".to_owned()),
         notes: Some("Back pain since January; see www.a.example for the picture.".to_owned()),
-        seated: false,
-        recurring: false,
+        ..Details::between(start, plus_ms(start, 60 * 60 * 1_000))
     };
     let now = "2026-03-02T09:00:00Z".parse().expect("a time");
     let mut facts = Facts::of(now, SourceName::new("front_door"), Uid::new("b-1"), details);

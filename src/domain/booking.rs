@@ -64,7 +64,7 @@ pub enum Answer {
 }
 
 /// The person who booked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Booker {
     /// The address, normalised. `None` if the provider named none that is an address.
     pub email: Option<Owner>,
@@ -138,6 +138,27 @@ pub struct Details {
 }
 
 impl Details {
+    /// A booking of which nothing else is known than when it is.
+    pub fn between(start: Timestamp, end: Timestamp) -> Self {
+        Self {
+            start,
+            end,
+            title: String::new(),
+            event_type_id: None,
+            event_type_slug: None,
+            event_type_aliases: Vec::new(),
+            booker: Booker::default(),
+            hosts: Vec::new(),
+            guests: Vec::new(),
+            answers: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+            location: None,
+            notes: None,
+            seated: false,
+            recurring: false,
+        }
+    }
+
     /// What the event type is called: its slug, or its id where it has none.
     pub fn event_type_name(&self) -> Option<String> {
         let id = || self.event_type_id.map(|id| id.to_string());

@@ -1,7 +1,5 @@
 //! Small builders for the tests of the timeline and the plan.
 
-use std::collections::BTreeMap;
-
 use super::amount::{Amount, UnitCode};
 use super::booking::{Booker, Details, Party, Reading, Status};
 use super::chain::{
@@ -55,27 +53,13 @@ pub(super) fn seat(uid: &str, seat: &str) -> UnitKey {
 
 pub(super) fn details() -> Details {
     Details {
-        start: at(100_000),
-        end: at(103_600),
-        title: String::new(),
         event_type_id: Some(7),
-        event_type_slug: None,
-        event_type_aliases: Vec::new(),
         booker: Booker {
             email: Owner::parse("ada@example.org").ok(),
             name: "Ada".to_owned(),
-            time_zone: None,
-            locale: None,
-            phone: None,
+            ..Booker::default()
         },
-        hosts: Vec::new(),
-        guests: Vec::new(),
-        answers: BTreeMap::new(),
-        metadata: BTreeMap::new(),
-        location: None,
-        notes: None,
-        seated: false,
-        recurring: false,
+        ..Details::between(at(100_000), at(103_600))
     }
 }
 

@@ -73,27 +73,16 @@ fn booking() -> Facts {
     let now = "2026-03-02T09:00:00Z".parse().expect("a time");
     let start = plus_ms(now, 72 * HOUR_MS);
     let details = Details {
-        start,
-        end: plus_ms(start, HOUR_MS),
         title: "Session".to_owned(),
         event_type_id: Some(7),
         event_type_slug: Some("session".to_owned()),
-        event_type_aliases: Vec::new(),
         booker: Booker {
             email: Owner::parse("ada@example.org").ok(),
             name: "Ada".to_owned(),
-            time_zone: None,
             locale: Some("de".to_owned()),
-            phone: None,
+            ..Booker::default()
         },
-        hosts: Vec::new(),
-        guests: Vec::new(),
-        answers: BTreeMap::new(),
-        metadata: BTreeMap::new(),
-        location: None,
-        notes: None,
-        seated: false,
-        recurring: false,
+        ..Details::between(start, plus_ms(start, HOUR_MS))
     };
     let mut facts = Facts::of(now, SourceName::new("fuzz"), Uid::new("b-1"), details);
     facts.account = Loaded::Known(None);

@@ -269,27 +269,14 @@ impl World {
             seats: None,
             cancellation_reason: row.cancellation_reason.clone().filter(|_| cancelled),
             details: Some(Box::new(Details {
-                start: row.start,
-                end: row.end,
                 title: row.title.clone(),
                 event_type_id: Some(row.event_type_id),
-                event_type_slug: None,
-                event_type_aliases: Vec::new(),
                 booker: Booker {
                     email: owner(&row.booker.email),
                     name: row.booker.name.clone(),
-                    time_zone: None,
-                    locale: None,
-                    phone: None,
+                    ..Booker::default()
                 },
-                hosts: Vec::new(),
-                guests: Vec::new(),
-                answers: BTreeMap::new(),
-                metadata: BTreeMap::new(),
-                location: None,
-                notes: None,
-                seated: false,
-                recurring: false,
+                ..Details::between(row.start, row.end)
             })),
         }
     }

@@ -1,8 +1,6 @@
 //! Bookings that expressions are tried on when they are loaded. CEL has no types before it is
 //! evaluated: that `booking.notes > 5` makes no sense, and that `booking.title` is no answer, shows here.
 
-use std::collections::BTreeMap;
-
 use cel::Value;
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -135,27 +133,8 @@ fn bare() -> Facts {
     let now = from_us(NOW_US);
     let start = plus_ms(now, WEEK_MS);
     let details = Details {
-        start,
-        end: plus_ms(start, HOUR_MS),
         title: "Test".to_owned(),
-        event_type_id: None,
-        event_type_slug: None,
-        event_type_aliases: Vec::new(),
-        booker: Booker {
-            email: None,
-            name: String::new(),
-            time_zone: None,
-            locale: None,
-            phone: None,
-        },
-        hosts: Vec::new(),
-        guests: Vec::new(),
-        answers: BTreeMap::new(),
-        metadata: BTreeMap::new(),
-        location: None,
-        notes: None,
-        seated: false,
-        recurring: false,
+        ..Details::between(start, plus_ms(start, HOUR_MS))
     };
     let source = SourceName::new("test");
     let mut facts = Facts::of(now, source, Uid::new("test"), details);

@@ -103,27 +103,15 @@ pub(in crate::policy) fn facts() -> Facts {
         SourceName::new("front_door"),
         Uid::new("b-1"),
         Details {
-            start,
-            end: plus_ms(start, HOUR_MS),
             title: "Session".to_owned(),
             event_type_id: Some(7),
             event_type_slug: Some("session".to_owned()),
-            event_type_aliases: Vec::new(),
             booker: Booker {
                 email: Some(Owner::parse("ada@example.org").unwrap()),
                 name: "Ada".to_owned(),
-                time_zone: None,
-                locale: None,
-                phone: None,
+                ..Booker::default()
             },
-            hosts: Vec::new(),
-            guests: Vec::new(),
-            answers: BTreeMap::new(),
-            metadata: BTreeMap::new(),
-            location: None,
-            notes: None,
-            seated: false,
-            recurring: false,
+            ..Details::between(start, plus_ms(start, HOUR_MS))
         },
     )
 }

@@ -104,27 +104,16 @@ impl Reader<'_> {
             SourceName::new(source),
             Uid::new("test"),
             Details {
-                start,
-                end: plus_ms(start, LENGTH_MIN * MINUTE_MS),
                 title: "Test".to_owned(),
                 event_type_id: self.matching.event_type_ids.first().copied(),
                 event_type_slug: slug.cloned(),
-                event_type_aliases: Vec::new(),
                 booker: Booker {
                     email: Owner::parse("booker@example.org").ok(),
                     name: "Test Booker".to_owned(),
-                    time_zone: None,
-                    locale: None,
-                    phone: None,
+                    ..Booker::default()
                 },
-                hosts: Vec::new(),
-                guests: Vec::new(),
-                answers: BTreeMap::new(),
                 metadata: self.matching.metadata.iter().cloned().collect(),
-                location: None,
-                notes: None,
-                seated: false,
-                recurring: false,
+                ..Details::between(start, plus_ms(start, LENGTH_MIN * MINUTE_MS))
             },
         );
         facts.account = Loaded::Known(None);
