@@ -96,6 +96,7 @@ pub(super) fn run(args: &DoctorArgs, json: bool, context: &mut Context<'_>) -> a
         local::secrets(settings, context, &mut found);
         local::policies(settings, &mut found);
         local::disk(settings, &mut found);
+        local::privacy(settings, &mut found);
         wait_for(async {
             remote(args, settings, context, &mut found).await;
             Ok(())

@@ -66,7 +66,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, File};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -203,7 +204,12 @@ impl Journal {
     ) -> Result<(Self, Reader, Opened), JournalError> {
         let dir = &settings.dir;
         if !dir.is_dir() {
-            fs::create_dir_all(dir).map_err(JournalError::io("create", dir))?;
+            let mut builder = DirBuilder::new();
+            let made = builder
+                .recursive(true)
+                .mode(segment::FOLDER_MODE)
+                .create(dir);
+            made.map_err(JournalError::io("create", dir))?;
             segment::sync_parent(dir).map_err(JournalError::io("flush the folder of", dir))?;
         }
         let lock = recover::lock(dir)?;

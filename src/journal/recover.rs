@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use super::error::JournalError;
@@ -24,6 +25,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, JournalError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(segment::MODE)
         .open(&path)
         .map_err(JournalError::io("open", &path))?;
     match file.try_lock() {

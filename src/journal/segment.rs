@@ -10,6 +10,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -25,6 +26,10 @@ const MAGIC: &[u8; 12] = b"bookgate.jnl";
 const LAYOUT: u32 = 1;
 /// Magic and layout.
 pub(super) const HEADER_BYTES: u64 = 16;
+/// Nobody else's to read: what booked people wrote is in it.
+pub(super) const MODE: u32 = 0o600;
+/// The same for the folder.
+pub(super) const FOLDER_MODE: u32 = 0o700;
 const SUFFIX: &str = ".journal";
 /// What is appended to the name of a damaged segment once all that reads well has been drained.
 const SET_ASIDE: &str = ".damaged";
@@ -77,7 +82,8 @@ pub(super) fn list(dir: &Path) -> io::Result<Listing> {
 /// Makes a new segment with its header and flushes the folder, so that the name survives a power
 /// cut. The header itself is on disk with the first group.
 pub(super) fn create(path: &Path) -> io::Result<File> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(MODE).open(path)?;
     let mut header = MAGIC.to_vec();
     header.extend_from_slice(&LAYOUT.to_le_bytes());
     file.write_all(&header)

@@ -6,14 +6,12 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::backend::{Access, Pool, Sql, Tx};
+use super::backend::{Access, MODE, Pool, Sql, Tx};
 use super::error::StorageError;
 use super::migrate;
 use super::records::{Backup, Violation};
 use super::{Database, StorageSettings};
 
-/// Only who made the copy may read it: it says who booked what.
-const MODE: u32 = 0o600;
 /// Faults shown at most.
 const FAULTS_MAX: i64 = 10;
 

@@ -1,13 +1,14 @@
 //! Opening a store: its schema must be ours, and its units must be those of the settings.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use super::backend::{Pool, Sql, Tx};
+use super::backend::{MODE, Pool, Sql, Tx};
 use super::error::StorageError;
 use crate::domain::amount::Unit;
 
@@ -27,6 +28,7 @@ pub(super) fn lock(path: &Path) -> Result<File, StorageError> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(MODE)
         .open(PathBuf::from(beside))
         .map_err(cannot)?;
     match file.try_lock() {

@@ -18,6 +18,8 @@ const FREE_BYTES_MIN: u64 = 64 << 20;
 const FREE_BYTES_LOW: u64 = 1 << 30;
 /// What others may do with a file: anything at all.
 const OTHERS: u32 = 0o077;
+/// What those may do with it who are not even of its group.
+const EVERYBODY: u32 = 0o007;
 
 /// Reads the settings as far as they can be read.
 pub(super) fn settings(context: &Context<'_>, found: &mut Findings) -> Option<Settings> {
@@ -167,6 +169,39 @@ pub(super) fn disk(settings: &Settings, found: &mut Findings) {
         let beside = path.parent().unwrap_or(Path::new("."));
         folder("storage.url", beside, 0, found);
     }
+}
+
+/// Looks whether anybody on this machine may read who has booked what.
+pub(super) fn privacy(settings: &Settings, found: &mut Findings) {
+    let mut open = Vec::new();
+    if let Database::Sqlite(file) = &settings.storage.database
+        && everybody_may(file)
+        && file.parent().is_none_or(everybody_may)
+    {
+        open.push(file.display().to_string());
+    }
+    let journal = &settings.journal.dir;
+    let entries = fs::read_dir(journal).into_iter().flatten().flatten();
+    if everybody_may(journal)
+        && entries
+            .map(|entry| entry.path())
+            .any(|file| everybody_may(&file))
+    {
+        open.push(journal.display().to_string());
+    }
+    if !open.is_empty() {
+        found.warning(
+            "disk",
+            format!("every user of this machine may read {}", open.join(" and ")),
+            format!("it says who booked what: chmod -R o= {}", open.join(" ")),
+        );
+    }
+}
+
+/// Whether users that neither own it nor are of its group may do anything with a file or folder.
+fn everybody_may(path: &Path) -> bool {
+    let seen = fs::metadata(path);
+    seen.is_ok_and(|seen| seen.permissions().mode() & EVERYBODY != 0)
 }
 
 /// One folder: whether it can be written, and how much room there is. It may grow by `growth` bytes.

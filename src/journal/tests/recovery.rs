@@ -1,5 +1,7 @@
 //! What a start makes of what a crash, or a bad disk, left behind.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 /// A journal of three records in three groups, as one file, and the offset at which each group
@@ -25,6 +27,20 @@ async fn opened_with(bytes: &[u8]) -> (Opened, Vec<Record>, TempDir) {
     let found = read_to_end(&journal, &mut reader).await;
     assert_eq!(opened.recovered_records, found.len() as u64);
     (opened, found, dir)
+}
+
+#[tokio::test]
+async fn what_is_made_is_nobody_elses_to_read() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("state/journal");
+    let (journal, _reader, _) = Journal::open(&settings(&dir)).unwrap();
+    append_all(&journal, 0..1).await;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    for made in fs::read_dir(&dir).unwrap() {
+        let made = made.unwrap().path();
+        assert_eq!(mode(&made), 0o600, "{}", made.display());
+    }
 }
 
 #[tokio::test]

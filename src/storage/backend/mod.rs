@@ -27,7 +27,7 @@ use desk::Seat;
 pub(super) use desk::{Desk, Key};
 use files::FileConnection;
 pub(super) use files::Files;
-pub(super) use sqlite::Access;
+pub(super) use sqlite::{Access, MODE};
 pub(super) use value::{Column, Row, Value};
 
 /// Statements kept prepared for each connection: more than the room has.

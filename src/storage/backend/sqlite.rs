@@ -1,5 +1,7 @@
 //! SQLite: how a file is opened, and how a statement is run on it.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use super::value::{Cell, FileRow};
 use super::{Pool, Row, STATEMENTS_MAX, Sql, Value};
 use crate::storage::error::StorageError;
 
+/// Files that are made are nobody else's to read: they say who booked what.
+pub(in crate::storage) const MODE: u32 = 0o600;
 /// How a statement ends that returns the id of the row it inserts.
 const RETURNING_ID: &str = "RETURNING id";
 
@@ -120,6 +124,9 @@ pub(super) fn connect(
     access: Access,
     busy_timeout: Duration,
 ) -> Result<Connection, StorageError> {
+    if let Access::Write = access {
+        make_private(path);
+    }
     let connecting = || {
         let connection = Connection::open_with_flags(path, access.flags())?;
         connection.busy_timeout(busy_timeout)?;
@@ -142,6 +149,14 @@ pub(super) fn connect(
             other => other,
         }
     })
+}
+
+/// Makes the file, if it is not there, before SQLite does, which would let everybody on the machine read it.
+/// Its log gets the same rights. What goes wrong here goes wrong for SQLite, too, which
+/// tells.
+fn make_private(path: &Path) {
+    let mut options = OpenOptions::new();
+    let _ = options.write(true).create_new(true).mode(MODE).open(path);
 }
 
 /// Runs a statement; says how many rows it changed.

@@ -1,5 +1,7 @@
 //! Opening, closing, and what is refused at the door.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 fn file(settings: &StorageSettings) -> std::path::PathBuf {
@@ -49,6 +51,21 @@ async fn closing_leaves_one_file_and_ends_all_work() {
     let late = store!(place.storage, tx => tx.arrive(&[delivery(2)]).await?);
     assert_eq!(late, Err(StorageError::Closed));
     assert!(!place.storage.healthy().await);
+}
+
+#[tokio::test]
+async fn what_is_made_is_nobody_elses_to_read() {
+    let place = Place::new().await;
+    store!(place.storage, tx => tx.arrive(&[delivery(1)]).await?).unwrap();
+    for name in [
+        "bookgate.db",
+        "bookgate.db-wal",
+        "bookgate.db-shm",
+        "bookgate.db.lock",
+    ] {
+        let seen = place.folder.path().join(name).metadata().unwrap();
+        assert_eq!(seen.permissions().mode() & 0o777, 0o600, "{name}");
+    }
 }
 
 async fn a_newer_schema_is_refused() {
