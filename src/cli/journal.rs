@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::progress::Progress;
+use super::reach::is_there;
 use super::{Context, NotFound, print_json, refused, wait_for};
 use crate::app::{journal_settings, storage_settings};
 use crate::gate::Desk;
@@ -49,6 +50,8 @@ pub(super) fn run(
     if !dir.is_dir() {
         return Err(NotFound(format!("there is no folder `{}`", dir.display())).into());
     }
+    let store = storage_settings(&settings);
+    is_there(&store.database, context)?;
     let journal = JournalSettings {
         dir: dir.clone(),
         ..journal_settings(&settings)
@@ -57,7 +60,7 @@ pub(super) fn run(
     let progress = Progress::begin(json, "storing what the journal holds");
     let (read, new, damaged) = wait_for(async {
         let (journal, reader, opened) = Journal::open(&journal)?;
-        let storage = Storage::open(&storage_settings(&settings)).await?;
+        let storage = Storage::open(&store).await?;
         let desk = Desk::new(storage.clone(), settings.units.into_values(), clock);
         let emptied = desk.empty_journal(&journal, reader).await;
         storage.close().await;

@@ -65,16 +65,7 @@ pub(super) fn read<T>(
 ) -> anyhow::Result<T> {
     let settings = Settings::load_extent(&context.options, Extent::Offline)?;
     let store = storage_settings(&settings);
-    if let Database::Sqlite { path, .. } = &store.database
-        && !path.exists()
-    {
-        return Err(NotFound(format!(
-            "there is no database `{}` (storage.url): `bookgate serve` makes it when it starts, and \
-             `bookgate migrate` without starting",
-            path.display()
-        ))
-        .into());
-    }
+    is_there(&store.database, context)?;
     wait_for(async {
         let storage = Storage::open_read_only(&store).await?;
         let desk = Desk::new(storage.clone(), store.units, Arc::clone(&context.clock));
@@ -82,6 +73,33 @@ pub(super) fn read<T>(
         storage.close().await;
         answer.map_err(refused)
     })
+}
+
+/// Refuses a file that is not there: a command that is given in the wrong folder must not make a database of
+/// its own there, and say that all went well.
+///
+/// # Errors
+/// [`NotFound`].
+pub(super) fn is_there(database: &Database, context: &Context<'_>) -> Result<(), NotFound> {
+    let Database::Sqlite { path, .. } = database else {
+        return Ok(());
+    };
+    if path.exists() {
+        return Ok(());
+    }
+    let file = path.display();
+    let text = match context.options.has_file() {
+        true => format!(
+            "there is no database `{file}` (storage.url): `bookgate serve` makes it when it starts, and \
+             `bookgate migrate` without starting"
+        ),
+        false => format!(
+            "there is no database `{file}`, nor a bookgate.toml in `{}`: go where it is, or name it with \
+             --config",
+            context.options.working_dir.display()
+        ),
+    };
+    Err(NotFound(text))
 }
 
 /// Finds out where to write.
@@ -95,6 +113,11 @@ pub(super) async fn to_write(args: &WriteArgs, context: &Context<'_>) -> anyhow:
     let token = Token::choose(given, &settings);
     let store = storage_settings(&settings);
     let shared = !matches!(store.database, Database::Sqlite { .. });
+    is_there(&store.database, context)?;
+    if shared {
+        // Nor are tables made in whatever database the URL happens to name.
+        Storage::open_read_only(&store).await?.close().await;
+    }
     match Storage::open(&store).await {
         Ok(storage) => {
             let units = settings.units.into_values();

@@ -119,6 +119,11 @@ impl LoadOptions {
         })
     }
 
+    /// Whether there is a settings file, or one is named.
+    pub fn has_file(&self) -> bool {
+        self.path().is_some()
+    }
+
     /// The file to read, as the admin wrote it.
     fn path(&self) -> Option<PathBuf> {
         let named = || Some(PathBuf::from(self.env.get(FILE_VARIABLE)?));

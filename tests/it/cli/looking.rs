@@ -1,5 +1,7 @@
 //! What looks an installation through: `doctor` and `status`; and completions.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use bookgate::domain::clock::SystemClock;
@@ -175,6 +177,51 @@ async fn one_broken_part_does_not_hide_the_others() {
     let told = home.run(&["doctor", "--json"]);
     is(&told, "settings", "failed", &["bookgate.toml:1"]);
     assert_eq!(told.code, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_everybody_may_read_is_told() {
+    let (home, _calcom) = home().await;
+    home.run(&["migrate"]).done();
+    let told = home.run(&["doctor", "--json", "--offline"]);
+    assert!(about(&told, "disk").iter().all(|(state, _)| state == "ok"));
+    let file = home.path("bookgate.db");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let told = home.run(&["doctor", "--json", "--offline"]);
+    let found = about(&told, "disk");
+    let warned = found.iter().find(|(state, _)| state == "warning").unwrap();
+    assert!(
+        warned.1.contains("bookgate.db") && warned.1.contains("chmod"),
+        "{warned:?}"
+    );
+}
+
+/// A command in the wrong folder must not make a database of its own there, and say that all went well.
+#[test]
+fn nothing_is_made_where_nothing_is() {
+    let home = Home::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    for line in [
+        &["credits", "top-up", "ada@example.org", "5"][..],
+        &["tags", "add", "ada@example.org", "vip"],
+        &["retention", "run"],
+        &["dead-letters", "purge", "1"],
+        &["deliveries", "replay", "1"],
+        &["jobs", "run", "ledger"],
+        &["bookings", "list"],
+    ] {
+        let output = home.command(line).current_dir(&elsewhere).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{line:?}: {told}");
+        assert!(told.contains("nor a bookgate.toml in"), "{line:?}: {told}");
+        let made = fs::read_dir(&elsewhere).unwrap().count();
+        assert_eq!(made, 0, "{line:?}");
+    }
+    let told = home.run(&["credits", "top-up", "ada@example.org", "5"]);
+    assert!(
+        told.failed(3)
+            .contains("`bookgate migrate` without starting")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
