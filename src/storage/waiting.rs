@@ -34,6 +34,13 @@ const DEFERRED: Sql = Sql::same(
           WHERE outcome = 'defer' AND status IN ('pending', 'accepted') AND start_at > $2
           ORDER BY start_at LIMIT $1) AS waiting",
 );
+// What has a call to be made is due, or will be: SQLite is to begin there, which a cross join tells it.
+const CALLS: Sql = Sql::same(
+    "SELECT COUNT(*) AS number, MIN(created_at) AS since FROM
+         (SELECT command.created_at FROM chain CROSS JOIN command
+          WHERE chain.due_at IS NOT NULL AND command.chain_id = chain.id AND command.state = 'open'
+          LIMIT $1) AS waiting",
+);
 const DEAD: Sql = Sql::same(
     "SELECT COUNT(*) AS number, CAST(NULL AS BIGINT) AS since FROM
          (SELECT id FROM command WHERE state = 'dead' AND purged_at IS NULL
@@ -49,8 +56,8 @@ const GIVEN_UP: Sql = Sql::same(
 );
 /// All of them, for the test that asks the database how it would answer them.
 #[cfg(test)]
-pub(super) const ALL: [Sql; 7] = [
-    UNFILED, OVERDUE, UNDECIDED, DEFERRED, DEAD, NOTICES, GIVEN_UP,
+pub(super) const ALL: [Sql; 8] = [
+    UNFILED, OVERDUE, UNDECIDED, DEFERRED, CALLS, DEAD, NOTICES, GIVEN_UP,
 ];
 
 impl Tx {
@@ -59,11 +66,13 @@ impl Tx {
     /// # Errors
     /// If the store fails.
     pub async fn waiting(&mut self, now: Timestamp) -> Result<Waiting, StorageError> {
+        let first_due: Option<Timestamp> = self.query(OVERDUE).one().await?.get("since")?;
         Ok(Waiting {
             unfiled: self.pile(UNFILED, COUNTED_MAX).await?,
-            overdue_since: self.query(OVERDUE).one().await?.get("since")?,
+            overdue_since: first_due.filter(|due| *due <= now),
             undecided: self.bookings(UNDECIDED, UNDECIDED_MAX, now).await?,
             deferred: self.bookings(DEFERRED, COUNTED_MAX, now).await?,
+            calls: self.pile(CALLS, COUNTED_MAX).await?,
             dead_letters: self.pile(DEAD, COUNTED_MAX).await?,
             notices: self.pile(NOTICES, COUNTED_MAX).await?,
             notices_given_up: self.pile(GIVEN_UP, COUNTED_MAX).await?,

@@ -37,7 +37,8 @@ pub(in crate::gate) struct Scrapes(Mutex<Option<(Timestamp, Option<Seen>)>>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfJob {
-    job: String,
+    // Prometheus calls what it scrapes a job, and would rename ours.
+    name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -152,6 +153,8 @@ impl Looked {
         pile("bookings_undecided", help, &waiting.undecided);
         let help = "Bookings that wait for a person, up to 10000";
         pile("bookings_deferred", help, &waiting.deferred);
+        let help = "Calls to providers that are to be made, now or at their next try, up to 10000";
+        pile("calls_waiting", help, &waiting.calls);
         let help = "Calls that were given up and that nobody has seen to, up to 10000";
         pile("dead_letters_waiting", help, &waiting.dead_letters);
         let help = "Age of the oldest webhook that is not filed yet";
@@ -173,6 +176,8 @@ impl Looked {
             help,
             waiting.deferred.since,
         );
+        let help = "For how long the oldest call to a provider has waited";
+        self.age("call_waiting_oldest_seconds", help, waiting.calls.since);
         let help = "For how long the booking that is due longest has waited for a worker";
         self.age("work_overdue_seconds", help, waiting.overdue_since);
         let notices = Family::<OfState, Gauge>::default();
@@ -191,7 +196,7 @@ impl Looked {
         let failed = Family::<OfJob, Gauge>::default();
         for job in jobs {
             let of = OfJob {
-                job: job.name.clone(),
+                name: job.name.clone(),
             };
             if let Some(at) = job.ended_at {
                 ended.get_or_create(&of).set(at.as_second());

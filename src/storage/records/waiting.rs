@@ -20,12 +20,14 @@ pub struct Pile {
 pub struct Waiting {
     /// Stored webhooks that are not understood and filed yet.
     pub unfiled: Pile,
-    /// When the chain that is due longest was due; a time to come, if none is due.
+    /// When the chain that is due longest was due, if any is.
     pub overdue_since: Option<Timestamp>,
     /// Bookings that wait for a decision, since their last webhook.
     pub undecided: Pile,
     /// Bookings that wait for a person, since they were left to one.
     pub deferred: Pile,
+    /// Calls to providers that are to be made, now or at their next try, since they were decided.
+    pub calls: Pile,
     /// Calls that were given up, until a person has seen to them.
     pub dead_letters: Pile,
     /// Notices on their way.

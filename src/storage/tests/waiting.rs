@@ -2,6 +2,7 @@
 
 use super::super::waiting::ALL;
 use super::*;
+use crate::domain::decision::Action;
 use crate::domain::notice::Topic;
 
 async fn what_waits_is_counted() {
@@ -34,6 +35,17 @@ async fn what_waits_is_counted() {
         let decided = BookingRow { status: "accepted".to_owned(), ..row("c", None, 1, 60) };
         let rows = [row("a", None, 9, 60), row("b", Some(Outcome::Defer), 5, 60), decided];
         tx.put_bookings(chain, &rows).await?;
+        let call = NewCommand {
+            chain,
+            decision: None,
+            unit: unit_key("c"),
+            number: None,
+            action: Action::Confirm,
+            purpose: Purpose::Decision,
+            reason: None,
+            due_at: at(60),
+        };
+        tx.insert_command(&call, at(3)).await?;
         tx.due_no_later_than(chain, at(4)).await?;
         for (message, due) in [("a", None), ("b", Some(at(8)))] {
             let notice = NewNotice {
@@ -59,6 +71,7 @@ async fn what_waits_is_counted() {
         overdue_since: waiting.overdue_since,
         undecided: pile(1, Some(2)),
         deferred: pile(1, Some(5)),
+        calls: pile(1, Some(3)),
         dead_letters: pile(0, None),
         notices: pile(1, Some(7)),
         notices_given_up: pile(1, None),

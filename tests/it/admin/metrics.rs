@@ -138,8 +138,8 @@ async fn the_ledger_is_checked_on_a_schedule() {
         it.pass_ms(24 * 3_600_000 + 1).await;
         let seen = scraped(it).await;
         assert_eq!(seen["bookgate_ledger_violations"], 0.0);
-        assert_eq!(seen[r#"bookgate_job_failed{job="ledger"}"#], 0.0);
-        let ended = seen[r#"bookgate_job_ended_timestamp_seconds{job="ledger"}"#];
+        assert_eq!(seen[r#"bookgate_job_failed{name="ledger"}"#], 0.0);
+        let ended = seen[r#"bookgate_job_ended_timestamp_seconds{name="ledger"}"#];
         assert_eq!(ended, it.gate().now().as_second() as f64);
     })
     .await;
