@@ -136,9 +136,9 @@ fn print(status: &Status, now: Timestamp, out: &mut dyn Write) -> anyhow::Result
     let alive = overview.instances.iter().filter(|one| one.alive);
     let alive: Vec<_> = alive
         .map(|one| {
-            let since = ago(one.started_at, now);
+            let (since, seen) = (ago(one.started_at, now), ago(one.seen_at, now));
             format!(
-                "{} on {} ({}, started {since})",
+                "{} on {} ({}, started {since}, seen {seen})",
                 one.id, one.host, one.version
             )
         })
@@ -198,6 +198,11 @@ fn waiting(waiting: &Waiting, now: Timestamp, out: &mut dyn Write) -> anyhow::Re
             "deferred",
             &waiting.deferred,
             "for a person: `bookgate bookings decide`",
+        ),
+        (
+            "calls",
+            &waiting.calls,
+            "to be made or tried again: `bookgate bookings show` says when",
         ),
         (
             "dead letters",

@@ -261,12 +261,15 @@ impl Outcome<'_> {
         if last.result != Some(AttemptResult::Unknown) {
             return None;
         }
-        let why = "no answer came to the last call; it was not carried out";
+        let met = last.detail.as_deref().unwrap_or("no answer came");
+        let why = format!("{met}; read back: it was not carried out");
         let Some(wait) = self.wait_after(command.tries) else {
-            return Some(self.dead(AttemptResult::Transient, command.tries, why.to_owned()));
+            let mut report = self.dead(AttemptResult::Transient, command.tries, why);
+            report.http_status = last.http_status.and_then(|status| status.try_into().ok());
+            return Some(report);
         };
         let at = plus_ms(last.started_at, wait);
-        (at > now).then(|| self.wait(at, why))
+        (at > now).then(|| self.wait(at, &why))
     }
 
     /// Once the booking has begun, nothing is tried again: who was to be told has come, or has not. A first
@@ -285,6 +288,7 @@ impl Outcome<'_> {
 
     fn dead(&self, result: AttemptResult, tries: i64, detail: String) -> AttemptReport {
         tracing::error!(
+            booking.r#ref = %format_args!("{}/{}", self.source.name, self.job.command.unit),
             command.id = %self.job.command.id,
             attempts = tries,
             error = %detail,
@@ -403,7 +407,13 @@ impl Outcome<'_> {
                 return report;
             }
         }
-        tracing::warn!(command.id = %self.job.command.id, attempt = tries, error = %detail, "attempt failed");
+        tracing::warn!(
+            booking.r#ref = %format_args!("{}/{}", self.source.name, self.job.command.unit),
+            command.id = %self.job.command.id,
+            attempt = self.job.attempt.number,
+            error = %detail,
+            "attempt failed"
+        );
         let mut report = self.report(result, CommandState::Open);
         report.http_status = http_status;
         report.change.due_at = due_at;

@@ -8,6 +8,7 @@ use super::{Desk, Gate, GateError};
 use crate::domain::chain::AttemptResult;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SourceName;
+use crate::provider::circuit::Circuit;
 use crate::storage::records::{CallRow, DeliveryFilter, DeliveryRow};
 use crate::storage::{StorageError, Tx};
 
@@ -28,6 +29,8 @@ pub struct WaitingView {
 pub struct SourceView {
     /// Whether its webhooks are checked.
     pub verified: bool,
+    /// When this daemon looks at a failing provider next; `None` while nothing keeps it from calling.
+    pub looks_again_at: Option<Timestamp>,
     /// How it is doing.
     #[serde(flatten)]
     pub health: SourceHealth,
@@ -108,16 +111,27 @@ impl Gate {
     pub async fn sources(&self) -> Result<Vec<SourceView>, GateError> {
         let sources = self.0.sources.values();
         let names: Vec<_> = sources
-            .map(|source| (source.name.clone(), source.verifier.is_some()))
+            .map(|source| {
+                let circuit = source.provider.circuit();
+                let looks_again_at = circuit.and_then(Circuit::next_call_at);
+                (
+                    source.name.clone(),
+                    source.verifier.is_some(),
+                    looks_again_at,
+                )
+            })
             .collect();
         self.desk()
             .storage
             .read(move |tx| {
                 Box::pin(async move {
                     let mut views = Vec::with_capacity(names.len());
-                    for (name, verified) in names {
-                        let health = health(tx, name).await?;
-                        views.push(SourceView { verified, health });
+                    for (name, verified, looks_again_at) in names {
+                        views.push(SourceView {
+                            verified,
+                            looks_again_at,
+                            health: health(tx, name).await?,
+                        });
                     }
                     Ok(views)
                 })

@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use anyhow::Context as _;
 
 use crate::cli::text::{field, or_dash, plain, second};
+use crate::domain::chain::CommandState;
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome;
-use crate::gate::{BookingLine, BookingView, CommandView, DecisionView, HoldView};
+use crate::gate::{BookingLine, BookingView, CommandView, DecisionView, FactView, HoldView};
 use crate::policy::{CriterionTrace, Trace, TraceResult};
 use crate::storage::records::DeliveryRow;
 
@@ -35,6 +36,7 @@ pub(super) fn print(view: &BookingView, out: &mut dyn Write) -> anyhow::Result<(
     for call in &view.calls {
         print_call(call, out)?;
     }
+    heard(&view.heard, out)?;
     Ok(deliveries(&view.deliveries, out)?)
 }
 
@@ -113,6 +115,7 @@ fn print_criterion(criterion: &CriterionTrace, out: &mut dyn Write) -> io::Resul
     let result = match criterion.result {
         TraceResult::Pass => "pass",
         TraceResult::Fail => "fail",
+        TraceResult::Unknown if *criterion.kind == *"manual" => "for a person",
         TraceResult::Unknown => "unknown",
         TraceResult::NotEvaluated => "not asked",
         TraceResult::Skipped => "skipped",
@@ -160,6 +163,9 @@ fn print_call(call: &CommandView, out: &mut dyn Write) -> io::Result<()> {
             field(out, 2, label, text)?;
         }
     }
+    if call.state == CommandState::Open {
+        field(out, 2, "due", &at(Some(call.due_at)))?;
+    }
     for attempt in &call.attempts {
         let result = attempt.result.as_ref();
         let mut text = result.map_or_else(|| "no answer yet".to_owned(), serde_word);
@@ -175,17 +181,49 @@ fn print_call(call: &CommandView, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// What the provider told, by webhook or when it was read, and with which words.
+fn heard(facts: &[FactView], out: &mut dyn Write) -> io::Result<()> {
+    if facts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nheard")?;
+    for fact in facts {
+        let what = match (fact.kind, &fact.event) {
+            ("event", Some(event)) => serde_word(event),
+            ("missing", _) => "not to be found at the provider".to_owned(),
+            ("closed", _) => "what was known is removed".to_owned(),
+            (kind, _) => kind.to_owned(),
+        };
+        let mut text = format!("{}: {what}", fact.unit);
+        if fact.taken_back {
+            text.push_str(", taken back");
+        }
+        if let Some(status) = fact.status {
+            text.push_str(&format!(", {status}"));
+        }
+        if let Some(by) = &fact.by {
+            text.push_str(&format!(", by {}", serde_word(by)));
+        }
+        if let Some(reason) = &fact.reason {
+            text.push_str(&format!(": {reason}"));
+        }
+        writeln!(out, "  {}  {}", at(Some(fact.at)), plain(&text))?;
+    }
+    Ok(())
+}
+
 fn deliveries(rows: &[DeliveryRow], out: &mut dyn Write) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nwebhooks")?;
+    writeln!(out, "\nwebhooks (`bookgate deliveries show ID`)")?;
     for row in rows {
         let trigger = or_dash(row.trigger.as_ref());
         let note = row.note.as_ref().map(|note| format!(", {note}"));
         let state = row.state.as_str();
         let text = format!("{trigger} ({state}{})", note.unwrap_or_default());
-        writeln!(out, "  {}  {}", at(Some(row.received_at)), plain(&text))?;
+        let when = at(Some(row.received_at));
+        writeln!(out, "  {when}  {}: {}", row.id, plain(&text))?;
     }
     Ok(())
 }

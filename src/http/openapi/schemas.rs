@@ -211,7 +211,7 @@ const SHAPES: &[(&str, &[&str])] = &[
     (
         "Source",
         &[
-            "name text, verified switch, last_delivery Delivery?, last_call SourceCall?,
+            "name text, verified switch, looks_again_at time?, last_delivery Delivery?, last_call SourceCall?,
         surveyed_at time?, failing_since time?",
         ],
     ),

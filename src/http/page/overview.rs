@@ -10,6 +10,7 @@ use super::bookings::table;
 use super::frame::{self, Viewer};
 use super::parts::{booking_link, nothing, owner_link, stranger, time, time_or};
 use super::{dead_letters, sources};
+use crate::domain::decision::Outcome;
 use crate::gate::{DeadLetterView, Health, LettersAsked, NoticeView, NoticesAsked, WaitingView};
 use crate::http::App;
 use crate::http::auth::Role;
@@ -25,10 +26,10 @@ pub(super) async fn show(
     let desk = app.gate.desk();
     let waiting = desk.waiting(Some(SHOWN_MAX)).await?;
     let in_hand = desk.in_hand(Some(SHOWN_MAX)).await?;
-    let undecided: Vec<_> = in_hand
+    let (undecided, untold): (Vec<_>, Vec<_>) = in_hand
         .into_iter()
-        .filter(|line| line.outcome.is_none())
-        .collect();
+        .filter(|line| line.outcome != Some(Outcome::Defer))
+        .partition(|line| line.outcome.is_none());
     let letters = desk
         .dead_letters(LettersAsked::default(), None, Some(SHOWN_MAX))
         .await?;
@@ -59,6 +60,10 @@ pub(super) async fn show(
             (nothing("Every booking is decided.", ""))
         } @else {
             (table(&undecided, "Bookings that are being worked on, or wait to be tried again"))
+        }
+        @if !untold.is_empty() {
+            h2 { "Decided, and not done yet " (count(untold.len())) }
+            (table(&untold, "Bookings whose provider is to be told, now or when it is tried again"))
         }
         h2 { "Sources" }
         (sources::health(&all, &jobs))

@@ -38,6 +38,7 @@ fn one(source: &SourceView, jobs: &[JobView]) -> Markup {
                 @if let Some(since) = health.failing_since {
                     div { dt { "Provider" } dd {
                         span.badge.bad { "failing" } " since " (time(since)) ": calls wait until it answers again"
+                        @if let Some(next) = source.looks_again_at { "; looked at next " (time(next)) }
                     } }
                 }
                 @if !source.verified {

@@ -39,10 +39,11 @@ pub(super) fn trace(decision: &DecisionView) -> Markup {
 fn criterion(asked: &Asked, outcome: Outcome) -> Markup {
     // What is left to a person is so for want of an answer, or for reasons that the note has.
     let rests = asked.decided && (outcome != Outcome::Defer || asked.result == "unknown");
-    let (class, word) = match asked.result.as_str() {
-        "pass" => ("good", "met"),
-        "fail" => ("bad", "not met"),
-        "unknown" => ("open", "could not be checked"),
+    let (class, word) = match (asked.result.as_str(), asked.kind.as_str()) {
+        ("pass", _) => ("good", "met"),
+        ("fail", _) => ("bad", "not met"),
+        ("unknown", "manual") => ("open", "for a person"),
+        ("unknown", _) => ("open", "could not be checked"),
         _ => ("over", "not needed"),
     };
     html! {
@@ -73,18 +74,31 @@ pub(super) fn question(kind: &str) -> String {
         "allow-list" => "Is the booker on the list of those who may book?",
         "answer" => "Was the booking form answered as it should be?",
         "attendees" => "Do as many people come as may, from where they may?",
+        "capacity" => "Is there a place left?",
+        "concurrent" => "Has the booker few enough appointments ahead?",
         "credit" => "Is there enough credit?",
         "deny-list" => "Is the booker on none of the lists of those who may not book?",
+        "duplicate" => "Has the booker no such appointment already?",
+        "duration-quota" => "Has the booker time left to book in this period?",
         "email-domain" => "Does the booker's address belong to an accepted domain?",
+        "expr" => "Does what the policy's expression asks for hold?",
+        "history" => "Did the booker keep earlier appointments?",
+        "http" => "Has the server that is asked nothing against it?",
+        "invite-code" => "Did the booker write down a code that may still be used?",
         "length" => "Is the length of the appointment right?",
         "location" => "Is it at a place where this may take place?",
         "manual" => "What does a person say?",
         "metadata" => "Was it booked with settings that are accepted?",
+        "min-gap" => "Is there enough time before and after it?",
         "notice" => "Was it booked the right time ahead?",
+        "quota" => "Has the booker bookings left in this period?",
+        "reputation" => "Was the booker not refused again and again lately?",
         "risk" => "Is it free of the signs of bookings that nobody means?",
         "routing" => "Is it with one of the right hosts?",
         "sample" => "Is it one of those that were drawn by lot?",
+        "tag" => "Does the booker have the right mark?",
         "use" => "Does it meet what another policy asks?",
+        "verified-email" => "Has somebody made sure that the address is the booker's?",
         "window" => "Does it lie within the days and hours that are open?",
         other => return format!("Is “{other}” met?"),
     };
@@ -129,6 +143,7 @@ fn found(asked: &Asked) -> Markup {
                 fact("any_of").map_or_else(String::new, |any_of| format!("; allowed: {any_of}"));
             format!("It lasts {length}{bounds}{any_of}.")
         }),
+        "manual" => Some("The policy leaves this to a person.".to_owned()),
         "notice" => fact("notice").map(|notice| {
             let bounds = bounds(fact("min"), fact("max"), "");
             format!("It was booked {notice} ahead{bounds}.")
@@ -189,6 +204,16 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_has_a_question_of_its_own() {
+        let kinds = "account allow-list answer attendees capacity concurrent credit deny-list duplicate \
+                     duration-quota email-domain expr history http invite-code length location manual metadata \
+                     min-gap notice quota reputation risk routing sample tag use verified-email window";
+        for kind in kinds.split_whitespace() {
+            assert!(!question(kind).contains('“'), "{kind}");
+        }
+    }
+
+    #[test]
     fn a_person_who_writes_no_programs_understands_it() {
         let facts = [
             ("account", "fail", json!({"status": "none"})),
@@ -221,6 +246,7 @@ mod tests {
                 "pass",
                 json!({"length": "30 min", "any_of": "30m, 60m"}),
             ),
+            ("manual", "unknown", json!({})),
             ("notice", "fail", json!({"notice": "3 hours", "min": "24h"})),
             (
                 "window",
@@ -244,6 +270,7 @@ mod tests {
             Is there enough credit? The booking costs 2. The booker had 5 to spend.
             Does the booker's address belong to an accepted domain? The address is at example.org.
             Is the length of the appointment right? It lasts 30 min; allowed: 30m, 60m.
+            What does a person say? The policy leaves this to a person.
             Was it booked the right time ahead? It was booked 3 hours ahead; at least 24h are asked for.
             Does it lie within the days and hours that are open? It begins on Sun 2027-03-07 10:00 (local time). Open: Mon-Fri 09:00-17:00.
             Is “moon” met? phase: full. 

@@ -153,6 +153,7 @@ fn criterion(
     let result = match one.result {
         TraceResult::Pass => "passed",
         TraceResult::Fail => "NOT PASSED",
+        TraceResult::Unknown if *one.kind == *"manual" => "FOR A PERSON",
         TraceResult::Unknown => "UNKNOWN",
         TraceResult::NotEvaluated => "not asked",
         TraceResult::Skipped => "skipped",
