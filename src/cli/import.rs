@@ -43,8 +43,8 @@ pub(super) struct ImportArgs {
 
 /// Moves everything, and says what that was.
 pub(super) fn run(args: &ImportArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
-    let from = store(&args.from, &context.options)?;
-    let to = store(&args.to, &context.options)?;
+    let from = store("--from", &args.from, &context.options)?;
+    let to = store("--to", &args.to, &context.options)?;
     let now = context.clock.now();
     let progress = Progress::begin(json, "comparing the two databases");
     let mut tell = |table: &'static str, rows: i64| {
@@ -83,13 +83,14 @@ pub(super) fn run(args: &ImportArgs, json: bool, context: &mut Context<'_>) -> a
     )?)
 }
 
-/// The settings of the store, with another address.
-fn store(url: &str, options: &LoadOptions) -> anyhow::Result<StorageSettings> {
+/// The settings of the store, with the address that an option of the command line has.
+fn store(option: &str, url: &str, options: &LoadOptions) -> anyhow::Result<StorageSettings> {
     let env: Environment = options.env.with(URL, url);
     let options = LoadOptions {
         env,
         ..options.clone()
     };
-    let settings = Settings::load_extent(&options, Extent::Offline)?;
+    let settings = Settings::load_extent(&options, Extent::Offline)
+        .map_err(|error| error.given_by(URL, option))?;
     Ok(storage_settings(&settings))
 }

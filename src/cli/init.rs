@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Context, UsageError};
 use crate::provider::registry;
-use crate::settings::FILE_NAME;
+use crate::settings::{FILE_NAME, SECRETS_NAME};
 
 /// The settings file that is written.
 const SETTINGS: &str = include_str!("init/bookgate.toml");
@@ -22,8 +22,7 @@ const SETTINGS: &str = include_str!("init/bookgate.toml");
 const POLICY_NAME: &str = "policies/executive-book-club.toml";
 const POLICY: &str = include_str!("../../policies/executive-book-club.toml");
 
-/// The file with the secrets, and who may read it: the owner.
-const SECRETS_NAME: &str = "bookgate.env";
+/// Who may read the file with the secrets: the owner.
 const SECRETS_MODE: u32 = 0o600;
 const OTHERS_MODE: u32 = 0o644;
 

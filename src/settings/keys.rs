@@ -285,10 +285,15 @@ pub(super) fn join(parent: &str, key: &str) -> String {
     }
 }
 
-/// The word among `known` that was most likely meant.
+/// The word among `known` that was most likely meant. Words of two letters are as near to each other as to
+/// anything, so none is meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
-    let edits_max = (word.chars().count() / 3).max(1);
+    let length = word.chars().count();
+    if length <= 2 {
+        return None;
+    }
+    let edits_max = (length / 3).max(1);
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&word, candidate), candidate))

@@ -40,6 +40,9 @@ use report::Report;
 /// The settings file that is read if none is named.
 pub const FILE_NAME: &str = "bookgate.toml";
 
+/// The file beside the settings file that `bookgate init` writes secrets into, for a shell to read.
+pub const SECRETS_NAME: &str = "bookgate.env";
+
 /// The variable that names the settings file, if the command line does not.
 pub const FILE_VARIABLE: &str = "BOOKGATE_CONFIG";
 
@@ -247,6 +250,7 @@ impl Layers {
         env: &Environment,
     ) -> Result<Self, SettingsError> {
         let mut report = Report::default();
+        report.beside(variables_file(path.as_deref(), &base_dir));
         let Some(from_file) = file::read(&text, &mut report) else {
             return Err(report.into_error(path.as_deref(), &text));
         };
@@ -287,6 +291,21 @@ impl Layers {
             _ => Origin::Default,
         }
     }
+}
+
+/// The file of variables that `init` writes beside the settings file, if it is there: as a shell finds it from
+/// where the settings file was named.
+fn variables_file(settings_file: Option<&str>, base_dir: &Path) -> Option<String> {
+    if !base_dir.join(SECRETS_NAME).exists() {
+        return None;
+    }
+    let beside = Path::new(settings_file.unwrap_or(FILE_NAME)).with_file_name(SECRETS_NAME);
+    let shown = beside.display().to_string();
+    // Without a slash, `.` looks the file up in PATH.
+    Some(match shown.contains('/') {
+        true => shown,
+        false => format!("./{shown}"),
+    })
 }
 
 fn read_file(path: &Path) -> Result<String, String> {

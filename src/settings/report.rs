@@ -20,6 +20,8 @@ enum Place {
     File { start: usize, end: usize },
     /// In an environment variable.
     Variable(String),
+    /// In an option of the command line, which stands in a variable's place.
+    Option(String),
     /// Nowhere in particular: something is missing altogether.
     Nowhere,
 }
@@ -46,6 +48,8 @@ struct Shown {
 pub struct SettingsError {
     shown: Option<Shown>,
     problems: Vec<Problem>,
+    /// What would mend several of them.
+    help: Option<String>,
 }
 
 /// What was found while the settings were read: where each key was set, and what is wrong.
@@ -60,6 +64,10 @@ pub(super) struct Report {
     faulty: BTreeSet<String>,
     /// What may not be shown.
     blanks: Vec<Range<usize>>,
+    /// The file of variables beside the settings file, as a shell has to be given it.
+    variables_file: Option<String>,
+    /// Whether a variable with a secret is not set.
+    variable_is_missing: bool,
 }
 
 impl Report {
@@ -145,6 +153,16 @@ impl Report {
         self.with_key(key, format!("`{key}` is missing"), label, None);
     }
 
+    /// Notes the file of variables beside the settings file, as a shell has to be given it.
+    pub(super) fn beside(&mut self, variables_file: Option<String>) {
+        self.variables_file = variables_file;
+    }
+
+    /// A variable with a secret is not set: the file of variables may have it.
+    pub(super) fn variable_is_missing(&mut self) {
+        self.variable_is_missing = true;
+    }
+
     /// Whether nothing is wrong.
     pub(super) fn is_clean(&self) -> bool {
         self.problems.is_empty()
@@ -154,7 +172,11 @@ impl Report {
     pub(super) fn into_error(mut self, path: Option<&str>, text: &str) -> SettingsError {
         self.problems.sort_by(|a, b| a.place.cmp(&b.place));
         self.problems.dedup();
+        let file = self.variables_file.filter(|_| self.variable_is_missing);
         SettingsError {
+            help: file.map(|file| {
+                format!("`set -a; . {file}; set +a` sets the variables that are in {file}")
+            }),
             shown: path.map(|path| Shown {
                 path: path.to_owned(),
                 text: blanked(text, &self.blanks),
@@ -208,7 +230,21 @@ impl SettingsError {
         Self {
             shown: None,
             problems: report.problems,
+            help: None,
         }
+    }
+
+    /// Says that what stands in `variable` was written behind an option of the command line.
+    pub(crate) fn given_by(mut self, variable: &str, option: &str) -> Self {
+        for problem in &mut self.problems {
+            if problem.place == Place::Variable(variable.to_owned()) {
+                problem.place = Place::Option(option.to_owned());
+                problem.title = problem
+                    .title
+                    .replace("`storage.url`", &format!("`{option}`"));
+            }
+        }
+        self
     }
 
     /// How many problems there are; at least one.
@@ -230,6 +266,9 @@ impl SettingsError {
             ),
             (Place::Variable(name), _) => title
                 .element(Origin::path(format!("environment variable {name}")))
+                .element(Level::NOTE.message(problem.label.as_str())),
+            (Place::Option(name), _) => title
+                .element(Origin::path(format!("option {name}")))
                 .element(Level::NOTE.message(problem.label.as_str())),
             _ => title.element(Level::NOTE.message(problem.label.as_str())),
         };
@@ -257,6 +296,9 @@ impl fmt::Display for SettingsError {
             )?;
         } else if count > 1 {
             write!(f, "\n\nerror: {count} problems in the settings")?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n\nhelp: {help}")?;
         }
         Ok(())
     }

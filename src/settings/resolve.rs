@@ -19,7 +19,7 @@ use super::environment::Environment;
 use super::keys;
 use super::kind::StorageUrl;
 use super::report::Report;
-use super::secret::{Secret, SecretRef};
+use super::secret::{Secret, SecretError, SecretRef};
 use super::sections::{
     AdminSettings, AdminToken, ApiSettings, Database, ProviderKind, SourceSettings,
     StorageSettings, SubscriptionScope, SubscriptionSettings, Verification,
@@ -416,6 +416,9 @@ impl Resolver<'_> {
         match found {
             Ok(secret) => Some(secret),
             Err(error) => {
+                if matches!(error, SecretError::NotSet(_)) {
+                    self.report.variable_is_missing();
+                }
                 let title = format!("the secret for `{key}` cannot be had");
                 self.report.with_key(key, title, error.to_string(), None);
                 None
