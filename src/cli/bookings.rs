@@ -2,14 +2,16 @@
 
 mod decide;
 mod explain;
+mod named;
 mod show;
 
 use clap::{Args, Subcommand};
 
+use self::named::{BookingArgs, Named};
 use super::page::{PageArgs, print_page};
 use super::text::{or_dash, second};
+use super::when::When;
 use super::{Context, print_json, reach};
-use crate::domain::clock::Timestamp;
 use crate::domain::decision::Outcome;
 use crate::gate::{BookingLine, BookingsAsked, Desk};
 use crate::settings::{Extent, Settings};
@@ -21,11 +23,11 @@ pub(super) enum BookingsCommand {
     #[command(after_help = "\
 Examples:
   bookgate bookings show calcom 4711
-  bookgate bookings show calcom 8wX2kQvNn3TzRb5mLpYc1d
+  bookgate bookings show calcom/8wX2kQvNn3TzRb5mLpYc1d
   bookgate bookings show calcom 4711 --json | jq '.decisions[].trace'
 
 Also beside a running daemon. Exits with 3 if there is no such booking.")]
-    Show(ShowArgs),
+    Show(BookingArgs),
     /// Explain what was decided on a booking, from what was kept with it, and decide it again to compare
     #[command(after_help = "\
 Examples:
@@ -38,14 +40,14 @@ verdict and trace have to be the same, bit for bit; if not, it says what differs
 The files of the policies need not be there any more, and nothing is changed.
 
 Also beside a running daemon. Exits with 3 if there is no such booking.")]
-    Explain(ShowArgs),
+    Explain(BookingArgs),
     /// List bookings, latest change first
     #[command(after_help = "\
 Examples:
   bookgate bookings list
   bookgate bookings list --outcome defer
   bookgate bookings list --booker ada@example.org --limit 10
-  bookgate bookings list --status accepted --starts-since 2027-03-01T00:00:00Z
+  bookgate bookings list --status accepted --starts-since 2027-03-01
   bookgate bookings list --json | jq -r '.items[].uid'
 
 Also beside a running daemon. `--outcome defer` lists what waits for a person.")]
@@ -55,7 +57,7 @@ Also beside a running daemon. `--outcome defer` lists what waits for a person.")
 Examples:
   bookgate bookings list --outcome defer
   bookgate bookings decide calcom 4711 --accept
-  bookgate bookings decide calcom 4711 --accept --waive-credits
+  bookgate bookings decide calcom/8wX2kQvNn3TzRb5mLpYc1d --accept --waive-credits
   bookgate bookings decide calcom 4711 --refuse \"We are closed that week.\"
 
 An accepted booking costs what its policy says (`bookings show` tells), held and
@@ -66,15 +68,6 @@ booker the reason. One occurrence of a series decides the whole series.
 It is carried out by a running daemon. The same decision again changes nothing.
 Fails with 1 if the booking is not left to a person (any more), and says why.")]
     Decide(decide::DecideArgs),
-}
-
-/// What `bookings show` takes.
-#[derive(Debug, Args)]
-pub(super) struct ShowArgs {
-    /// The source, as it is called in the settings
-    source: String,
-    /// The booking's uid or number at the provider
-    reference: String,
 }
 
 /// Which bookings.
@@ -92,18 +85,19 @@ pub(super) struct ListArgs {
     /// Of this booker
     #[arg(long, value_name = "EMAIL")]
     booker: Option<String>,
-    /// Changed at this time or later, such as 2027-03-01T00:00:00Z
+    /// Changed at this time or later: 2027-03-01T00:00:00Z, 2027-03-01 (from
+    /// its beginning, UTC), or 14d (so long ago)
     #[arg(long, value_name = "TIME")]
-    since: Option<Timestamp>,
+    since: Option<When>,
     /// Changed before this time
     #[arg(long, value_name = "TIME")]
-    until: Option<Timestamp>,
-    /// That start at this time or later
+    until: Option<When>,
+    /// That start at this time or later; +7d is in seven days
     #[arg(long, value_name = "TIME")]
-    starts_since: Option<Timestamp>,
+    starts_since: Option<When>,
     /// That start before this time
     #[arg(long, value_name = "TIME")]
-    starts_until: Option<Timestamp>,
+    starts_until: Option<When>,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -122,17 +116,20 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     match command {
         BookingsCommand::Show(args) => {
-            let ShowArgs { source, reference } = &args;
-            let view = reach::read(context, async |desk| desk.booking(source, reference).await)?;
+            let Named { source, uid, .. } = args.named()?;
+            let asking = async |desk: &Desk| desk.booking(source, uid).await;
+            let view = reach::read(context, asking)
+                .map_err(|error| named::with_sources(error, source, context))?;
             if json {
                 return print_json(&view, context);
             }
             show::print(&view, &mut *context.out)
         }
         BookingsCommand::Explain(args) => {
-            let ShowArgs { source, reference } = &args;
-            let asking = async |desk: &Desk| desk.explain_booking(source, reference).await;
-            let view = reach::read(context, asking)?;
+            let Named { source, uid, .. } = args.named()?;
+            let asking = async |desk: &Desk| desk.explain_booking(source, uid).await;
+            let view = reach::read(context, asking)
+                .map_err(|error| named::with_sources(error, source, context))?;
             if json {
                 return print_json(&view, context);
             }
@@ -145,15 +142,17 @@ pub(super) fn run(
 }
 
 fn list(args: ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let now = context.clock.now();
+    let at = |when: Option<When>| when.map(|when| when.at(now));
     let asked = BookingsAsked {
         source: args.source,
         status: args.status,
         outcome: args.outcome,
         booker: args.booker,
-        since: args.since,
-        until: args.until,
-        starts_since: args.starts_since,
-        starts_until: args.starts_until,
+        since: at(args.since),
+        until: at(args.until),
+        starts_since: at(args.starts_since),
+        starts_until: at(args.starts_until),
         after: args.page.after,
         limit: Some(args.page.limit),
     };

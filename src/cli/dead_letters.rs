@@ -1,12 +1,13 @@
 //! `dead-letters`: what the provider could not be told, trying it again, and laying it aside.
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::page::{PageArgs, print_page};
 use super::reach::{self, Reached, WriteArgs};
 use super::text::{field, or_dash, plain, second};
+use super::when::When;
 use super::{Context, print_json, refused, wait_for};
 use crate::domain::clock::Timestamp;
 use crate::domain::decision::Action;
@@ -20,7 +21,7 @@ pub(super) enum DeadLettersCommand {
 Examples:
   bookgate dead-letters list
   bookgate dead-letters list --source calcom --action confirm
-  bookgate dead-letters list --since 2027-03-01T00:00:00Z --limit 200
+  bookgate dead-letters list --since 2027-03-01 --limit 200
   bookgate dead-letters list --json | jq '.items[].id'
 
 Also beside a running daemon.")]
@@ -36,7 +37,7 @@ Also beside a running daemon. Exits with 3 if there is no such dead letter.")]
     #[command(after_help = "\
 Examples:
   bookgate dead-letters retry 17
-  bookgate dead-letters retry --source calcom --since 2027-03-01T00:00:00Z --dry-run
+  bookgate dead-letters retry --source calcom --since 2d --dry-run
   bookgate dead-letters retry --all
 
 The booking is read first: what is no longer wanted is not done. What has begun
@@ -64,18 +65,19 @@ pub(super) struct FilterArgs {
     /// Of this operation: confirm, decline or cancel
     #[arg(long, value_parser = action)]
     action: Option<Action>,
-    /// Given up at this time or later, such as 2027-03-01T00:00:00Z
+    /// Given up at this time or later: 2027-03-01T00:00:00Z, 2027-03-01 (from
+    /// its beginning, UTC), or 14d (so long ago)
     #[arg(long, value_name = "TIME")]
-    since: Option<Timestamp>,
+    since: Option<When>,
 }
 
 impl FilterArgs {
-    fn asked(&self, id: Option<i64>) -> LettersAsked {
+    fn asked(&self, id: Option<i64>, now: Timestamp) -> LettersAsked {
         LettersAsked {
             id,
             source: self.source.clone(),
             action: self.action,
-            since: self.since,
+            since: self.since.map(|when| when.at(now)),
         }
     }
 }
@@ -96,14 +98,13 @@ pub(super) struct ShowArgs {
     id: i64,
 }
 
-/// Which dead letters an order is about.
+/// Which dead letters an order is about. The ways to say so are one group, so that all of them are suggested.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).multiple(true)
+    .args(["id", "source", "action", "since", "all"])))]
 pub(super) struct WhichArgs {
     /// One, by its id as `dead-letters list` shows it
-    #[arg(
-        required_unless_present_any = ["source", "action", "since", "all"],
-        conflicts_with_all = ["source", "action", "since", "all"],
-    )]
+    #[arg(conflicts_with_all = ["source", "action", "since", "all"])]
     id: Option<i64>,
     #[command(flatten)]
     filter: FilterArgs,
@@ -160,8 +161,9 @@ pub(super) fn run(
 
 fn list(args: &ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     let PageArgs { after, limit } = &args.page;
+    let now = context.clock.now();
     let page = reach::read(context, async |desk| {
-        let asked = args.filter.asked(None);
+        let asked = args.filter.asked(None, now);
         desk.dead_letters(asked, after.as_deref(), Some(*limit))
             .await
     })?;
@@ -257,10 +259,11 @@ fn order(
 }
 
 async fn send(args: &WhichArgs, fate: LettersFate, context: &Context<'_>) -> anyhow::Result<Value> {
+    let asked = args.filter.asked(args.id, context.clock.now());
     match reach::to_write(&args.place, context).await? {
         Reached::Store(store) => {
             let order = LettersOrder {
-                asked: args.filter.asked(args.id),
+                asked,
                 fate,
                 dry_run: args.dry_run,
                 actor: store.actor.clone(),
@@ -272,10 +275,10 @@ async fn send(args: &WhichArgs, fate: LettersFate, context: &Context<'_>) -> any
         }
         Reached::Daemon(endpoint) => {
             let mut body = json!({
-                "id": args.id,
-                "source": args.filter.source,
-                "action": args.filter.action,
-                "since": args.filter.since,
+                "id": asked.id,
+                "source": asked.source,
+                "action": asked.action,
+                "since": asked.since,
                 "dry_run": args.dry_run,
             });
             let path = match fate {

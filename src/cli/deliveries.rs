@@ -1,13 +1,14 @@
 //! `deliveries`: the webhooks that are stored, and reading them again.
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::page::{PageArgs, print_page};
 use super::progress::Progress;
 use super::reach::{self, Reached, WriteArgs};
 use super::text::{field, or_dash, plain, second};
+use super::when::When;
 use super::{Context, print_json, refused, wait_for};
 use crate::domain::clock::Timestamp;
 use crate::gate::{DeliveriesAsked, DeliveryRow, DeliveryState, Page, ReplayOrder};
@@ -23,7 +24,7 @@ pub(super) enum DeliveriesCommand {
 Examples:
   bookgate deliveries list
   bookgate deliveries list --state unparsed
-  bookgate deliveries list --source calcom --since 2027-03-01T00:00:00Z --limit 200
+  bookgate deliveries list --source calcom --since 2027-03-01 --limit 200
   bookgate deliveries list --state quarantined --json | jq '.items[].note'
 
 Also beside a running daemon.")]
@@ -42,7 +43,7 @@ no such delivery.")]
 Examples:
   bookgate deliveries replay 4711
   bookgate deliveries replay --state unparsed --dry-run
-  bookgate deliveries replay --source calcom --since 2027-03-01T00:00:00Z
+  bookgate deliveries replay --source calcom --since 14d
   bookgate deliveries replay --all
 
 For webhooks that this version understands better than the one that read them
@@ -65,22 +66,23 @@ pub(super) struct FilterArgs {
     /// Of this trigger, as the list shows it
     #[arg(long)]
     trigger: Option<String>,
-    /// Received at this time or later, such as 2027-03-01T00:00:00Z
+    /// Received at this time or later: 2027-03-01T00:00:00Z, 2027-03-01 (from
+    /// its beginning, UTC), or 14d (so long ago)
     #[arg(long, value_name = "TIME")]
-    since: Option<Timestamp>,
+    since: Option<When>,
     /// Received before this time
     #[arg(long, value_name = "TIME")]
-    until: Option<Timestamp>,
+    until: Option<When>,
 }
 
 impl FilterArgs {
-    fn asked(&self) -> DeliveriesAsked {
+    fn asked(&self, now: Timestamp) -> DeliveriesAsked {
         DeliveriesAsked {
             source: self.source.clone(),
             state: self.state,
             trigger: self.trigger.clone(),
-            since: self.since,
-            until: self.until,
+            since: self.since.map(|when| when.at(now)),
+            until: self.until.map(|when| when.at(now)),
         }
     }
 }
@@ -101,14 +103,13 @@ pub(super) struct ShowArgs {
     id: i64,
 }
 
-/// What `deliveries replay` takes.
+/// What `deliveries replay` takes. The ways to say which are one group, so that all of them are suggested.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).multiple(true)
+    .args(["id", "source", "state", "trigger", "since", "until", "all"])))]
 pub(super) struct ReplayArgs {
     /// One, by its id as `deliveries list` shows it
-    #[arg(
-        required_unless_present_any = ["source", "state", "trigger", "since", "until", "all"],
-        conflicts_with_all = ["source", "state", "trigger", "since", "until", "all", "dry_run"],
-    )]
+    #[arg(conflicts_with_all = ["source", "state", "trigger", "since", "until", "all", "dry_run"])]
     id: Option<i64>,
     #[command(flatten)]
     filter: FilterArgs,
@@ -143,6 +144,7 @@ pub(super) fn run(
 
 fn list(args: &ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     let limit = args.page.limit as usize;
+    let asked = args.filter.asked(context.clock.now());
     let page = reach::read(context, async |desk| {
         let mut page = Page {
             items: Vec::new(),
@@ -151,7 +153,7 @@ fn list(args: &ListArgs, json: bool, context: &mut Context<'_>) -> anyhow::Resul
         // A search ends after some rows, found or not; people want to see what there is.
         loop {
             let wanted = u32::try_from(limit - page.items.len()).ok();
-            let asked = args.filter.asked();
+            let asked = asked.clone();
             let more = desk.deliveries(asked, page.next.as_deref(), wanted).await?;
             page.items.extend(more.items);
             page.next = more.next;
@@ -272,7 +274,8 @@ async fn send(
     context: &Context<'_>,
 ) -> anyhow::Result<Report> {
     let place = reach::to_write(&args.place, context).await?;
-    let report = send_pages(&place, args, &progress).await;
+    let asked = args.filter.asked(context.clock.now());
+    let report = send_pages(&place, &asked, args.dry_run, &progress).await;
     if let Reached::Store(store) = place {
         store.close().await;
     }
@@ -282,17 +285,18 @@ async fn send(
 /// Orders page by page, until there are no more.
 async fn send_pages(
     place: &Reached,
-    args: &ReplayArgs,
+    asked: &DeliveriesAsked,
+    dry_run: bool,
     progress: &Progress,
 ) -> anyhow::Result<Report> {
     let mut all = Report {
-        dry_run: args.dry_run,
+        dry_run,
         done: Vec::new(),
         left: Vec::new(),
     };
     let mut after = None;
     loop {
-        let page = send_page(place, args, after).await;
+        let page = send_page(place, asked, dry_run, after).await;
         let mut page = page.with_context(|| format!("{} were ordered before", all.done.len()))?;
         for (key, lines) in [("done", &mut all.done), ("left", &mut all.left)] {
             if let Some(more) = page[key].as_array_mut() {
@@ -313,16 +317,17 @@ async fn send_pages(
 
 async fn send_page(
     place: &Reached,
-    args: &ReplayArgs,
+    asked: &DeliveriesAsked,
+    dry_run: bool,
     after: Option<String>,
 ) -> anyhow::Result<Value> {
     match place {
         Reached::Store(store) => {
             let order = ReplayOrder {
-                asked: args.filter.asked(),
+                asked: asked.clone(),
                 after,
                 limit: Some(AT_ONCE),
-                dry_run: args.dry_run,
+                dry_run,
                 actor: store.actor.clone(),
             };
             let report = store.desk.replay(order).await.map_err(refused)?;
@@ -330,14 +335,14 @@ async fn send_page(
         }
         Reached::Daemon(endpoint) => {
             let body = json!({
-                "source": args.filter.source,
-                "state": args.filter.state,
-                "trigger": args.filter.trigger,
-                "since": args.filter.since,
-                "until": args.filter.until,
+                "source": asked.source,
+                "state": asked.state,
+                "trigger": asked.trigger,
+                "since": asked.since,
+                "until": asked.until,
                 "after": after,
                 "limit": AT_ONCE,
-                "dry_run": args.dry_run,
+                "dry_run": dry_run,
             });
             let path = ["v1", "deliveries", "replays"];
             Ok(endpoint.post(&path, None, Some(&body)).await?.body)

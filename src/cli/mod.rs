@@ -38,6 +38,7 @@ mod tags;
 mod tests;
 mod text;
 mod webhook;
+mod when;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
 
 use self::report::{Format, Report};
-use super::reach::WriteArgs;
+use super::reach::{WriteArgs, only_a_daemon};
 use super::{Context, print_json};
 use crate::app::{PolicyError, check_policies};
 use crate::policy::codes::{Code, Severity};
@@ -76,7 +76,7 @@ its name and id here; its slug is asked for when a daemon decides.")]
 Examples:
   bookgate policy diff
   bookgate policy diff --since 14d --policy club-next
-  bookgate policy diff --since 2027-03-01T00:00:00Z --limit 500
+  bookgate policy diff --since 2027-03-01 --limit 500
   bookgate policy diff --format json | jq '.policies[].changes[].booking'
 
 A policy with `mode = \"shadow\"` is asked about every booking, and its word is kept
@@ -130,6 +130,7 @@ A daemon reads them by itself when their files change (policies.look_ms), and on
 SIGHUP. Of several daemons each has a folder of its own, so each is told by its
 own address. If anything is wrong in any file, all of it is printed, the command
 exits with 1, and the policies that were in force go on.")]
+    #[command(mut_arg("admin_url", only_a_daemon))]
     Reload(WriteArgs),
 }
 

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Arg, Args};
 use url::Url;
 
 use super::admin_endpoint::AdminEndpoint;
@@ -29,6 +29,14 @@ pub(super) struct WriteArgs {
     /// admin]
     #[arg(long, value_name = "REFERENCE")]
     token: Option<String>,
+}
+
+/// What `--admin-url` is for a command that only a daemon carries out.
+pub(super) fn only_a_daemon(admin_url: Arg) -> Arg {
+    admin_url.help(
+        "The admin endpoint of the daemon that does it, wherever it runs [default: what \
+         server.admin_listen says]",
+    )
 }
 
 /// Where to write.

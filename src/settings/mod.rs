@@ -166,6 +166,15 @@ impl Settings {
         layers.resolve(&options.env)
     }
 
+    /// The names of the sources, also where their secrets cannot be had.
+    ///
+    /// # Errors
+    /// The file cannot be read, or nothing can be had of it.
+    pub fn source_names(options: &LoadOptions) -> Result<Vec<SourceName>, SettingsError> {
+        let sources = Layers::load(options)?.document.sources;
+        Ok(sources.into_keys().map(SourceName::new).collect())
+    }
+
     /// As [`Settings::load`], for whoever looks at the rest where a part is wrong: what is right, with the
     /// default in the place of a value that is not, and everything that is wrong. `None` where nothing can
     /// be had of them.

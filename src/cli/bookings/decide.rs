@@ -1,25 +1,26 @@
 //! `bookings decide`: a person's word, carried to a daemon. Only a daemon has what it takes: the rules of
 //! the source, and what its provider can do.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
+use super::named::{BookingArgs, Named, with_sources};
 use crate::cli::reach::{self, WriteArgs};
 use crate::cli::text::plain;
 use crate::cli::{Context, print_json, wait_for};
 
-/// What `bookings decide` takes.
+/// What `bookings decide` takes. The two words are one group, so that neither is suggested alone.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("word").required(true).args(["accept", "refuse"])))]
+#[command(mut_arg("admin_url", reach::only_a_daemon))]
 pub(in crate::cli) struct DecideArgs {
-    /// The source, as it is called in the settings
-    source: String,
-    /// The booking's uid or number at the provider
-    reference: String,
+    #[command(flatten)]
+    booking: BookingArgs,
     /// Let it stand
-    #[arg(long, required_unless_present = "refuse", conflicts_with = "refuse")]
+    #[arg(long)]
     accept: bool,
     /// Refuse it, for this reason; the booker is told
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, visible_alias = "reject", value_name = "REASON")]
     refuse: Option<String>,
     /// Let it stand for nothing
     #[arg(long, conflicts_with = "refuse")]
@@ -33,18 +34,21 @@ pub(in crate::cli) struct DecideArgs {
 
 /// Has it decided.
 pub(super) fn run(args: &DecideArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
-    let (source, reference) = (args.source.as_str(), args.reference.as_str());
+    let Named { source, uid, seat } = args.booking.named()?;
+    let seat = args.seat.as_deref().or(seat);
     let body = match &args.refuse {
-        Some(reason) => json!({"accept": false, "reason": reason, "seat": args.seat}),
+        Some(reason) => json!({"accept": false, "reason": reason, "seat": seat}),
         None => json!({
             "accept": true,
             "waive_credits": args.waive_credits,
-            "seat": args.seat,
+            "seat": seat,
         }),
     };
     let endpoint = reach::to_daemon(&args.place, context)?;
-    let path = ["v1", "bookings", source, reference, "decision"];
-    let booking = wait_for(endpoint.post(&path, None, Some(&body)))?.body;
+    let path = ["v1", "bookings", source, uid, "decision"];
+    let booking = wait_for(endpoint.post(&path, None, Some(&body)))
+        .map_err(|error| with_sources(error, source, context))?
+        .body;
     if json {
         return print_json(&booking, context);
     }
@@ -53,11 +57,11 @@ pub(super) fn run(args: &DecideArgs, json: bool, context: &mut Context<'_>) -> a
         None => "accepted",
     };
     let by = decided_by(&booking);
-    let booking = plain(&format!("{source}/{reference}"));
+    let booking = plain(&format!("{source}/{uid}"));
     Ok(writeln!(
         context.out,
         "{booking} is {word}{by}; `bookgate bookings show {booking_args}` tells what the provider says",
-        booking_args = plain(&format!("{source} {reference}"))
+        booking_args = plain(&format!("{source} {uid}"))
     )?)
 }
 

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use self::print::{Subject, print};
 use crate::app::{check_policies, storage_settings};
+use crate::cli::when::When;
 use crate::cli::{Context, UsageError, print_json, reach};
 use crate::domain::account::AccountStatus;
 use crate::domain::amount::{Unit, UnitCode};
@@ -46,9 +47,10 @@ pub(in crate::cli) struct ExplainArgs {
     /// The source it comes from, as in [sources.NAME] [default: the name of its provider]
     #[arg(long, value_name = "NAME", conflicts_with = "delivery")]
     source: Option<String>,
-    /// When it was booked [default: what the webhook says]
+    /// When it was booked: 2027-03-01T00:00:00Z, 2027-03-01 (from its beginning,
+    /// UTC), or 2h (so long ago) [default: what the webhook says]
     #[arg(long, value_name = "TIME")]
-    at: Option<Timestamp>,
+    at: Option<When>,
     /// What the booker has, such as CREDIT=2.50; repeat it for more units [default: the account in
     /// the database]
     #[arg(long, value_name = "UNIT=AMOUNT")]
@@ -95,7 +97,7 @@ pub(super) fn run(args: &ExplainArgs, json: bool, context: &mut Context<'_>) -> 
         ))
     })?;
     let (now, time_from) = match (args.at, event.sent_at) {
-        (Some(at), _) => (at, "--at"),
+        (Some(at), _) => (at.at(context.clock.now()), "--at"),
         (None, Some(at)) => (at, "the webhook"),
         (None, None) => match given.at {
             Some(at) => (at, "when the webhook came in"),

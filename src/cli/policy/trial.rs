@@ -9,19 +9,19 @@ use super::Format;
 use crate::app::{check_policies, check_policies_with};
 use crate::cli::progress::Progress;
 use crate::cli::text::{field, or_dash, plain, second};
+use crate::cli::when::When;
 use crate::cli::{Context, UsageError, print_json, reach};
-use crate::domain::clock::{Timestamp, plus_ms};
 use crate::gate::{CHANGES_MAX, Candidate, ChangedDecision, Trial};
 use crate::policy::Mode;
-use crate::policy::duration::Duration;
 use crate::settings::{Extent, Settings};
 
 /// What `policy diff` takes.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DiffArgs {
-    /// Decisions since then: so long ago, such as 14d, or a time
+    /// Decisions since then: so long ago, such as 14d, or a time: 2027-03-01T00:00:00Z, 2027-03-01 (from its
+    /// beginning, UTC)
     #[arg(long, value_name = "WHEN", default_value = "14d")]
-    since: String,
+    since: When,
     /// Only this policy in shadow
     #[arg(long, value_name = "ID")]
     policy: Option<String>,
@@ -39,9 +39,10 @@ pub(in crate::cli) struct ReplayArgs {
     /// policies.dir of the settings]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// Decisions since then: so long ago, such as 30d, or a time
+    /// Decisions since then: so long ago, such as 30d, or a time: 2027-03-01T00:00:00Z, 2027-03-01 (from its
+    /// beginning, UTC)
     #[arg(long, value_name = "WHEN", default_value = "30d")]
-    since: String,
+    since: When,
     #[command(flatten)]
     shown: Shown,
 }
@@ -75,20 +76,9 @@ impl Shown {
     }
 }
 
-/// `14d` ago, or a time.
-fn since(text: &str, now: Timestamp) -> Result<Timestamp, UsageError> {
-    if let Some(ago) = Duration::parse(text) {
-        return Ok(plus_ms(now, -ago.ms));
-    }
-    text.parse().map_err(|_| {
-        let wanted = "so long ago, such as 14d or 36h, or a time such as 2027-03-01T00:00:00Z";
-        UsageError(format!("--since {text}: {wanted}"))
-    })
-}
-
 /// What policies in shadow would have decided otherwise.
 pub(super) fn diff(args: &DiffArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
-    let since = since(&args.since, context.clock.now())?;
+    let since = args.since.at(context.clock.now());
     let json = args.shown.is_json(json);
     let progress = Progress::begin(json, "reading what was decided");
     let mut trials = reach::read(context, async |desk| {
@@ -120,7 +110,7 @@ pub(super) fn replay(
     json: bool,
     context: &mut Context<'_>,
 ) -> anyhow::Result<()> {
-    let since = since(&args.since, context.clock.now())?;
+    let since = args.since.at(context.clock.now());
     let json = args.shown.is_json(json);
     let (candidate, what) = candidate(args, context)?;
     let progress = Progress::begin(json, "reading what was decided");

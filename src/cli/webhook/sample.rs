@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::UsageError;
+use crate::cli::when::When;
 
 /// How far ahead a sample booking starts, if no start is given.
 const START_AHEAD: SignedDuration = SignedDuration::from_hours(72);
@@ -63,9 +64,10 @@ pub(super) struct SampleArgs {
     /// The booker's address
     #[arg(long, default_value = "robin@example.org")]
     email: String,
-    /// When the booking starts, such as 2030-05-01T18:00:00Z [default: in three days]
+    /// When the booking starts, such as 2030-05-01T18:00:00Z, 2030-05-01 (as it begins, UTC), or +36h (from
+    /// now) [default: in three days]
     #[arg(long, value_name = "TIME")]
-    start: Option<Timestamp>,
+    start: Option<When>,
     /// How long it lasts, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 45)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1440))]
@@ -118,7 +120,7 @@ impl SampleArgs {
             None => new_uid()?,
         };
         let start = match self.start {
-            Some(start) => start,
+            Some(start) => start.at(now),
             None => whole_hour(now.checked_add(START_AHEAD)?)?,
         };
         let end = start.checked_add(SignedDuration::from_mins(self.length.into()))?;
