@@ -1,6 +1,6 @@
 //! `credits`: what an account has, and putting credit on it.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::page::{PageArgs, print_page};
 use super::reach::{self, Reached, WriteArgs};
-use super::text::{or_dash, second};
-use super::{Context, print_json, refused, text, wait_for};
-use crate::domain::clock::Timestamp;
+use super::text::second;
+use super::when::When;
+use super::{Context, NotFound, UsageError, print_json, refused, text, wait_for};
 use crate::gate::{Actor, BalanceView, EntriesAsked, EntryView, TopUpRequest};
+use crate::settings::SettingsError;
 
 /// Commands about accounts.
 #[derive(Debug, Subcommand)]
@@ -28,7 +29,7 @@ Also beside a running daemon. Exits with 3 if there is no such account.")]
     #[command(after_help = "\
 Examples:
   bookgate credits entries ada@example.org
-  bookgate credits entries ada@example.org --kind refund --since 2027-03-01T00:00:00Z
+  bookgate credits entries ada@example.org --kind refund --since 30d
 
 Also beside a running daemon. Exits with 3 if there is no such account.")]
     Entries(EntriesArgs),
@@ -66,12 +67,13 @@ pub(super) struct EntriesArgs {
     /// adjust or reverse
     #[arg(long)]
     kind: Option<String>,
-    /// Recorded at this time or later, such as 2027-03-01T00:00:00Z
+    /// Recorded at this time or later: 2027-03-01T00:00:00Z, 2027-03-01 (from
+    /// its beginning, UTC), or 14d (so long ago)
     #[arg(long, value_name = "TIME")]
-    since: Option<Timestamp>,
+    since: Option<When>,
     /// Recorded before this time
     #[arg(long, value_name = "TIME")]
-    until: Option<Timestamp>,
+    until: Option<When>,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -126,17 +128,26 @@ fn show(args: &ShowArgs, json: bool, context: &mut Context<'_>) -> anyhow::Resul
 }
 
 fn entries(args: EntriesArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let now = context.clock.now();
     let asked = EntriesAsked {
         unit: args.unit,
         kind: args.kind,
-        since: args.since,
-        until: args.until,
+        since: args.since.map(|when| when.at(now)),
+        until: args.until.map(|when| when.at(now)),
         after: args.page.after,
         limit: Some(args.page.limit),
     };
     let owner = args.owner;
     let page = reach::read(context, async move |desk| desk.entries(&owner, asked).await)?;
-    let header = ["at", "what", "layer", "amount", "unit", "after", "booking"];
+    let header = [
+        "at",
+        "what",
+        "layer",
+        "amount",
+        "unit",
+        "after",
+        "by whom, on what: why",
+    ];
     let row = |entry: &EntryView| {
         let after = match entry.layer {
             "held" => &entry.held_after,
@@ -149,10 +160,18 @@ fn entries(args: EntriesArgs, json: bool, context: &mut Context<'_>) -> anyhow::
             entry.amount.clone(),
             entry.unit.clone(),
             after.clone(),
-            or_dash(entry.booking.clone()),
+            told_of(entry),
         ]
     };
     print_page(&page, json, "nothing has moved", header, row, context)
+}
+
+/// Who moved it, for which booking, and why: what there is of it.
+fn told_of(entry: &EntryView) -> String {
+    let booking = entry.booking.iter().map(|booking| format!(", {booking}"));
+    let reason = entry.reason.iter().map(|reason| format!(": {reason}"));
+    let parts: String = booking.chain(reason).collect();
+    format!("{}{parts}", entry.actor)
 }
 
 fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
@@ -170,8 +189,7 @@ fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Res
         actor: Actor::new(""),
     };
     let done = wait_for(send(request, &place, context));
-    let (replayed, body) =
-        done.with_context(|| format!("top-up with the idempotency key {key}"))?;
+    let (replayed, body) = done.map_err(|error| with_key(error, &key))?;
     if json {
         let answer = json!({"idempotency_key": key, "replayed": replayed, "account": body});
         return print_json(&answer, context);
@@ -182,6 +200,15 @@ fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Res
     };
     writeln!(context.out, "idempotency key {key}\n{done}\n")?;
     print(body, context)
+}
+
+/// The cause, and then the key where it may be of use: what was refused as it stands was not done, and another
+/// try begins anew.
+fn with_key(error: anyhow::Error, key: &str) -> anyhow::Error {
+    if error.is::<UsageError>() || error.is::<NotFound>() || error.is::<SettingsError>() {
+        return error;
+    }
+    anyhow!("{error:#} (idempotency key {key}: with the same one, nothing is done twice)")
 }
 
 /// Has the top-up made; whether it was made before, and the account.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use serde_json::json;
 use url::Url;
 
-use super::Context;
+use super::{Context, print_json};
 use crate::provider::client::{HttpClient, Method};
 use crate::settings::{Extent, Settings};
 
@@ -19,6 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 #[command(after_help = "\
 Examples:
   bookgate healthcheck
+  bookgate healthcheck --json | jq .ready
   bookgate --config /etc/bookgate/bookgate.toml healthcheck
 
 Asks GET /readyz at server.listen of the same settings; needs no secret. Exits
@@ -26,7 +28,7 @@ with 0 if webhooks can be stored, and with 1 if they cannot or nobody answers.")
 pub(super) struct HealthcheckArgs {}
 
 /// Asks, and prints the answer.
-pub(super) fn run(context: &mut Context<'_>) -> anyhow::Result<()> {
+pub(super) fn run(json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     let settings = Settings::load_extent(&context.options, Extent::Offline)?;
     let address = from_here(settings.server.listen);
     let url: Url = format!("http://{address}/readyz").parse()?;
@@ -38,10 +40,18 @@ pub(super) fn run(context: &mut Context<'_>) -> anyhow::Result<()> {
             .with_context(|| format!("nobody answers at {address}"))
     })?;
     let text = String::from_utf8_lossy(&answer.body).into_owned();
-    if answer.status != 200 {
+    let ready = answer.status == 200;
+    if json {
+        let told = json!({"ready": ready, "status": answer.status, "answer": text});
+        print_json(&told, context)?;
+    }
+    if !ready {
         bail!("not ready, HTTP {}: {text}", answer.status);
     }
-    Ok(writeln!(context.out, "{text}")?)
+    match json {
+        true => Ok(()),
+        false => Ok(writeln!(context.out, "{text}")?),
+    }
 }
 
 /// Who listens on every address is reached on this machine's own.

@@ -190,7 +190,10 @@ Exits with 2 if a daemon would not start with these settings, and says why.")]
     #[command(after_help = "\
 Examples:
   bookgate settings default
-  bookgate settings default > bookgate.toml")]
+  bookgate settings default > bookgate.toml
+  bookgate settings default --json | jq .worker
+
+As JSON without what it means, and without what has no default.")]
     Default,
 }
 
@@ -232,7 +235,7 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::DeadLetters(command) => dead_letters::run(&command, json, context),
         Command::Deliveries(command) => deliveries::run(&command, json, context),
         Command::Audit(command) => audit::run(command, json, context),
-        Command::Healthcheck(healthcheck::HealthcheckArgs {}) => healthcheck::run(context),
+        Command::Healthcheck(healthcheck::HealthcheckArgs {}) => healthcheck::run(json, context),
         Command::Instances(instances::InstancesArgs {}) => instances::run(json, context),
         Command::Jobs(command) => jobs::run(&command, json, context),
         Command::Reconcile(args) => reconcile::run(&args, json, context),
@@ -252,6 +255,10 @@ pub fn run(cli: Cli, context: &mut Context<'_>) -> anyhow::Result<()> {
         Command::Migrate(migrate::MigrateArgs {}) => migrate::run(json, context),
         Command::Retention(command) => retention::run(&command, json, context),
         Command::Settings(SettingsCommand::Show) => settings_show::run(json, context),
+        Command::Settings(SettingsCommand::Default) if json => {
+            let defaults: toml::Table = toml::from_str(settings::DEFAULTS)?;
+            print_json(&defaults, context)
+        }
         Command::Settings(SettingsCommand::Default) => {
             Ok(context.out.write_all(settings::DEFAULTS.as_bytes())?)
         }

@@ -1,5 +1,6 @@
 //! `reconcile`: what the last comparison with the providers found, or has one made and waits for it.
 
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::progress::Progress;
 use super::reach::{self, Reached, WriteArgs};
-use super::text::table;
+use super::text::{field, plain, table};
 use super::{Context, NotFound, print_json, refused, wait_for};
 use crate::domain::clock::Timestamp;
 
@@ -21,6 +22,7 @@ const BEGINNING: Duration = Duration::from_secs(5);
 
 /// What `reconcile` takes.
 #[derive(Debug, Args)]
+#[command(mut_arg("admin_url", reach::only_a_daemon))]
 #[command(after_help = "\
 Examples:
   bookgate reconcile                   what the last run found
@@ -185,7 +187,30 @@ fn print(job: &Job, context: &mut Context<'_>) -> anyhow::Result<()> {
     let sources = report["sources"].as_object().unwrap_or(&nothing);
     let rows: Vec<_> = sources.iter().map(|(name, told)| row(name, told)).collect();
     let header = ["source", "checked", "repaired", "deferred", "why"];
-    Ok(table(&mut *context.out, header, &rows)?)
+    table(&mut *context.out, header, &rows)?;
+    for (name, told) in sources {
+        which(name, told, &mut *context.out)?;
+    }
+    Ok(())
+}
+
+/// The bookings of a source behind each reason; of many, the first ones are kept.
+fn which(name: &str, told: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let reasons = told["bookings"].as_object().into_iter().flatten();
+    for (number, (why, named)) in reasons.enumerate() {
+        if number == 0 {
+            writeln!(out, "\n{}", plain(name))?;
+        }
+        let named = named.as_array().into_iter().flatten();
+        let mut named: Vec<_> = named.filter_map(Value::as_str).map(str::to_owned).collect();
+        let all = told["why"][why].as_u64().unwrap_or(0);
+        let more = all.saturating_sub(named.len() as u64);
+        if more > 0 {
+            named.push(format!("{more} more"));
+        }
+        field(out, 2, &plain(why), &named.join(", "))?;
+    }
+    Ok(())
 }
 
 fn row(name: &str, told: &Value) -> [String; 5] {
@@ -204,4 +229,32 @@ fn row(name: &str, told: &Value) -> [String; 5] {
         number("deferred"),
         why.join(", "),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_bookings_behind_each_reason_are_named() {
+        let uid = |number: usize| format!("{number}Wx2kQvNn3TzRb5mLpYc1d");
+        let told = json!({
+            "why": {"missed": 25, "older": 1},
+            "bookings": {"missed": [uid(1), uid(2), uid(3)], "older": ["short"]},
+        });
+        let mut out = Vec::new();
+        which("calcom", &told, &mut out).unwrap();
+        which("quiet", &json!({"checked": 3}), &mut out).unwrap();
+        expect![[r#"
+
+            calcom
+              missed        1Wx2kQvNn3TzRb5mLpYc1d, 2Wx2kQvNn3TzRb5mLpYc1d,
+                            3Wx2kQvNn3TzRb5mLpYc1d, 22 more
+              older         short
+        "#]]
+        .assert_eq(&String::from_utf8(out).unwrap());
+    }
 }

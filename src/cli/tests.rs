@@ -1,5 +1,7 @@
 //! Commands as the shell runs them.
 
+mod words;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -366,7 +366,8 @@ async fn a_run_of_reconciliation_is_ordered_and_waited_for() {
     let booking = cal.book(BookingRequest::new("consultation", start, ada));
     let uid = booking.await.unwrap().uid.to_string();
     let text = home.run(&now).done();
-    for part in ["source", "calcom", "missed 1"] {
+    let named = format!("\ncalcom\n  missed        {uid}\n");
+    for part in ["source", "calcom", "missed 1", &named] {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
     let show = ["bookings", "show", "calcom", &uid, "--json"];

@@ -28,6 +28,7 @@ pub(super) fn print(view: &BookingView, out: &mut dyn Write) -> anyhow::Result<(
         )?;
     }
     for decision in &view.decisions {
+        writeln!(out)?;
         print_decision(decision, true, out)?;
     }
     for hold in &view.holds {
@@ -74,7 +75,7 @@ pub(super) fn print_decision(
     };
     let outcome = decision.outcome.as_str();
     let title = format!("decision {} on {}: {outcome}", decision.id, decision.unit);
-    writeln!(out, "\n{}", plain(&title))?;
+    writeln!(out, "{}", plain(&title))?;
     field(out, 2, "at", &at(Some(decision.decided_at)))?;
     field(out, 2, "by", &by)?;
     if let (Some(cost), Some(unit)) = (&decision.cost, &decision.unit_of_cost) {
@@ -169,10 +170,14 @@ fn print_call(call: &CommandView, out: &mut dyn Write) -> io::Result<()> {
     for attempt in &call.attempts {
         let result = attempt.result.as_ref();
         let mut text = result.map_or_else(|| "no answer yet".to_owned(), serde_word);
-        if let Some(status) = attempt.http_status {
-            text.push_str(&format!(", HTTP {status}"));
+        let status = attempt.http_status.map(|status| format!("HTTP {status}"));
+        let detail = attempt.detail.as_deref();
+        // What is told of a failure mostly begins with it.
+        let status = status.filter(|status| !detail.is_some_and(|it| it.starts_with(status)));
+        if let Some(status) = status {
+            text.push_str(&format!(", {status}"));
         }
-        if let Some(detail) = &attempt.detail {
+        if let Some(detail) = detail {
             text.push_str(&format!(", {detail}"));
         }
         let text = format!("{} {text}", at(Some(attempt.started_at)));

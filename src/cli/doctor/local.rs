@@ -155,7 +155,10 @@ pub(super) fn policies(settings: &Settings, found: &mut Findings) {
         0 => found.ok("policies", what),
         hints => found.warning(
             "policies",
-            format!("{what}; {hints} hints"),
+            match hints {
+                1 => format!("{what}; 1 hint"),
+                hints => format!("{what}; {hints} hints"),
+            },
             "`bookgate policy check` shows them",
         ),
     }

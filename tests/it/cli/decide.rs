@@ -33,11 +33,16 @@ async fn what_is_left_to_a_person_is_listed_and_decided() {
         error.contains("it was accepted by person:token:"),
         "{error}"
     );
-    let told = decide(&uids[1], &[&refuse[..], &["--json"]].concat()).json();
+    // In one word, as lists print it, and in another word.
+    let named = format!("calcom/{}", uids[1]);
+    let reject = ["--reject", "We are closed that week.", "--json"];
+    let line = ["bookings", "decide", &named];
+    let told = home.run(&[&line[..], &reject].concat()).json();
     assert_eq!(told["outcome"], "reject");
     let told = home
         .run(&["bookings", "explain", "calcom", &uids[0]])
         .done();
+    assert!(told.starts_with("decision "), "{told}");
     for part in [
         "Policy executive-book-club (Executive Book Club sessions)",
         "does not apply: it is for the event type",
@@ -82,6 +87,11 @@ async fn what_is_left_to_a_person_is_listed_and_decided() {
     assert_eq!(cal.live().len(), 1);
 
     decide("nothing", &["--accept"]).failed(3);
+    let elsewhere = ["bookings", "decide", "calcum", &uids[0], "--accept"];
+    let error = home.run(&elsewhere).failed(3);
+    assert!(error.contains("no source `calcum`, but calcom"), "{error}");
+    let error = home.run(&["jobs", "run", "nonsense"]).failed(3);
+    assert!(error.contains("there are ledger, reconcile, "), "{error}");
     decide(&uids[0], &[]).failed(2);
     decide(&uids[0], &["--accept", "--refuse", "no"]).failed(2);
     decide(&uids[0], &["--refuse", "no", "--waive-credits"]).failed(2);

@@ -86,6 +86,9 @@ async fn a_doctor_finds_what_is_wrong_and_says_what_would_be_right() {
         let all = seen["findings"].as_array().into_iter().flatten();
         all.filter(|one| one["state"] == "ok").count() == 11
     });
+    assert_eq!(home.run(&["healthcheck"]).done(), "ok\n");
+    let told = home.run(&["healthcheck", "--json"]).json();
+    assert_eq!(told["ready"], true, "{told}");
     let text = home.run(&["doctor"]).done();
     assert!(text.contains("ok: 11, warnings: 0, failed: 0"), "{text}");
     assert!(
