@@ -11,7 +11,7 @@ use super::reach::{self, Reached, WriteArgs};
 use super::text::second;
 use super::when::When;
 use super::{Context, NotFound, UsageError, print_json, refused, text, wait_for};
-use crate::gate::{Actor, BalanceView, EntriesAsked, EntryView, TopUpRequest};
+use crate::gate::{Actor, BalanceView, CreditRequest, EntriesAsked, EntryView};
 use crate::settings::SettingsError;
 
 /// Commands about accounts.
@@ -46,6 +46,16 @@ top-up was done, repeat it with the key that was printed.
 
 A running daemon wants a token with the role credits or admin.")]
     TopUp(Box<TopUpArgs>),
+    /// Take credit off an account that should not be there, such as a mistaken top-up
+    #[command(after_help = "\
+Examples:
+  bookgate credits deduct ada@example.org 45 --reason \"typed 50 for 5\"
+
+No more than is available: what is held for bookings stays. Keys are as for
+top-ups.
+
+A running daemon wants a token with the role admin.")]
+    Deduct(Box<DeductArgs>),
 }
 
 /// What `credits show` takes.
@@ -98,6 +108,26 @@ pub(super) struct TopUpArgs {
     place: WriteArgs,
 }
 
+/// What `credits deduct` takes.
+#[derive(Debug, Args)]
+pub(super) struct DeductArgs {
+    /// The owner's e-mail address
+    owner: String,
+    /// How much, such as 5 or 2.50
+    amount: String,
+    /// Of which unit
+    #[arg(long, default_value = "CREDIT")]
+    unit: String,
+    /// Why; kept with the account's entries
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// What makes this deduction the same as another one [default: a new one]
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    #[command(flatten)]
+    place: WriteArgs,
+}
+
 /// An account, as the admin endpoint and the desk show it.
 #[derive(Deserialize)]
 struct Account {
@@ -116,6 +146,7 @@ pub(super) fn run(
         CreditsCommand::Show(args) => show(&args, json, context),
         CreditsCommand::Entries(args) => entries(args, json, context),
         CreditsCommand::TopUp(args) => top_up(*args, json, context),
+        CreditsCommand::Deduct(args) => deduct(*args, json, context),
     }
 }
 
@@ -175,28 +206,62 @@ fn told_of(entry: &EntryView) -> String {
 }
 
 fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
-    let place = args.place;
-    let key = args
-        .idempotency_key
-        .unwrap_or_else(|| Uuid::now_v7().to_string());
-    let request = TopUpRequest {
+    let request = CreditRequest {
         owner: args.owner,
         amount: args.amount,
         unit: args.unit,
         reason: args.reason,
         metadata: None,
-        idempotency_key: key.clone(),
+        idempotency_key: args.idempotency_key.unwrap_or_else(new_key),
         actor: Actor::new(""),
     };
-    let done = wait_for(send(request, &place, context));
+    change(Way::TopUp, request, &args.place, json, context)
+}
+
+fn deduct(args: DeductArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
+    let request = CreditRequest {
+        owner: args.owner,
+        amount: args.amount,
+        unit: args.unit,
+        reason: Some(args.reason),
+        metadata: None,
+        idempotency_key: args.idempotency_key.unwrap_or_else(new_key),
+        actor: Actor::new(""),
+    };
+    change(Way::Deduction, request, &args.place, json, context)
+}
+
+fn new_key() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// Which way credit goes.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    TopUp,
+    Deduction,
+}
+
+fn change(
+    way: Way,
+    request: CreditRequest,
+    place: &WriteArgs,
+    json: bool,
+    context: &mut Context<'_>,
+) -> anyhow::Result<()> {
+    let key = request.idempotency_key.clone();
+    let done = wait_for(send(way, request, place, context));
     let (replayed, body) = done.map_err(|error| with_key(error, &key))?;
     if json {
         let answer = json!({"idempotency_key": key, "replayed": replayed, "account": body});
         return print_json(&answer, context);
     }
-    let done = match replayed {
-        true => "this top-up was done before, and is not done again; the account then:",
-        false => "done; the account now:",
+    let done = match (replayed, way) {
+        (true, Way::TopUp) => "this top-up was done before, and is not done again; the account then:",
+        (true, Way::Deduction) => {
+            "this deduction was done before, and is not done again; the account then:"
+        }
+        (false, _) => "done; the account now:",
     };
     writeln!(context.out, "idempotency key {key}\n{done}\n")?;
     print(body, context)
@@ -211,22 +276,31 @@ fn with_key(error: anyhow::Error, key: &str) -> anyhow::Error {
     anyhow!("{error:#} (idempotency key {key}: with the same one, nothing is done twice)")
 }
 
-/// Has the top-up made; whether it was made before, and the account.
+/// Has the change made; whether it was made before, and the account.
 async fn send(
-    request: TopUpRequest,
+    way: Way,
+    request: CreditRequest,
     place: &WriteArgs,
     context: &Context<'_>,
 ) -> anyhow::Result<(bool, Value)> {
     match reach::to_write(place, context).await? {
         Reached::Store(store) => {
             let actor = store.actor.clone();
-            let answer = store.desk.top_up(TopUpRequest { actor, ..request }).await;
+            let request = CreditRequest { actor, ..request };
+            let answer = match way {
+                Way::TopUp => store.desk.top_up(request).await,
+                Way::Deduction => store.desk.deduct(request).await,
+            };
             store.close().await;
             let answer = answer.map_err(refused)?;
             Ok((answer.replayed, answer.body))
         }
         Reached::Daemon(endpoint) => {
-            let path = ["v1", "accounts", &request.owner, "top-ups"];
+            let what = match way {
+                Way::TopUp => "top-ups",
+                Way::Deduction => "deductions",
+            };
+            let path = ["v1", "accounts", &request.owner, what];
             let body = json!({
                 "amount": request.amount,
                 "unit": request.unit,

@@ -1,4 +1,4 @@
-//! Credit accounts as an admin sees them: topping up, once per idempotency key, and looking.
+//! Credit accounts as an admin sees them: topping up and deducting, once per idempotency key, and looking.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use super::views::{AccountView, Page};
 use super::{Actor, Desk, GateError};
 use crate::domain::amount::{Amount, Unit, UnitCode};
 use crate::domain::owner::Owner;
-use crate::storage::Tx;
-use crate::storage::records::{AccountRows, Balance, StoredAnswer, TopUp};
+use crate::storage::records::{AccountRows, Balance, CreditChange, StoredAnswer};
+use crate::storage::{LedgerError, Tx};
 
 /// The longest idempotency key taken, in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -22,19 +22,19 @@ const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 const REASON_CHARS_MAX: usize = 500;
 /// The largest metadata taken, in bytes of JSON.
 const METADATA_BYTES_MAX: usize = 4_096;
-/// HTTP status of a top-up that was made.
+/// HTTP status of a change that was made.
 const CREATED: u16 = 201;
 
-/// A request to put credit on an account.
+/// A request to put credit on an account, or to take it off.
 #[derive(Debug, Clone)]
-pub struct TopUpRequest {
-    /// Whose account; made if there is none.
+pub struct CreditRequest {
+    /// Whose account; a top-up makes it if there is none.
     pub owner: String,
     /// How much, as a decimal text.
     pub amount: String,
     /// Of which unit.
     pub unit: String,
-    /// Why; shown in the account's entries.
+    /// Why; shown in the account's entries. A deduction needs one.
     pub reason: Option<String>,
     /// Whatever else is to be kept with it.
     pub metadata: Option<Value>,
@@ -44,9 +44,9 @@ pub struct TopUpRequest {
     pub actor: Actor,
 }
 
-/// The answer to a top-up.
+/// The answer to a top-up or a deduction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopUpAnswer {
+pub struct CreditAnswer {
     /// HTTP status.
     pub status: u16,
     /// The account after it, as JSON.
@@ -113,20 +113,51 @@ impl Desk {
     /// [`GateError::Invalid`], [`GateError::Amount`], [`GateError::Owner`] or
     /// [`GateError::UnknownUnit`] for a request that makes no sense, [`GateError::KeyReused`] if the
     /// key was used for another request.
-    pub async fn top_up(&self, request: TopUpRequest) -> Result<TopUpAnswer, GateError> {
-        let order = Arc::new(self.understand_top_up(request)?);
+    pub async fn top_up(&self, request: CreditRequest) -> Result<CreditAnswer, GateError> {
+        self.by_hand(Way::TopUp, request).await
+    }
+
+    /// Takes credit off an account that should not be there, once for each idempotency key: no more than is
+    /// available, so that no booking that was accepted is unpaid.
+    ///
+    /// # Errors
+    /// As [`Desk::top_up`], and [`GateError::ShortOfCredit`] if less is available.
+    pub async fn deduct(&self, request: CreditRequest) -> Result<CreditAnswer, GateError> {
+        self.by_hand(Way::Deduction, request).await
+    }
+
+    async fn by_hand(&self, way: Way, request: CreditRequest) -> Result<CreditAnswer, GateError> {
+        let order = Arc::new(self.understand(way, request)?);
         again(|| {
             let (desk, order) = (self.clone(), Arc::clone(&order));
             self.storage
-                .write(move |tx| Box::pin(async move { desk.post_top_up(tx, &order).await }))
+                .write(move |tx| Box::pin(async move { desk.post(tx, &order).await }))
         })
         .await
     }
 }
 
-/// A top-up that makes sense.
+/// Which way credit goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    TopUp,
+    Deduction,
+}
+
+impl Way {
+    /// What it is to the audit log, and what its idempotency keys belong to.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::TopUp => ("account.top_up", "POST /v1/accounts/top-ups"),
+            Self::Deduction => ("account.deduct", "POST /v1/accounts/deductions"),
+        }
+    }
+}
+
+/// A request that makes sense.
 struct Order {
-    top_up: TopUp,
+    way: Way,
+    change: CreditChange,
     actor: Actor,
     key: String,
     /// The request in a form in which equal requests are equal texts.
@@ -145,11 +176,11 @@ impl Desk {
         })
     }
 
-    fn understand_top_up(&self, request: TopUpRequest) -> Result<Order, GateError> {
+    fn understand(&self, way: Way, request: CreditRequest) -> Result<Order, GateError> {
         let invalid = |text: &str| Err(GateError::Invalid(text.to_owned()));
         if request.idempotency_key.is_empty() {
             return invalid(
-                "the Idempotency-Key header is empty; send a value that is new for each top-up",
+                "the Idempotency-Key header is empty; send a value that is new for each request",
             );
         }
         if request.idempotency_key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
@@ -159,7 +190,14 @@ impl Desk {
         let unit = self.unit(&request.unit)?;
         let amount = unit.parse(&request.amount)?;
         if amount.minor <= 0 {
-            return invalid("amount: a top-up must be more than 0");
+            return invalid("amount: must be more than 0");
+        }
+        let unexplained = request
+            .reason
+            .as_ref()
+            .is_none_or(|reason| reason.trim().is_empty());
+        if way == Way::Deduction && unexplained {
+            return invalid("reason: say why credit is taken off; it stands in the statement");
         }
         if request
             .reason
@@ -187,9 +225,10 @@ impl Desk {
             ("metadata", request.metadata.clone().unwrap_or(Value::Null)),
         ]);
         Ok(Order {
+            way,
             key: request.idempotency_key,
             canonical,
-            top_up: TopUp {
+            change: CreditChange {
                 owner,
                 amount,
                 actor: request.actor.name.clone(),
@@ -200,9 +239,10 @@ impl Desk {
         })
     }
 
-    async fn post_top_up(&self, tx: &mut Tx, order: &Order) -> Result<TopUpAnswer, GateError> {
+    async fn post(&self, tx: &mut Tx, order: &Order) -> Result<CreditAnswer, GateError> {
+        let (action, place) = order.way.names();
         // Keys belong to who uses them: two tokens may use the same one for different things.
-        let scope = format!("{} POST /v1/accounts/top-ups", order.top_up.actor);
+        let scope = format!("{} {place}", order.change.actor);
         let canonical = serde_json::to_string(&order.canonical)?;
         let hash = Sha256::digest(canonical.as_bytes());
         if let Some(stored) = tx.idempotent(&scope, &order.key).await? {
@@ -210,22 +250,27 @@ impl Desk {
                 let differs = differences(&stored.request, &order.canonical)?;
                 return Err(GateError::KeyReused { differs });
             }
-            return Ok(TopUpAnswer {
+            return Ok(CreditAnswer {
                 status: u16::try_from(stored.status).unwrap_or(CREATED),
                 body: serde_json::from_str(&stored.outcome)?,
                 replayed: true,
             });
         }
         let now = self.clock.now();
-        let owner = order.top_up.owner.clone();
-        tx.top_up(&order.top_up, now).await?;
-        let amount = &order.top_up.amount;
+        let (owner, amount) = (&order.change.owner, &order.change.amount);
+        match order.way {
+            Way::TopUp => tx.top_up(&order.change, now).await?,
+            Way::Deduction => {
+                let deducted = tx.deduct(&order.change, now).await;
+                deducted.map_err(|refusal| self.not_deducted(refusal, amount))?
+            }
+        };
         let detail = format!("{} {}", self.amount_text(amount), amount.unit);
         let actor = &order.actor;
-        let change = actor.change("account.top_up", owner.as_str(), Some(detail));
+        let change = actor.change(action, owner.as_str(), Some(detail));
         tx.note_change(&change, now).await?;
-        let body = self.account_view(tx, &owner).await?.ok_or_else(|| {
-            GateError::NotFound("the account that was just topped up is gone".to_owned())
+        let body = self.account_view(tx, owner).await?.ok_or_else(|| {
+            GateError::NotFound("the account that was just changed is gone".to_owned())
         })?;
         let body = serde_json::to_value(body)?;
         let answer = StoredAnswer {
@@ -235,11 +280,25 @@ impl Desk {
             outcome: body.to_string(),
         };
         tx.put_idempotent(&scope, &order.key, &answer, now).await?;
-        Ok(TopUpAnswer {
+        Ok(CreditAnswer {
             status: CREATED,
             body,
             replayed: false,
         })
+    }
+
+    fn not_deducted(&self, refusal: LedgerError, asked: &Amount) -> GateError {
+        let LedgerError::Insufficient { available, .. } = refusal else {
+            return refusal.into();
+        };
+        let available = Amount {
+            minor: available,
+            unit: asked.unit.clone(),
+        };
+        let (asked, available) = (self.amount_text(asked), self.amount_text(&available));
+        GateError::ShortOfCredit(format!(
+            "{asked} cannot be taken off: {available} is available, and what is held for bookings stays"
+        ))
     }
 
     pub(super) fn balance_view(&self, balance: &Balance) -> BalanceView {

@@ -57,7 +57,7 @@ pub struct AccountView {
 pub struct EntryView {
     /// The transaction.
     pub txn: i64,
-    /// What it was: `topup`, `hold`, `capture`, `release`, `refund`, `reverse` (of a
+    /// What it was: `topup`, `adjust` (a deduction), `hold`, `capture`, `release`, `refund`, `reverse` (of a
     /// refund), `carry`.
     pub kind: String,
     /// `posted` or `held`.

@@ -1,4 +1,4 @@
-//! Accounts: look, top up, verify.
+//! Accounts: look, top up, deduct, verify.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use super::App;
 use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
-use crate::gate::{AccountView, AccountsAsked, Actor, EntriesAsked, EntryView, Page, TopUpRequest};
+use crate::gate::{
+    AccountView, AccountsAsked, Actor, CreditAnswer, CreditRequest, EntriesAsked, EntryView, Page,
+};
 
-/// The body of a top-up.
+/// The body of a top-up and of a deduction.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TopUpBody {
+pub(super) struct CreditBody {
     #[serde(deserialize_with = "amount_text")]
     amount: String,
     unit: String,
@@ -65,36 +67,56 @@ pub(super) async fn top_up(
     Extension(actor): Extension<Actor>,
     PathOf(owner): PathOf<String>,
     headers: HeaderMap,
-    JsonOf(body): JsonOf<TopUpBody>,
+    JsonOf(body): JsonOf<CreditBody>,
 ) -> Result<Response, Problem> {
+    let request = asked(owner, &headers, body, actor)?;
+    Ok(answered(app.gate.desk().top_up(request).await?))
+}
+
+pub(super) async fn deduct(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    PathOf(owner): PathOf<String>,
+    headers: HeaderMap,
+    JsonOf(body): JsonOf<CreditBody>,
+) -> Result<Response, Problem> {
+    let request = asked(owner, &headers, body, actor)?;
+    Ok(answered(app.gate.desk().deduct(request).await?))
+}
+
+fn asked(
+    owner: String,
+    headers: &HeaderMap,
+    body: CreditBody,
+    actor: Actor,
+) -> Result<CreditRequest, Problem> {
     let Some(key) = headers.get("idempotency-key") else {
         return Err(Problem::invalid(
-            "the Idempotency-Key header is missing; send a value that is new for each top-up, and the same for each retry of one",
+            "the Idempotency-Key header is missing; send a value that is new for each request, and the same for each retry of one",
         ));
     };
     let key = key
         .to_str()
         .map_err(|_| Problem::invalid("the Idempotency-Key header must be plain ASCII"))?;
-    let answer = app
-        .gate
-        .desk()
-        .top_up(TopUpRequest {
-            owner,
-            amount: body.amount,
-            unit: body.unit,
-            reason: body.reason,
-            metadata: body.metadata,
-            idempotency_key: key.to_owned(),
-            actor,
-        })
-        .await?;
+    Ok(CreditRequest {
+        owner,
+        amount: body.amount,
+        unit: body.unit,
+        reason: body.reason,
+        metadata: body.metadata,
+        idempotency_key: key.to_owned(),
+        actor,
+    })
+}
+
+fn answered(answer: CreditAnswer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED);
     let mut response = (status, Json(answer.body)).into_response();
     if answer.replayed {
         let yes = axum::http::HeaderValue::from_static("true");
         response.headers_mut().insert("idempotent-replayed", yes);
     }
-    Ok(response)
+    response
 }
 
 pub(super) async fn verify(State(app): State<App>) -> Result<Json<Value>, Problem> {

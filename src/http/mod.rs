@@ -139,6 +139,10 @@ pub fn admin(gate: Gate, settings: Arc<HttpSettings>) -> Router {
             needs(Role::Credits, post(accounts::top_up)),
         )
         .route(
+            "/v1/accounts/{owner}/deductions",
+            needs(Role::Admin, post(accounts::deduct)),
+        )
+        .route(
             "/v1/accounts/{owner}/tags",
             get(tags::show).merge(needs(Role::Admin, post(tags::change))),
         )

@@ -92,6 +92,11 @@ pub fn top_up(amount: i64) -> Vec<Line> {
     moved(Layer::Posted, Role::Issued, Role::Booker, amount)
 }
 
+/// Credit is taken off again that was put in: a top-up, reversed.
+pub fn deduct(amount: i64) -> Vec<Line> {
+    moved(Layer::Posted, Role::Booker, Role::Issued, amount)
+}
+
 /// Credit is set aside.
 pub fn hold(amount: i64) -> Vec<Line> {
     moved(Layer::Held, Role::Spent, Role::Booker, amount)

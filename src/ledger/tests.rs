@@ -20,7 +20,7 @@ proptest! {
     #[test]
     fn every_operation_sums_to_zero_in_each_layer(a in amounts(), b in amounts()) {
         let left = Remainder { open: a, kept: b };
-        for lines in [top_up(a), hold(a), capture(a), release(a), refund(a), charge_again(a), unwind(left)] {
+        for lines in [top_up(a), deduct(a), hold(a), capture(a), release(a), refund(a), charge_again(a), unwind(left)] {
             prop_assert_eq!(sums(&lines), (0, 0));
             prop_assert!(lines.iter().all(|line| line.amount != 0));
         }
@@ -29,6 +29,12 @@ proptest! {
     #[test]
     fn a_hold_that_is_released_leaves_nothing(a in amounts()) {
         let lines = [hold(a), release(a)].concat();
+        prop_assert_eq!(change(&lines), Some(Change::default()));
+    }
+
+    #[test]
+    fn a_deduction_undoes_a_top_up(a in amounts()) {
+        let lines = [top_up(a), deduct(a)].concat();
         prop_assert_eq!(change(&lines), Some(Change::default()));
     }
 

@@ -5,7 +5,7 @@
 use super::backend::{Row, Sql, Tx, inserted};
 use super::error::{LedgerError, StorageError};
 use super::posting::{Account, GATE, Header, Part, Steps, sum};
-use super::records::{AccountStatus, Balance, HoldRequest, HoldState, Posted, TopUp};
+use super::records::{AccountStatus, HoldRequest, HoldState, Posted};
 use super::words::{from_word, word};
 use crate::domain::amount::{Amount, UnitCode};
 use crate::domain::clock::Timestamp;
@@ -13,7 +13,6 @@ use crate::domain::ids::{AccountId, ChainId, DecisionId, HoldId};
 use crate::domain::owner::Owner;
 use crate::ledger::{self, Line, Remainder};
 
-const UNIT: Sql = Sql::same("SELECT scale FROM unit WHERE code = $1");
 const HOLD: Sql = Sql::same(
     "SELECT hold.id, hold.account_id, account.unit, account.owner, hold.decision_id, hold.amount,
          hold.captured, hold.refunded, hold.state
@@ -87,59 +86,6 @@ impl Standing {
 }
 
 impl Tx {
-    /// Puts credit into an account, which is made if there is none; returns what it has then.
-    ///
-    /// # Errors
-    /// [`LedgerError::Amount`] if it is not above zero or the balance would become too large,
-    /// [`LedgerError::UnknownUnit`], [`LedgerError::Closed`].
-    pub async fn top_up(&mut self, top_up: &TopUp, now: Timestamp) -> Result<Balance, LedgerError> {
-        let amount = &top_up.amount;
-        if !ledger::is_postable(amount.minor) {
-            return Err(LedgerError::Amount(amount.clone()));
-        }
-        if self
-            .query(UNIT)
-            .bind(&amount.unit)
-            .optional()
-            .await?
-            .is_none()
-        {
-            return Err(LedgerError::UnknownUnit(amount.unit.clone()));
-        }
-        let found = self.account(&top_up.owner, &amount.unit, None).await?;
-        let account = match found {
-            Some(account) if account.balance.status == AccountStatus::Closed => {
-                return Err(LedgerError::Closed);
-            }
-            Some(account) => account,
-            None => self.open_account(&top_up.owner, &amount.unit, now).await?,
-        };
-        let lines = ledger::top_up(amount.minor);
-        let step = self.step(account.id, sum(&lines)?).await?;
-        let after = step.ok_or_else(|| LedgerError::Amount(amount.clone()))?;
-        let header = Header {
-            kind: "topup",
-            actor: &top_up.actor,
-            reason: top_up.reason.as_deref(),
-            decision: None,
-            metadata: top_up.metadata.as_deref(),
-            now,
-        };
-        let part = Part {
-            account: account.id,
-            unit: amount.unit.clone(),
-            hold: None,
-            lines,
-        };
-        self.record(header, &[part], &Steps::from([(account.id, after)]))
-            .await?;
-        Ok(Balance {
-            posted: after.posted,
-            held: after.held,
-            ..account.balance
-        })
-    }
-
     /// Sets credit aside for a decision, once: a repeated call returns the hold that is there.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod backend;
 mod backup;
 mod bell;
 mod bookings;
+mod by_hand;
 mod chains;
 mod checkpoint;
 mod commands;

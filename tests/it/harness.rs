@@ -104,7 +104,7 @@ impl Default for Setup {
             dialect: "v2",
             // The machine may stand still for a few seconds, and nobody here waits for a retry: its time
             // would not come before the story moves the clock.
-            server: "request_timeout_ms = 60000",
+            server: "request_timeout_ms = 120000",
             storage: "busy_timeout_ms = 60000\nstatement_timeout_ms = 60000",
             admin: "",
             policies_section: "look_ms = 0",

@@ -8,7 +8,7 @@ use bookgate::domain::clock::Timestamp;
 use bookgate::domain::ids::SourceName;
 use bookgate::domain::owner::Owner;
 use bookgate::settings::{Environment, Settings};
-use bookgate::storage::records::{DeliveryState, Filing, NewDelivery, TopUp};
+use bookgate::storage::records::{CreditChange, DeliveryState, Filing, NewDelivery};
 use bookgate::storage::{LedgerError, Storage};
 
 use crate::cli::home::Home;
@@ -51,7 +51,7 @@ async fn fill(home: &Home) {
                         tx.file_delivery(id, &ignored, None, now()).await?;
                     }
                     for owner in 0..50 {
-                        let top_up = TopUp {
+                        let top_up = CreditChange {
                             owner: Owner::parse(&format!("b{owner}@reader.example")).unwrap(),
                             amount: Amount {
                                 minor: 100,

@@ -19,7 +19,7 @@ use crate::gate::give_way::GiveWay;
 use crate::gate::metrics::{CallMeter, ListMeter, Metrics, Scrapes};
 use crate::gate::notices::Notices;
 use crate::gate::policies::Policies;
-use crate::gate::{Acknowledge, Activity, Actor, Desk, GateSettings, Inner, Source, TopUpRequest};
+use crate::gate::{Acknowledge, Activity, Actor, CreditRequest, Desk, GateSettings, Inner, Source};
 use crate::gate::{ReconcileSettings, RetentionSettings, StartingPolicies, inbox};
 use crate::journal::Journal;
 use crate::policy::{self, LoadContext, PolicySet, SourceFile};
@@ -171,8 +171,8 @@ pub(super) fn gate(
     }
 }
 
-fn top_up(owner: String, credits: i64) -> TopUpRequest {
-    TopUpRequest {
+fn top_up(owner: String, credits: i64) -> CreditRequest {
+    CreditRequest {
         idempotency_key: format!("first of {owner}"),
         owner,
         amount: credits.to_string(),

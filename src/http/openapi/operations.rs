@@ -60,6 +60,17 @@ fn accounts() -> Vec<Entry> {
             .takes("TopUp", &json!({ "amount": "5", "unit": "CREDIT", "reason": "March" }))
             .unprocessable("The key was used for another top-up, or the ledger refuses the amount")
             .creates("Account")),
+        at("/v1/accounts/{owner}/deductions",
+            post("deduct", "accounts", "Take credit off an account, once for each Idempotency-Key")
+            .role("admin")
+            .about("For credit that should not be there, such as a mistaken top-up. No more than is \
+                    available: what is held for bookings stays. Keys are as for top-ups.")
+            .path("owner", text(owner, "ada@example.org"))
+            .header("Idempotency-Key", "New for each deduction, the same for each retry of one", 255)
+            .takes("Deduction", &json!({ "amount": "45", "unit": "CREDIT", "reason": "typed 50 for 5" }))
+            .conflicts()
+            .unprocessable("The key was used for another deduction, or the ledger refuses the amount")
+            .creates("Account")),
         at("/v1/accounts/{owner}/tags",
             get("showTags", "accounts", "The words that policies may ask for, of one person")
             .path("owner", text(owner, "ada@example.org")).answers("Tags")),

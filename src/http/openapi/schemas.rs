@@ -250,6 +250,10 @@ const SHAPES: &[(&str, &[&str])] = &[
         &["amount text, unit text, ~reason text?, ~metadata any?"],
     ),
     (
+        "Deduction",
+        &["amount text, unit text, reason text, ~metadata any?"],
+    ),
+    (
         "DecisionOrder",
         &["accept switch, ~reason text?, ~waive_credits switch, ~seat text?"],
     ),
@@ -310,6 +314,21 @@ const SAID: &[(&str, &str, &str)] = &[
     ),
     (
         "TopUp",
+        "metadata",
+        "Kept with it; at most 4096 bytes of JSON",
+    ),
+    (
+        "Deduction",
+        "amount",
+        "More than 0, with no more decimals than the unit has",
+    ),
+    (
+        "Deduction",
+        "reason",
+        "Stands in the statement; at most 500 characters",
+    ),
+    (
+        "Deduction",
         "metadata",
         "Kept with it; at most 4096 bytes of JSON",
     ),

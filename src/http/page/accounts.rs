@@ -12,7 +12,7 @@ use super::bookings::given;
 use super::frame::{self, Said, Viewer, problem_box};
 use super::parts::{address, available, encoded, nothing, owner_link, pager, stranger, time};
 use super::see_other;
-use crate::gate::{AccountView, AccountsAsked, EntriesAsked, EntryView, Page, TopUpRequest};
+use crate::gate::{AccountView, AccountsAsked, CreditRequest, EntriesAsked, EntryView, Page};
 use crate::http::App;
 use crate::http::auth::Role;
 use crate::http::extract::{FormOf, PathOf, QueryOf};
@@ -223,6 +223,7 @@ fn statement(entries: &[EntryView]) -> Markup {
 fn what(entry: &EntryView) -> &str {
     match (entry.kind.as_str(), entry.layer) {
         ("topup", _) => "topped up",
+        ("adjust", _) => "taken off",
         ("hold", _) => "set aside for",
         ("capture", "held") => "no longer set aside for",
         ("capture", _) => "spent on",
@@ -282,7 +283,7 @@ pub(super) async fn top_up(
     Extension(viewer): Extension<Viewer>,
     FormOf(form): FormOf<TopUpForm>,
 ) -> Result<Response, Problem> {
-    let order = TopUpRequest {
+    let order = CreditRequest {
         owner: form.owner.clone(),
         amount: form.amount.trim().to_owned(),
         unit: form.unit.clone(),

@@ -9,10 +9,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ChainId, DecisionId, HoldId, UnitKey};
 use crate::domain::owner::Owner;
 
-/// Credit to be added to an account.
+/// Credit that a person puts on an account, or takes off it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopUp {
-    /// Whose account; made if there is none.
+pub struct CreditChange {
+    /// Whose account.
     pub owner: Owner,
     /// How much, above zero.
     pub amount: Amount,

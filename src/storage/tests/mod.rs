@@ -258,8 +258,8 @@ impl Tx {
     }
 }
 
-fn top_up(name: &str, minor: i64) -> TopUp {
-    TopUp {
+fn top_up(name: &str, minor: i64) -> CreditChange {
+    CreditChange {
         owner: owner(name),
         amount: credits(minor),
         actor: "token:desk".to_owned(),

@@ -28,6 +28,10 @@ enum Step {
         hold: usize,
         minor: i64,
     },
+    Deduct {
+        who: usize,
+        minor: i64,
+    },
     ChargeAgain {
         hold: usize,
         minor: i64,
@@ -45,6 +49,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         pair.clone()
             .prop_map(|(who, minor)| Step::TopUp { who, minor }),
+        pair.clone()
+            .prop_map(|(who, minor)| Step::Deduct { who, minor }),
         pair.prop_map(|(who, minor)| Step::Hold { who, minor }),
         hold.clone().prop_map(|hold| Step::Capture { hold }),
         hold.clone().prop_map(|hold| Step::Release { hold }),
@@ -111,6 +117,13 @@ impl Model {
             Step::TopUp { who, minor } => {
                 self.accounts[who].get_or_insert_default().0 += minor;
                 minor > 0
+            }
+            Step::Deduct { who, minor } => {
+                let Some(account) = &mut self.accounts[who] else {
+                    return false;
+                };
+                account.0 -= minor;
+                minor > 0 && account.0 >= account.1
             }
             Step::Hold { who, minor } => self.hold(who, minor),
             Step::Carry {
@@ -194,6 +207,9 @@ async fn take(
         let result = match step {
             Step::TopUp { who, minor } => {
                 tx.top_up(&top_up(NAMES[who], minor), now).await.map(|_| None)
+            }
+            Step::Deduct { who, minor } => {
+                tx.deduct(&top_up(NAMES[who], minor), now).await.map(|_| None)
             }
             Step::Hold { who, minor } => {
                 let mut request = tx.request(NAMES[who], &uid, 1).await?;

@@ -237,6 +237,10 @@ async fn drive(it: &Installation, known: &BTreeMap<&'static str, Vec<String>>) {
     assert_eq!((again.status, again.replayed), (201, true));
     let other = json!({"amount": "6", "unit": "CREDIT"});
     assert_eq!(ask(top_up(it, path, "driven", &other)).await.status, 422);
+    let body = json!({"amount": "1", "unit": "CREDIT", "reason": "typed 5 for 4"});
+    let path = "/v1/accounts/ada@reader.example/deductions";
+    let deducted = ask(top_up(it, path, "driven", &body)).await;
+    ok("deduct", deducted.status);
     for (operation, path, body) in [
         (
             "decideBooking",

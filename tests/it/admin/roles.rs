@@ -7,7 +7,8 @@ use super::{ADA, TOP_UPS, ask, five, refused};
 use crate::harness::{ADMIN_TOKEN, CREDITS_TOKEN, Installation, READ_TOKEN, Setup, run_test};
 
 /// Everything that changes something, except for top-ups.
-const CHANGES: [&str; 11] = [
+const CHANGES: [&str; 12] = [
+    "/v1/accounts/ada@reader.example/deductions",
     "/v1/accounts/ada@reader.example/tags",
     "/v1/bookings/calcom/1/decision",
     "/v1/deliveries/replays",

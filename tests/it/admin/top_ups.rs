@@ -259,3 +259,36 @@ async fn an_owner_is_an_address_however_it_is_spelled() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn credit_that_should_not_be_there_is_taken_off_and_no_more() {
+    run_test(Setup::default(), async |it: &mut Installation| {
+        it.top_up("50").await;
+        it.book(72).await;
+        it.settle().await;
+        let path = "/v1/accounts/ada@reader.example/deductions";
+        let body =
+            |amount: &str| json!({"amount": amount, "unit": "CREDIT", "reason": "typed 50 for 5"});
+        let said = refused(top_up(it, path, "all", &body("50")), 409).await;
+        assert!(said.contains("48 is available"), "{said}");
+        let unexplained = json!({"amount": "1", "unit": "CREDIT"});
+        let said = refused(top_up(it, path, "why", &unexplained), 400).await;
+        assert!(said.contains("reason"), "{said}");
+        for replayed in [false, true] {
+            let answered = ask(top_up(it, path, "term", &body("45"))).await;
+            assert_eq!((answered.status, answered.replayed), (201, replayed));
+            assert_eq!(answered.body["balances"][0]["available"], "3");
+        }
+        refused(top_up(it, path, "term", &body("1")), 422).await;
+        let (_, entries) = it.get(&format!("{ADA}/entries?kind=adjust")).await;
+        let entries = entries["items"].as_array().unwrap();
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0]["amount"], "-45");
+        assert_eq!(entries[0]["reason"], "typed 50 for 5");
+        let (_, log) = it.get("/v1/audit?action=account.deduct").await;
+        assert_eq!(log["items"][0]["detail"], "45 CREDIT");
+        let elsewhere = "/v1/accounts/nobody@reader.example/deductions";
+        refused(top_up(it, elsewhere, "k", &body("1")), 409).await;
+    })
+    .await;
+}
