@@ -59,6 +59,7 @@ fn policies_explain_a_webhook_step_by_step() {
         told.contains("DEFER") && told.contains("there is no database"),
         "{told}"
     );
+    home.run(&["migrate"]).done();
     home.run(&["credits", "top-up", "ada@reader.example", "5"])
         .done();
     let told = with(&["--json"]).json();
