@@ -24,7 +24,8 @@ Also beside a running daemon.")]
 }
 
 /// What people can do that is noted, as the log calls it.
-const ACTIONS: [&str; 13] = [
+const ACTIONS: [&str; 14] = [
+    "account.deduct",
     "account.tags",
     "account.top_up",
     "booking.accept",

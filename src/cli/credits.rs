@@ -257,7 +257,9 @@ fn change(
         return print_json(&answer, context);
     }
     let done = match (replayed, way) {
-        (true, Way::TopUp) => "this top-up was done before, and is not done again; the account then:",
+        (true, Way::TopUp) => {
+            "this top-up was done before, and is not done again; the account then:"
+        }
         (true, Way::Deduction) => {
             "this deduction was done before, and is not done again; the account then:"
         }

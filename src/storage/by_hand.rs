@@ -58,7 +58,9 @@ impl Tx {
             return Err(short(own.max(0)));
         }
         let lines = ledger::deduct(asked.minor);
-        let posted = self.post(("adjust", deduction), account, lines, now).await?;
+        let posted = self
+            .post(("adjust", deduction), account, lines, now)
+            .await?;
         posted.ok_or_else(|| short(own))
     }
 

@@ -84,6 +84,7 @@ fn an_import_blames_the_option_that_is_wrong() {
 fn what_is_not_there_is_told_with_what_is() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bookgate.toml"), SOURCE).unwrap();
+    bookgate(folder.path(), &[], &["migrate"]).unwrap();
     let fails = |line: &[&str]| {
         let (code, error) = bookgate(folder.path(), &[], line).unwrap_err();
         (code, error.unwrap())
@@ -120,6 +121,7 @@ fn entries_tell_who_put_credit_on_an_account_and_why() {
         let rest = ["--reason", "Won in March", "--idempotency-key", "raffle"];
         bookgate(folder.path(), &[], &[&line[..], &rest[..]].concat())
     };
+    bookgate(folder.path(), &[], &["migrate"]).unwrap();
     top_up("5").unwrap();
     let line = ["credits", "entries", "ada@example.org", "--since", "1d"];
     let printed = bookgate(folder.path(), &[], &line).unwrap();
