@@ -1,4 +1,4 @@
-//! Accounts: the list, one with its statement, and topping up.
+//! Accounts: the list, one with its statement, topping up and deducting.
 
 use axum::Extension;
 use axum::extract::State;
@@ -12,7 +12,10 @@ use super::bookings::given;
 use super::frame::{self, Said, Viewer, problem_box};
 use super::parts::{address, available, encoded, nothing, owner_link, pager, stranger, time};
 use super::see_other;
-use crate::gate::{AccountView, AccountsAsked, CreditRequest, EntriesAsked, EntryView, Page};
+use crate::gate::{
+    AccountView, AccountsAsked, CreditAnswer, CreditRequest, EntriesAsked, EntryView, GateError,
+    Page,
+};
 use crate::http::App;
 use crate::http::auth::Role;
 use crate::http::extract::{FormOf, PathOf, QueryOf};
@@ -33,15 +36,15 @@ pub(super) struct Place {
     after: String,
 }
 
-/// What a top-up form sends.
+/// What the form for a top-up or a deduction sends.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct TopUpForm {
+pub(super) struct CreditForm {
     owner: String,
     amount: String,
     unit: String,
     reason: String,
-    /// New with each form that is shown: sent twice, it is one top-up.
+    /// New with each form that is shown: sent twice, it is done once.
     key: String,
 }
 
@@ -57,7 +60,7 @@ async fn list_view(
     app: &App,
     viewer: &Viewer,
     filter: &Filter,
-    failed: Option<(&TopUpForm, &Problem)>,
+    failed: Option<(&CreditForm, &Problem)>,
 ) -> Result<Html<String>, Problem> {
     let asked = AccountsAsked {
         begins: given(&filter.begins),
@@ -93,7 +96,7 @@ async fn list_view(
             (pager(first.as_deref(), next.as_deref(), "More accounts"))
         }
         @if viewer.may(Role::Credits) {
-            (top_up_form(app, viewer, None, failed.map(|(form, _)| form)))
+            (credit_form(app, viewer, None, failed.map(|(form, _)| form)))
         }
     };
     Ok(frame::page(Some(viewer), "Accounts", &body))
@@ -139,7 +142,7 @@ async fn view(
     viewer: &Viewer,
     owner: &str,
     place: &Place,
-    failed: Option<(&TopUpForm, &Problem)>,
+    failed: Option<(&CreditForm, &Problem)>,
 ) -> Result<Html<String>, Problem> {
     let desk = app.gate.desk();
     let account = desk.account(owner).await?;
@@ -164,7 +167,7 @@ async fn view(
             " " a href=(bookings) { "Bookings of this address" } }
         (balances(&account))
         @if viewer.may(Role::Credits) {
-            (top_up_form(app, viewer, Some(account.owner.as_str()), failed.map(|(form, _)| form)))
+            (credit_form(app, viewer, Some(account.owner.as_str()), failed.map(|(form, _)| form)))
         }
         (statement(&entries.items))
         (pager(first, next.as_deref(), "Older entries"))
@@ -235,17 +238,18 @@ fn what(entry: &EntryView) -> &str {
     }
 }
 
-/// For one owner, or for whoever is entered.
-fn top_up_form(
+/// For one owner, from whom credit may also be taken off, or for whoever is entered.
+fn credit_form(
     app: &App,
     viewer: &Viewer,
     owner: Option<&str>,
-    failed: Option<&TopUpForm>,
+    failed: Option<&CreditForm>,
 ) -> Markup {
     let filled = failed.cloned().unwrap_or_default();
+    let deducts = owner.is_some() && viewer.may(Role::Admin);
     html! {
         section.card aria-labelledby="top-up" {
-            h2 #top-up { "Top up" @if owner.is_none() { " an account" } }
+            h2 #top-up { "Top up" @if owner.is_none() { " an account" } @if deducts { ", or take off" } }
             form.grid method="post" action="/top-ups" {
                 (viewer.form_token())
                 // What was refused was not done: a new key is a new try.
@@ -272,7 +276,12 @@ fn top_up_form(
                 div.wide { label for="reason" { "Reason " span.muted { "(kept with the statement)" } }
                     input #reason type="text" name="reason" maxlength="500" value=(filled.reason)
                         autocomplete="off"; }
-                div.act { button.primary type="submit" { "Top up" } }
+                div.act {
+                    button.primary type="submit" { "Top up" }
+                    @if deducts {
+                        " " button.danger type="submit" formaction="/deductions" { "Take off" }
+                    }
+                }
             }
         }
     }
@@ -281,21 +290,47 @@ fn top_up_form(
 pub(super) async fn top_up(
     State(app): State<App>,
     Extension(viewer): Extension<Viewer>,
-    FormOf(form): FormOf<TopUpForm>,
+    FormOf(form): FormOf<CreditForm>,
 ) -> Result<Response, Problem> {
-    let order = CreditRequest {
-        owner: form.owner.clone(),
-        amount: form.amount.trim().to_owned(),
-        unit: form.unit.clone(),
-        reason: given(&form.reason),
-        metadata: None,
-        idempotency_key: form.key.clone(),
-        actor: viewer.actor.clone(),
-    };
-    match app.gate.desk().top_up(order).await {
+    let done = app.gate.desk().top_up(form.order(&viewer)).await;
+    shown(&app, &viewer, &form, done, Said::ToppedUp).await
+}
+
+pub(super) async fn deduct(
+    State(app): State<App>,
+    Extension(viewer): Extension<Viewer>,
+    FormOf(form): FormOf<CreditForm>,
+) -> Result<Response, Problem> {
+    let done = app.gate.desk().deduct(form.order(&viewer)).await;
+    shown(&app, &viewer, &form, done, Said::Deducted).await
+}
+
+impl CreditForm {
+    fn order(&self, viewer: &Viewer) -> CreditRequest {
+        CreditRequest {
+            owner: self.owner.clone(),
+            amount: self.amount.trim().to_owned(),
+            unit: self.unit.clone(),
+            reason: given(&self.reason),
+            metadata: None,
+            idempotency_key: self.key.clone(),
+            actor: viewer.actor.clone(),
+        }
+    }
+}
+
+/// The account after it; or the form once more, with what is wrong.
+async fn shown(
+    app: &App,
+    viewer: &Viewer,
+    form: &CreditForm,
+    done: Result<CreditAnswer, GateError>,
+    said: Said,
+) -> Result<Response, Problem> {
+    match done {
         Ok(answer) => {
             let owner = answer.body["owner"].as_str().unwrap_or(&form.owner);
-            let said = Said::ToppedUp.code();
+            let said = said.code();
             Ok(see_other(&format!(
                 "/accounts/{}?said={said}",
                 encoded(owner)
@@ -303,11 +338,11 @@ pub(super) async fn top_up(
         }
         Err(error) => {
             let problem = Problem::from(error);
-            let failed = Some((&form, &problem));
-            let page = match view(&app, &viewer, &form.owner, &Place::default(), failed).await {
+            let failed = Some((form, &problem));
+            let page = match view(app, viewer, &form.owner, &Place::default(), failed).await {
                 Ok(page) => page,
                 // There is no such account (yet), so the form is shown where it can be made.
-                Err(_) => list_view(&app, &viewer, &Filter::default(), failed).await?,
+                Err(_) => list_view(app, viewer, &Filter::default(), failed).await?,
             };
             let status = match problem.status() {
                 status if status.is_success() => StatusCode::BAD_REQUEST,

@@ -65,6 +65,8 @@ pub(super) enum Said {
     Refused,
     /// An account was topped up.
     ToppedUp,
+    /// Credit was taken off an account.
+    Deducted,
     /// Dead letters are tried again.
     Retried,
     /// Dead letters were laid aside.
@@ -74,10 +76,11 @@ pub(super) enum Said {
 }
 
 impl Said {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Accepted,
         Self::Refused,
         Self::ToppedUp,
+        Self::Deducted,
         Self::Retried,
         Self::Purged,
         Self::LoggedOut,
@@ -88,6 +91,7 @@ impl Said {
             Self::Accepted => "accepted",
             Self::Refused => "refused",
             Self::ToppedUp => "topped-up",
+            Self::Deducted => "deducted",
             Self::Retried => "retried",
             Self::Purged => "purged",
             Self::LoggedOut => "logged-out",
@@ -107,6 +111,7 @@ impl Said {
             Self::Accepted => "The booking was accepted. The provider is told now.".to_owned(),
             Self::Refused => "The booking was refused. The provider is told now.".to_owned(),
             Self::ToppedUp => "The account was topped up.".to_owned(),
+            Self::Deducted => "The credit was taken off.".to_owned(),
             Self::Retried => format!("{letters} given another try."),
             Self::Purged => format!("{letters} laid aside for good."),
             Self::LoggedOut => "You are logged out.".to_owned(),

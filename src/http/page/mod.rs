@@ -55,6 +55,7 @@ pub(super) fn routes(app: &App) -> Router<App> {
         .route("/accounts", get(accounts::list))
         .route("/accounts/{owner}", get(accounts::show))
         .route("/top-ups", needs(Role::Credits, post(accounts::top_up)))
+        .route("/deductions", needs(Role::Admin, post(accounts::deduct)))
         .route("/dead-letters", get(dead_letters::list))
         .route(
             "/dead-letters/retries",

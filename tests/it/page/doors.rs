@@ -162,6 +162,7 @@ async fn buttons_are_for_those_who_may_press_them() {
             let visitor = Visitor::logged_in(it, token).await;
             let page = visitor.page(account).await;
             assert_eq!(page.contains("action=\"/top-ups\""), tops_up);
+            assert!(!page.contains("/deductions"), "{page}");
             let waiting = visitor.page("/").await;
             assert!(
                 waiting.contains(uid.as_str()) && !waiting.contains("/decision\""),
@@ -176,6 +177,7 @@ async fn buttons_are_for_those_who_may_press_them() {
                 (decision.as_str(), "admin"),
                 ("/dead-letters/retries", "admin"),
                 ("/dead-letters/purges", "admin"),
+                ("/deductions", "admin"),
                 ("/top-ups", "credits"),
             ] {
                 if tops_up && needed == "credits" {

@@ -1,7 +1,7 @@
 //! What forms do: what the API does, once, and with the name of who did it.
 
 use super::{Visitor, dead_letter, field, left_open, setup};
-use crate::harness::{CREDITS_TOKEN, Installation, ada, run_test};
+use crate::harness::{ADMIN_TOKEN, CREDITS_TOKEN, Installation, ada, run_test};
 
 const ADA: &str = "/accounts/ada@reader.example";
 
@@ -42,6 +42,47 @@ async fn a_top_up_that_is_sent_twice_is_one() {
             .page("/audit?action=account.top_up&actor=token:till")
             .await;
         assert_eq!(log.matches("account.top_up</bdi>").count(), 1, "{log}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_put_on_by_mistake_is_taken_off() {
+    run_test(setup(), async |it: &mut Installation| {
+        it.top_up("50").await;
+        let admin = Visitor::logged_in(it, ADMIN_TOKEN).await;
+        let page = admin.page(ADA).await;
+        assert!(page.contains("formaction=\"/deductions\""), "{page}");
+        let key = field(&page, "key");
+        let sent = async |amount: &str, reason: &str| {
+            let fields = [
+                ("owner", "ada@reader.example"),
+                ("amount", amount),
+                ("unit", "CREDIT"),
+                ("reason", reason),
+                ("key", key.as_str()),
+            ];
+            admin.send("/deductions", &fields).await
+        };
+        for (amount, reason, status) in [("45", "", 400), ("51", "typed 50 for 5", 409)] {
+            let refused = sent(amount, reason).await;
+            assert_eq!(refused.status, status, "{}", refused.html);
+            assert!(
+                refused.html.contains("This did not work"),
+                "{}",
+                refused.html
+            );
+        }
+        for _ in 0..2 {
+            let done = sent("45", "typed 50 for 5").await;
+            let to = "/accounts/ada@reader.example?said=deducted";
+            assert_eq!((done.status, done.to.as_deref()), (303, Some(to)));
+        }
+        it.assert_balance("5", "0").await;
+        let after = admin.page(&format!("{ADA}?said=deducted")).await;
+        for part in ["The credit was taken off.", "taken off", "typed 50 for 5"] {
+            assert!(after.contains(part), "{part}: {after}");
+        }
     })
     .await;
 }
