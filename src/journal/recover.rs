@@ -15,11 +15,22 @@ use super::{Damage, Opened};
 /// The file whose lock keeps a second process out.
 const LOCK: &str = "LOCK";
 
-/// Keeps other processes out, until the file is dropped.
+/// What keeps other processes out of a folder, until it is dropped. It is then given up in so many words: a
+/// process that was just begun has all files of this one until it runs its own program.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// Keeps other processes out, until what is returned is dropped.
 ///
 /// # Errors
 /// Another process has the lock, or the folder cannot be written.
-pub(super) fn lock(dir: &Path) -> Result<File, JournalError> {
+pub(super) fn lock(dir: &Path) -> Result<Lock, JournalError> {
     let path = dir.join(LOCK);
     let file = OpenOptions::new()
         .write(true)
@@ -29,7 +40,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, JournalError> {
         .open(&path)
         .map_err(JournalError::io("open", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(JournalError::Locked {
             dir: dir.to_owned(),
         }),

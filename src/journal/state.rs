@@ -3,7 +3,6 @@
 //! a file operation.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +12,7 @@ use crate::domain::clock::Timestamp;
 
 use super::error::JournalError;
 use super::record::{Position, Record};
+use super::recover::Lock;
 use super::{Depth, segment};
 
 /// What one record in memory is counted as, beside its bytes in the segment.
@@ -85,13 +85,13 @@ pub(super) struct Shared {
     memory_bytes_max: usize,
     pub(super) bytes_max: u64,
     /// Held, not used: the lock on the folder goes when the last user of the journal goes.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Shared {
     pub(super) fn new(
         settings: &super::JournalSettings,
-        lock: File,
+        lock: Lock,
         segments: VecDeque<Segment>,
         drained: Position,
     ) -> Self {

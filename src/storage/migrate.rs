@@ -16,8 +16,20 @@ use crate::domain::amount::Unit;
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// What keeps a second daemon away from a file, until it is dropped. It is then given up in so many words: a
+/// process that was just begun has all files of this one until it runs its own program, and closing one here
+/// would leave the lock to it.
+#[derive(Debug)]
+pub(super) struct Lock(pub(super) File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Takes the lock that keeps a second daemon away from the file.
-pub(super) fn lock(path: &Path) -> Result<File, StorageError> {
+pub(super) fn lock(path: &Path) -> Result<Lock, StorageError> {
     let cannot = |error: std::io::Error| StorageError::Open {
         place: path.display().to_string(),
         cause: error.to_string(),
@@ -32,7 +44,7 @@ pub(super) fn lock(path: &Path) -> Result<File, StorageError> {
         .open(PathBuf::from(beside))
         .map_err(cannot)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(StorageError::Locked {
             path: path.to_owned(),
         }),
@@ -225,5 +237,16 @@ mod tests {
                 .collect()
         };
         assert_eq!(names(&SQLITE), names(&POSTGRES));
+    }
+
+    #[test]
+    fn a_lock_is_free_again_even_if_somebody_else_still_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bookgate.db");
+        let held = lock(&path).unwrap();
+        assert!(matches!(lock(&path), Err(StorageError::Locked { .. })));
+        let _elsewhere = held.0.try_clone().unwrap();
+        drop(held);
+        lock(&path).unwrap();
     }
 }

@@ -133,7 +133,11 @@ impl Storage {
             cause: error.to_string(),
         })?;
         let health = Arc::new(Health::new());
-        let writer = Writer::start(pool.clone(), nobody_s_lock, Arc::clone(&health))?;
+        let writer = Writer::start(
+            pool.clone(),
+            migrate::Lock(nobody_s_lock),
+            Arc::clone(&health),
+        )?;
         let checkpointer = Checkpointer::start(pool.clone(), &writer, &Door::open());
         let writing = Some(Writing::Alone {
             writer,

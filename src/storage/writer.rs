@@ -3,7 +3,6 @@
 //! transactions share one flush to disk, and a piece that fails takes nothing else with it.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +15,7 @@ use super::backend::{Pool, Tx};
 use super::checkpoint;
 use super::error::StorageError;
 use super::health::Health;
+use super::migrate::Lock;
 use super::together::another_failed;
 
 /// Pieces of work that share one commit at most.
@@ -128,7 +128,7 @@ where
 
 impl Writer {
     /// Starts it. `lock` keeps other daemons out for as long as it lives.
-    pub(super) fn start(pool: Pool, lock: File, health: Arc<Health>) -> Result<Self, StorageError> {
+    pub(super) fn start(pool: Pool, lock: Lock, health: Arc<Health>) -> Result<Self, StorageError> {
         let (sender, messages) = mpsc::channel(WAITING_MAX);
         let (urgent, first) = mpsc::channel(WAITING_MAX);
         let state = Arc::new(WriterState {
@@ -313,7 +313,7 @@ impl Inbox {
     }
 }
 
-async fn serve(pool: Pool, mut inbox: Inbox, state: Arc<WriterState>, lock: File) {
+async fn serve(pool: Pool, mut inbox: Inbox, state: Arc<WriterState>, lock: Lock) {
     let mut connection = None;
     while let Some((mut batch, urgent)) = inbox.next().await {
         // What is urgent ends a commit early, once that has done what it was begun for.
