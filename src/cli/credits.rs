@@ -11,7 +11,7 @@ use super::reach::{self, Reached, WriteArgs};
 use super::text::second;
 use super::when::When;
 use super::{Context, NotFound, UsageError, print_json, refused, text, wait_for};
-use crate::gate::{Actor, BalanceView, CreditRequest, EntriesAsked, EntryView};
+use crate::gate::{Actor, BalanceView, CreditKind, CreditRequest, EntriesAsked, EntryView};
 use crate::settings::SettingsError;
 
 /// Commands about accounts.
@@ -207,6 +207,7 @@ fn told_of(entry: &EntryView) -> String {
 
 fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     let request = CreditRequest {
+        kind: CreditKind::TopUp,
         owner: args.owner,
         amount: args.amount,
         unit: args.unit,
@@ -215,11 +216,12 @@ fn top_up(args: TopUpArgs, json: bool, context: &mut Context<'_>) -> anyhow::Res
         idempotency_key: args.idempotency_key.unwrap_or_else(new_key),
         actor: Actor::new(""),
     };
-    change(Way::TopUp, request, &args.place, json, context)
+    change(request, &args.place, json, context)
 }
 
 fn deduct(args: DeductArgs, json: bool, context: &mut Context<'_>) -> anyhow::Result<()> {
     let request = CreditRequest {
+        kind: CreditKind::Deduction,
         owner: args.owner,
         amount: args.amount,
         unit: args.unit,
@@ -228,39 +230,31 @@ fn deduct(args: DeductArgs, json: bool, context: &mut Context<'_>) -> anyhow::Re
         idempotency_key: args.idempotency_key.unwrap_or_else(new_key),
         actor: Actor::new(""),
     };
-    change(Way::Deduction, request, &args.place, json, context)
+    change(request, &args.place, json, context)
 }
 
 fn new_key() -> String {
     Uuid::now_v7().to_string()
 }
 
-/// Which way credit goes.
-#[derive(Debug, Clone, Copy)]
-enum Way {
-    TopUp,
-    Deduction,
-}
-
 fn change(
-    way: Way,
     request: CreditRequest,
     place: &WriteArgs,
     json: bool,
     context: &mut Context<'_>,
 ) -> anyhow::Result<()> {
-    let key = request.idempotency_key.clone();
-    let done = wait_for(send(way, request, place, context));
+    let (kind, key) = (request.kind, request.idempotency_key.clone());
+    let done = wait_for(send(request, place, context));
     let (replayed, body) = done.map_err(|error| with_key(error, &key))?;
     if json {
         let answer = json!({"idempotency_key": key, "replayed": replayed, "account": body});
         return print_json(&answer, context);
     }
-    let done = match (replayed, way) {
-        (true, Way::TopUp) => {
+    let done = match (replayed, kind) {
+        (true, CreditKind::TopUp) => {
             "this top-up was done before, and is not done again; the account then:"
         }
-        (true, Way::Deduction) => {
+        (true, CreditKind::Deduction) => {
             "this deduction was done before, and is not done again; the account then:"
         }
         (false, _) => "done; the account now:",
@@ -280,7 +274,6 @@ fn with_key(error: anyhow::Error, key: &str) -> anyhow::Error {
 
 /// Has the change made; whether it was made before, and the account.
 async fn send(
-    way: Way,
     request: CreditRequest,
     place: &WriteArgs,
     context: &Context<'_>,
@@ -289,18 +282,15 @@ async fn send(
         Reached::Store(store) => {
             let actor = store.actor.clone();
             let request = CreditRequest { actor, ..request };
-            let answer = match way {
-                Way::TopUp => store.desk.top_up(request).await,
-                Way::Deduction => store.desk.deduct(request).await,
-            };
+            let answer = store.desk.change_credit(request).await;
             store.close().await;
             let answer = answer.map_err(refused)?;
             Ok((answer.replayed, answer.body))
         }
         Reached::Daemon(endpoint) => {
-            let what = match way {
-                Way::TopUp => "top-ups",
-                Way::Deduction => "deductions",
+            let what = match request.kind {
+                CreditKind::TopUp => "top-ups",
+                CreditKind::Deduction => "deductions",
             };
             let path = ["v1", "accounts", &request.owner, what];
             let body = json!({

@@ -25,10 +25,22 @@ const METADATA_BYTES_MAX: usize = 4_096;
 /// HTTP status of a change that was made.
 const CREATED: u16 = 201;
 
+/// Which way credit goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreditKind {
+    /// It is put on an account, which is made if there is none.
+    TopUp,
+    /// It is taken off an account where it should not be: no more than is available, so that no booking that
+    /// was accepted is unpaid.
+    Deduction,
+}
+
 /// A request to put credit on an account, or to take it off.
 #[derive(Debug, Clone)]
 pub struct CreditRequest {
-    /// Whose account; a top-up makes it if there is none.
+    /// Which of the two.
+    pub kind: CreditKind,
+    /// Whose account.
     pub owner: String,
     /// How much, as a decimal text.
     pub amount: String,
@@ -107,27 +119,14 @@ impl Desk {
         self.units.keys()
     }
 
-    /// Puts credit on an account, once for each idempotency key.
+    /// Puts credit on an account, or takes it off, once for each idempotency key.
     ///
     /// # Errors
     /// [`GateError::Invalid`], [`GateError::Amount`], [`GateError::Owner`] or
     /// [`GateError::UnknownUnit`] for a request that makes no sense, [`GateError::KeyReused`] if the
-    /// key was used for another request.
-    pub async fn top_up(&self, request: CreditRequest) -> Result<CreditAnswer, GateError> {
-        self.by_hand(Way::TopUp, request).await
-    }
-
-    /// Takes credit off an account that should not be there, once for each idempotency key: no more than is
-    /// available, so that no booking that was accepted is unpaid.
-    ///
-    /// # Errors
-    /// As [`Desk::top_up`], and [`GateError::ShortOfCredit`] if less is available.
-    pub async fn deduct(&self, request: CreditRequest) -> Result<CreditAnswer, GateError> {
-        self.by_hand(Way::Deduction, request).await
-    }
-
-    async fn by_hand(&self, way: Way, request: CreditRequest) -> Result<CreditAnswer, GateError> {
-        let order = Arc::new(self.understand(way, request)?);
+    /// key was used for another request, [`GateError::ShortOfCredit`] if there is less to be taken off.
+    pub async fn change_credit(&self, request: CreditRequest) -> Result<CreditAnswer, GateError> {
+        let order = Arc::new(self.understand(request)?);
         again(|| {
             let (desk, order) = (self.clone(), Arc::clone(&order));
             self.storage
@@ -137,14 +136,7 @@ impl Desk {
     }
 }
 
-/// Which way credit goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    TopUp,
-    Deduction,
-}
-
-impl Way {
+impl CreditKind {
     /// What it is to the audit log, and what its idempotency keys belong to.
     fn names(self) -> (&'static str, &'static str) {
         match self {
@@ -156,7 +148,7 @@ impl Way {
 
 /// A request that makes sense.
 struct Order {
-    way: Way,
+    kind: CreditKind,
     change: CreditChange,
     actor: Actor,
     key: String,
@@ -176,7 +168,7 @@ impl Desk {
         })
     }
 
-    fn understand(&self, way: Way, request: CreditRequest) -> Result<Order, GateError> {
+    fn understand(&self, request: CreditRequest) -> Result<Order, GateError> {
         let invalid = |text: &str| Err(GateError::Invalid(text.to_owned()));
         if request.idempotency_key.is_empty() {
             return invalid(
@@ -196,7 +188,7 @@ impl Desk {
             .reason
             .as_ref()
             .is_none_or(|reason| reason.trim().is_empty());
-        if way == Way::Deduction && unexplained {
+        if request.kind == CreditKind::Deduction && unexplained {
             return invalid("reason: say why credit is taken off; it stands in the statement");
         }
         if request
@@ -225,7 +217,7 @@ impl Desk {
             ("metadata", request.metadata.clone().unwrap_or(Value::Null)),
         ]);
         Ok(Order {
-            way,
+            kind: request.kind,
             key: request.idempotency_key,
             canonical,
             change: CreditChange {
@@ -240,7 +232,7 @@ impl Desk {
     }
 
     async fn post(&self, tx: &mut Tx, order: &Order) -> Result<CreditAnswer, GateError> {
-        let (action, place) = order.way.names();
+        let (action, place) = order.kind.names();
         // Keys belong to who uses them: two tokens may use the same one for different things.
         let scope = format!("{} {place}", order.change.actor);
         let canonical = serde_json::to_string(&order.canonical)?;
@@ -258,9 +250,9 @@ impl Desk {
         }
         let now = self.clock.now();
         let (owner, amount) = (&order.change.owner, &order.change.amount);
-        match order.way {
-            Way::TopUp => tx.top_up(&order.change, now).await?,
-            Way::Deduction => {
+        match order.kind {
+            CreditKind::TopUp => tx.top_up(&order.change, now).await?,
+            CreditKind::Deduction => {
                 let deducted = tx.deduct(&order.change, now).await;
                 deducted.map_err(|refusal| self.not_deducted(refusal, amount))?
             }

@@ -79,7 +79,7 @@ use notices::Notices;
 use policies::Policies;
 
 pub use crate::storage::records::{DeliveryRow, DeliveryState};
-pub use accounts::{AccountsAsked, BalanceView, CreditAnswer, CreditRequest};
+pub use accounts::{AccountsAsked, BalanceView, CreditAnswer, CreditKind, CreditRequest};
 pub use archive::ARCHIVED_LIST_BYTES_MAX;
 pub use audit::{Actor, ChangeView, ChangesAsked};
 pub use dead_letters::{LetterLine, LettersAsked, LettersFate, LettersOrder, LettersReport};

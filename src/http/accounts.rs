@@ -11,7 +11,7 @@ use super::App;
 use super::extract::{JsonOf, PathOf, QueryOf};
 use super::problem::Problem;
 use crate::gate::{
-    AccountView, AccountsAsked, Actor, CreditAnswer, CreditRequest, EntriesAsked, EntryView, Page,
+    AccountView, AccountsAsked, Actor, CreditKind, CreditRequest, EntriesAsked, EntryView, Page,
 };
 
 /// The body of a top-up and of a deduction.
@@ -69,8 +69,7 @@ pub(super) async fn top_up(
     headers: HeaderMap,
     JsonOf(body): JsonOf<CreditBody>,
 ) -> Result<Response, Problem> {
-    let request = asked(owner, &headers, body, actor)?;
-    Ok(answered(app.gate.desk().top_up(request).await?))
+    change(&app, CreditKind::TopUp, owner, &headers, body, actor).await
 }
 
 pub(super) async fn deduct(
@@ -80,16 +79,17 @@ pub(super) async fn deduct(
     headers: HeaderMap,
     JsonOf(body): JsonOf<CreditBody>,
 ) -> Result<Response, Problem> {
-    let request = asked(owner, &headers, body, actor)?;
-    Ok(answered(app.gate.desk().deduct(request).await?))
+    change(&app, CreditKind::Deduction, owner, &headers, body, actor).await
 }
 
-fn asked(
+async fn change(
+    app: &App,
+    kind: CreditKind,
     owner: String,
     headers: &HeaderMap,
     body: CreditBody,
     actor: Actor,
-) -> Result<CreditRequest, Problem> {
+) -> Result<Response, Problem> {
     let Some(key) = headers.get("idempotency-key") else {
         return Err(Problem::invalid(
             "the Idempotency-Key header is missing; send a value that is new for each request, and the same for each retry of one",
@@ -98,7 +98,8 @@ fn asked(
     let key = key
         .to_str()
         .map_err(|_| Problem::invalid("the Idempotency-Key header must be plain ASCII"))?;
-    Ok(CreditRequest {
+    let request = CreditRequest {
+        kind,
         owner,
         amount: body.amount,
         unit: body.unit,
@@ -106,17 +107,15 @@ fn asked(
         metadata: body.metadata,
         idempotency_key: key.to_owned(),
         actor,
-    })
-}
-
-fn answered(answer: CreditAnswer) -> Response {
+    };
+    let answer = app.gate.desk().change_credit(request).await?;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED);
     let mut response = (status, Json(answer.body)).into_response();
     if answer.replayed {
         let yes = axum::http::HeaderValue::from_static("true");
         response.headers_mut().insert("idempotent-replayed", yes);
     }
-    response
+    Ok(response)
 }
 
 pub(super) async fn verify(State(app): State<App>) -> Result<Json<Value>, Problem> {

@@ -19,7 +19,9 @@ use crate::gate::give_way::GiveWay;
 use crate::gate::metrics::{CallMeter, ListMeter, Metrics, Scrapes};
 use crate::gate::notices::Notices;
 use crate::gate::policies::Policies;
-use crate::gate::{Acknowledge, Activity, Actor, CreditRequest, Desk, GateSettings, Inner, Source};
+use crate::gate::{
+    Acknowledge, Activity, Actor, CreditKind, CreditRequest, Desk, GateSettings, Inner, Source,
+};
 use crate::gate::{ReconcileSettings, RetentionSettings, StartingPolicies, inbox};
 use crate::journal::Journal;
 use crate::policy::{self, LoadContext, PolicySet, SourceFile};
@@ -83,7 +85,7 @@ impl Stage {
         let desk = Desk::new(storage.clone(), self::units(), Arc::clone(&clock));
         for (who, amount) in [(Who::Rich, RICH), (Who::Poor, POOR)] {
             let top_up = top_up(booker(who).email, amount);
-            desk.top_up(top_up).await.unwrap();
+            desk.change_credit(top_up).await.unwrap();
         }
         let api = toml::from_str("key = 'nobody asks'").unwrap();
         let entry = registry::find("calcom").unwrap();
@@ -173,6 +175,7 @@ pub(super) fn gate(
 
 fn top_up(owner: String, credits: i64) -> CreditRequest {
     CreditRequest {
+        kind: CreditKind::TopUp,
         idempotency_key: format!("first of {owner}"),
         owner,
         amount: credits.to_string(),

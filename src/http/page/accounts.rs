@@ -13,8 +13,7 @@ use super::frame::{self, Said, Viewer, problem_box};
 use super::parts::{address, available, encoded, nothing, owner_link, pager, stranger, time};
 use super::see_other;
 use crate::gate::{
-    AccountView, AccountsAsked, CreditAnswer, CreditRequest, EntriesAsked, EntryView, GateError,
-    Page,
+    AccountView, AccountsAsked, CreditKind, CreditRequest, EntriesAsked, EntryView, Page,
 };
 use crate::http::App;
 use crate::http::auth::Role;
@@ -292,8 +291,7 @@ pub(super) async fn top_up(
     Extension(viewer): Extension<Viewer>,
     FormOf(form): FormOf<CreditForm>,
 ) -> Result<Response, Problem> {
-    let done = app.gate.desk().top_up(form.order(&viewer)).await;
-    shown(&app, &viewer, &form, done, Said::ToppedUp).await
+    change(&app, &viewer, &form, CreditKind::TopUp).await
 }
 
 pub(super) async fn deduct(
@@ -301,36 +299,33 @@ pub(super) async fn deduct(
     Extension(viewer): Extension<Viewer>,
     FormOf(form): FormOf<CreditForm>,
 ) -> Result<Response, Problem> {
-    let done = app.gate.desk().deduct(form.order(&viewer)).await;
-    shown(&app, &viewer, &form, done, Said::Deducted).await
+    change(&app, &viewer, &form, CreditKind::Deduction).await
 }
 
-impl CreditForm {
-    fn order(&self, viewer: &Viewer) -> CreditRequest {
-        CreditRequest {
-            owner: self.owner.clone(),
-            amount: self.amount.trim().to_owned(),
-            unit: self.unit.clone(),
-            reason: given(&self.reason),
-            metadata: None,
-            idempotency_key: self.key.clone(),
-            actor: viewer.actor.clone(),
-        }
-    }
-}
-
-/// The account after it; or the form once more, with what is wrong.
-async fn shown(
+/// Shows the account after it; or the form once more, with what is wrong.
+async fn change(
     app: &App,
     viewer: &Viewer,
     form: &CreditForm,
-    done: Result<CreditAnswer, GateError>,
-    said: Said,
+    kind: CreditKind,
 ) -> Result<Response, Problem> {
-    match done {
+    let request = CreditRequest {
+        kind,
+        owner: form.owner.clone(),
+        amount: form.amount.trim().to_owned(),
+        unit: form.unit.clone(),
+        reason: given(&form.reason),
+        metadata: None,
+        idempotency_key: form.key.clone(),
+        actor: viewer.actor.clone(),
+    };
+    match app.gate.desk().change_credit(request).await {
         Ok(answer) => {
             let owner = answer.body["owner"].as_str().unwrap_or(&form.owner);
-            let said = said.code();
+            let said = match kind {
+                CreditKind::TopUp => Said::ToppedUp.code(),
+                CreditKind::Deduction => Said::Deducted.code(),
+            };
             Ok(see_other(&format!(
                 "/accounts/{}?said={said}",
                 encoded(owner)
